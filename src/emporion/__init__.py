@@ -1,0 +1,1 @@
+"""Emporion: a commerce back end that starts as one process and grows into twenty services."""

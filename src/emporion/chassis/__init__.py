@@ -1,0 +1,1 @@
+"""What services stand on: calls, data, events, sagas, telemetry. Knows no service."""

@@ -1,0 +1,1 @@
+"""Calls between services: one chain around every call, wherever the callee runs."""

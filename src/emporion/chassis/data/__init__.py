@@ -1,0 +1,1 @@
+"""A database for each service: transactions that await nothing but themselves."""

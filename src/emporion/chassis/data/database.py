@@ -1,0 +1,68 @@
+"""The port to a service's database: transactions that can await nothing but themselves."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from emporion.contracts.contract import Event
+from emporion.kernel.errors import Conflict
+
+T = TypeVar("T")
+Value = int | str | bytes | float | None
+Row = tuple[Any, ...]
+
+
+class UniqueViolation(Conflict):
+    """A row with this key exists."""
+
+    slug = "unique-violation"
+
+
+class Tx(Protocol):
+    """An open transaction. SQL uses `?` for parameters, in the dialect SQLite and PostgreSQL share.
+
+    Every method raises UniqueViolation when a constraint refuses a duplicate, Unavailable when
+    the engine cannot answer; after an error the whole transaction is rolled back.
+    """
+
+    async def execute(self, sql: str, *args: Value) -> int:
+        """Run a statement; the number of rows it changed."""
+        ...
+
+    async def execute_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
+        """Run a statement once for each row."""
+        ...
+
+    async def fetch(self, sql: str, *args: Value) -> list[Row]:
+        """All rows of a bounded query (also `INSERT ... RETURNING`)."""
+        ...
+
+    async def fetch_one(self, sql: str, *args: Value) -> Row | None:
+        """The first row, or None."""
+        ...
+
+    async def publish(self, event: Event) -> None:
+        """Write an integration event to the outbox: it leaves if, and only if, this commits."""
+        ...
+
+
+class Database(Protocol):
+    """A service's own database. No other service can reach it."""
+
+    async def transaction(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """Run `work` in a transaction and return its result once that is durable.
+
+        `work` awaits nothing but `tx`, so that no network call can sit inside a transaction, and
+        it must be repeatable: it may run again after a serialization failure, or when another
+        transaction of the same group commit failed. An exception rolls it back and is raised
+        here. Raises DeadlineExceeded (nothing done) when the caller's deadline has passed before
+        it starts, ResourceExhausted when too many transactions wait, Unavailable when the engine
+        is gone.
+        """
+        ...
+
+    async def read(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """Run `work` on a consistent snapshot of what is committed; writes are refused.
+
+        For bounded queries: a read that runs long is interrupted and raises ResourceExhausted.
+        """
+        ...

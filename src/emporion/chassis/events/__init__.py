@@ -1,0 +1,1 @@
+"""Integration events: outbox, delivery per subscriber, inbox, dead letters."""

@@ -1,0 +1,39 @@
+"""How a service reacts to events of others: a table of subscriptions."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from emporion.chassis.data.database import Tx
+from emporion.contracts.contract import Event
+
+E = TypeVar("E", bound=Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Received(Generic[E]):
+    """An event as delivered: `event_id` is the same at every delivery of it."""
+
+    event: E
+    event_id: str
+    occurred_at_ms: int
+    traceparent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription(Generic[E]):
+    """One row of a service's table of reactions.
+
+    `react` runs in a transaction of the subscriber's own database, in which the inbox row of the
+    event is written too: its effects there happen once, however often the event is delivered.
+    Events of one key arrive in order. When it raises, the event is retried with backoff and then
+    becomes a dead letter; meanwhile later events of the same key wait, others go on.
+    """
+
+    event: type[E]
+    react: Callable[[Tx, Received[E]], Awaitable[None]]
+
+
+def on(event: type[E], react: Callable[[Tx, Received[E]], Awaitable[None]]) -> Subscription[E]:
+    """`on(OrderCreated, confirm_by_mail)`."""
+    return Subscription(event, react)

@@ -1,0 +1,1 @@
+"""Streams of domain events: expected versions, a hash chain, upcasters."""

@@ -1,0 +1,1 @@
+"""The REST surface: routes, bodies and problem documents derived from the contracts."""

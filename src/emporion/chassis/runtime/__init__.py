@@ -1,0 +1,1 @@
+"""Clock, ids, randomness, tasks and lifecycle as ports, and how a service is assembled."""

@@ -1,0 +1,1 @@
+"""Transactions over several services: steps with undo, stored progress, recovery."""

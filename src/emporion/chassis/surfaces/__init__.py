@@ -1,0 +1,1 @@
+"""Published descriptions derived from the contracts: .proto, OpenAPI, AsyncAPI."""

@@ -1,0 +1,1 @@
+"""Traces, metrics and logs, light enough for the order path."""

@@ -1,0 +1,1 @@
+"""What tests of services and adapters stand on: manual time, conformance suites."""

@@ -1,0 +1,1 @@
+"""The published language: one module a service, with its messages, events and interface."""

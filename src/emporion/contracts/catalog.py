@@ -1,0 +1,230 @@
+"""Catalog: products, their variants, and the one true price of each."""
+
+from datetime import datetime
+from typing import Annotated, Protocol
+
+from msgspec import Meta
+
+from emporion.contracts.contract import (
+    Event,
+    EventSpec,
+    Message,
+    Reply,
+    Request,
+    Service,
+    anyone,
+    command,
+    delete,
+    get,
+    internal,
+    post,
+    put,
+    query,
+    staff,
+)
+from emporion.contracts.words import Cursor, Name, PageSize, ProductId, Sku, Text
+from emporion.kernel.errors import FailedPrecondition, NotFound
+from emporion.kernel.money import Money
+
+
+class UnknownSku(NotFound):
+    """Nothing is sold under these SKUs (field `skus`)."""
+
+    slug = "unknown-sku"
+    title = "Nothing is sold under this SKU"
+
+
+class SkuTaken(FailedPrecondition):
+    """The SKU belongs to another product (fields `sku`, `product_id`)."""
+
+    slug = "sku-taken"
+    title = "The SKU belongs to another product"
+
+
+class Variant(Message, frozen=True, kw_only=True):
+    """What is actually sold: a SKU with its price (> 0, minor units)."""
+
+    sku: Sku
+    name: Name
+    price: Money
+
+
+class PutProduct(Request, frozen=True, kw_only=True):
+    """A whole product; 1..100 variants with distinct SKUs."""
+
+    product_id: ProductId
+    name: Name
+    description: Text = ""
+    category: Annotated[str, Meta(max_length=100)] = ""
+    variants: Annotated[list[Variant], Meta(min_length=1, max_length=100)]
+
+
+class CreateProduct(Request, frozen=True, kw_only=True):
+    """A new product; its id is ours to choose."""
+
+    name: Name
+    description: Text = ""
+    category: Annotated[str, Meta(max_length=100)] = ""
+    variants: Annotated[list[Variant], Meta(min_length=1, max_length=100)]
+
+
+class Product(Reply, frozen=True, kw_only=True):
+    """A product with its variants."""
+
+    product_id: ProductId
+    name: Name
+    description: Text
+    category: str
+    variants: list[Variant]
+    is_archived: bool
+    updated_at: datetime
+
+
+class GetProduct(Request, frozen=True, kw_only=True):
+    """Which product."""
+
+    product_id: ProductId
+
+
+class ListProducts(Request, frozen=True, kw_only=True):
+    """Which products: all, or those whose name, SKU or category contains `search`."""
+
+    search: Annotated[str, Meta(max_length=100)] = ""
+    category: Annotated[str, Meta(max_length=100)] = ""
+    limit: PageSize = 50
+    cursor: Cursor = ""
+
+
+class ProductPage(Reply, frozen=True, kw_only=True):
+    """A page of products by name; `next_cursor` is empty on the last one."""
+
+    products: list[Product]
+    next_cursor: str
+
+
+class ImportRow(Message, frozen=True, kw_only=True):
+    """One line of a catalogue file. Lines with the same product name are its variants."""
+
+    line: Annotated[int, Meta(ge=1, description="Where it stands in the file; for errors.")]
+    sku: str
+    product: str
+    price: Annotated[str, Meta(description="Decimal, e.g. 2.50")]
+    currency: str
+    variant: str = ""
+    description: str = ""
+    category: str = ""
+
+
+class ImportProducts(Request, frozen=True, kw_only=True):
+    """1..1000 lines of a catalogue file. `is_dry_run` checks and writes nothing."""
+
+    rows: Annotated[list[ImportRow], Meta(min_length=1, max_length=1_000)]
+    is_dry_run: bool = False
+
+
+class LineError(Message, frozen=True, kw_only=True):
+    """What is wrong with one line."""
+
+    line: int
+    column: str
+    message: str
+
+
+class ImportReport(Reply, frozen=True, kw_only=True):
+    """What became of the lines: with any error nothing of the request is written."""
+
+    created: int
+    updated: int
+    unchanged: int
+    errors: list[LineError]
+
+
+class QuotePrices(Request, frozen=True, kw_only=True):
+    """Prices of which SKUs, 1..200."""
+
+    skus: Annotated[list[Sku], Meta(min_length=1, max_length=200)]
+
+
+class Quote(Message, frozen=True, kw_only=True):
+    """The price of one unit now, and what to call it."""
+
+    sku: Sku
+    name: str
+    price: Money
+
+
+class Quotes(Reply, frozen=True, kw_only=True):
+    """One quote for each SKU asked for, in that order."""
+
+    quotes: list[Quote]
+
+
+class ProductChanged(Event, frozen=True, kw_only=True):
+    """A product was created, changed or archived."""
+
+    SPEC = EventSpec("products.changed", key="product_id")
+
+    product_id: ProductId
+    skus: list[Sku]
+    is_archived: bool
+    changed_at: datetime
+
+
+class CatalogService(Service, Protocol):
+    """Products, variants, prices, import."""
+
+    NAME = "catalog"
+    SUMMARY = "Products, their variants, and the one true price of each."
+
+    @query(
+        access=anyone("browsing needs no account"),
+        rest=get("/api/products"),
+    )
+    async def list_products(self, request: ListProducts) -> ProductPage:
+        """Products on sale, by name, page by page."""
+
+    @query(
+        access=anyone("browsing needs no account"),
+        rest=get("/api/products/{product_id}"),
+        raises=(NotFound,),
+    )
+    async def get_product(self, request: GetProduct) -> Product:
+        """One product, also when archived. Raises NotFound."""
+
+    @command(
+        access=staff("catalog:write"),
+        rest=post("/api/products", status=201),
+        raises=(SkuTaken,),
+    )
+    async def create_product(self, request: CreateProduct) -> Product:
+        """Create a product. Raises SkuTaken."""
+
+    @command(
+        access=staff("catalog:write"),
+        key="product_id",
+        rest=put("/api/products/{product_id}"),
+        raises=(SkuTaken,),
+    )
+    async def put_product(self, request: PutProduct) -> Product:
+        """Create or replace the product of that id; variants left out are no longer sold."""
+
+    @command(
+        access=staff("catalog:write"),
+        key="product_id",
+        rest=delete("/api/products/{product_id}"),
+        raises=(NotFound,),
+    )
+    async def archive_product(self, request: GetProduct) -> Product:
+        """Take a product off sale; orders that name it stay readable. Raises NotFound."""
+
+    @command(
+        access=staff("catalog:write"),
+        rest=post("/api/products/import"),
+        timeout_s=30.0,
+    )
+    async def import_products(self, request: ImportProducts) -> ImportReport:
+        """Create or update products from lines of a file; all of the request or nothing."""
+
+    @query(access=internal(), raises=(UnknownSku,))
+    async def quote(self, request: QuotePrices) -> Quotes:
+        """Today's prices. Raises UnknownSku naming every SKU that is not on sale."""

@@ -1,0 +1,333 @@
+"""Inventory: warehouses, stock levels, movements, and holds on stock for orders."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Protocol
+
+from msgspec import Meta
+
+from emporion.contracts.contract import (
+    Event,
+    EventSpec,
+    Message,
+    Reply,
+    Request,
+    Service,
+    anyone,
+    command,
+    get,
+    internal,
+    post,
+    put,
+    query,
+    staff,
+)
+from emporion.contracts.words import (
+    Cursor,
+    IdempotencyKey,
+    Name,
+    OrderId,
+    PageSize,
+    Quantity,
+    Sku,
+    WarehouseId,
+)
+from emporion.kernel.errors import FailedPrecondition, NotFound
+
+
+class OutOfStock(FailedPrecondition):
+    """Not enough stock for every line; nothing was held. `shortages`: sku, wanted, available."""
+
+    slug = "out-of-stock"
+    title = "Not enough stock"
+
+
+class ReservationReleased(FailedPrecondition):
+    """The hold was released before: it can never be taken again for the same order."""
+
+    slug = "reservation-released"
+    title = "The reservation was released"
+
+
+class Line(Message, frozen=True, kw_only=True):
+    """So many units of a SKU."""
+
+    sku: Sku
+    quantity: Quantity
+
+
+Lines = Annotated[list[Line], Meta(min_length=1, max_length=200)]
+
+
+class Reserve(Request, frozen=True, kw_only=True):
+    """Hold stock for every line of an order, all or nothing, for `expires_in_s` seconds."""
+
+    order_id: OrderId
+    lines: Lines  # quantities of one SKU are summed before they are checked
+    expires_in_s: Annotated[int, Meta(ge=1, le=86_400)] = 900
+
+
+class ReservationStatus(StrEnum):
+    """Where a hold stands."""
+
+    HELD = "held"
+    COMMITTED = "committed"
+    RELEASED = "released"
+    EXPIRED = "expired"
+
+
+class Allocation(Message, frozen=True, kw_only=True):
+    """Units of a SKU held in one warehouse."""
+
+    sku: Sku
+    warehouse_id: WarehouseId
+    quantity: Quantity
+
+
+class Reservation(Reply, frozen=True, kw_only=True):
+    """A hold on stock. `expires_at` is None once it is committed."""
+
+    order_id: OrderId
+    status: ReservationStatus
+    allocations: list[Allocation]
+    created_at: datetime
+    expires_at: datetime | None
+
+
+class ListReservations(Request, frozen=True, kw_only=True):
+    """Which holds: those of a status, newest first."""
+
+    status: ReservationStatus | None = None
+    limit: PageSize = 50
+    cursor: Cursor = ""
+
+
+class ReservationPage(Reply, frozen=True, kw_only=True):
+    """A page of holds."""
+
+    reservations: list[Reservation]
+    next_cursor: str
+
+
+class PutWarehouse(Request, frozen=True, kw_only=True):
+    """A warehouse. Stock is taken from the lowest `priority` first."""
+
+    warehouse_id: WarehouseId
+    name: Name
+    priority: Annotated[int, Meta(ge=0, le=1_000)] = 100
+
+
+class Warehouse(Reply, frozen=True, kw_only=True):
+    """A place where stock lies."""
+
+    warehouse_id: WarehouseId
+    name: Name
+    priority: int
+
+
+class AllWarehouses(Request, frozen=True, kw_only=True):
+    """No parameters: there are at most 200."""
+
+
+class WarehouseList(Reply, frozen=True, kw_only=True):
+    """Every warehouse, in the order in which stock is taken from them."""
+
+    warehouses: list[Warehouse]
+
+
+class MovementReason(StrEnum):
+    """Why the physical stock changed."""
+
+    RECEIVED = "received"
+    ADJUSTED = "adjusted"
+    SHIPPED = "shipped"
+    RETURNED = "returned"
+
+
+class MoveStock(Request, frozen=True, kw_only=True):
+    """Add (or, negative, take away) units in a warehouse; `movement_key` makes it repeatable."""
+
+    movement_key: IdempotencyKey
+    sku: Sku
+    warehouse_id: WarehouseId
+    quantity: Annotated[int, Meta(ge=-1_000_000_000, le=1_000_000_000)]
+    reason: MovementReason = MovementReason.RECEIVED
+    note: Annotated[str, Meta(max_length=200)] = ""
+
+
+class MoveManyStock(Request, frozen=True, kw_only=True):
+    """1..1000 movements, all or nothing, each with its own key."""
+
+    movements: Annotated[list[MoveStock], Meta(min_length=1, max_length=1_000)]
+
+
+class Movement(Reply, frozen=True, kw_only=True):
+    """One change of physical stock."""
+
+    movement_key: str
+    sku: Sku
+    warehouse_id: WarehouseId
+    quantity: int
+    reason: MovementReason
+    note: str
+    moved_at: datetime
+
+
+class Movements(Reply, frozen=True, kw_only=True):
+    """The movements, as stored; a repeated key gives the stored one."""
+
+    movements: list[Movement]
+
+
+class ListMovements(Request, frozen=True, kw_only=True):
+    """Which movements, newest first."""
+
+    sku: Sku | None = None
+    warehouse_id: WarehouseId | None = None
+    limit: PageSize = 50
+    cursor: Cursor = ""
+
+
+class MovementPage(Reply, frozen=True, kw_only=True):
+    """A page of movements."""
+
+    movements: list[Movement]
+    next_cursor: str
+
+
+class Level(Message, frozen=True, kw_only=True):
+    """Stock of a SKU in one warehouse: `available` = `on_hand` - `reserved`, never negative."""
+
+    sku: Sku
+    warehouse_id: WarehouseId
+    on_hand: int
+    reserved: int
+    available: int
+
+
+class ListLevels(Request, frozen=True, kw_only=True):
+    """Which levels, by SKU and warehouse."""
+
+    sku: Sku | None = None
+    warehouse_id: WarehouseId | None = None
+    limit: PageSize = 50
+    cursor: Cursor = ""
+
+
+class LevelPage(Reply, frozen=True, kw_only=True):
+    """A page of levels."""
+
+    levels: list[Level]
+    next_cursor: str
+
+
+class AvailabilityOf(Request, frozen=True, kw_only=True):
+    """Which SKU."""
+
+    sku: Sku
+
+
+class Availability(Reply, frozen=True, kw_only=True):
+    """How many units could be ordered now, over all warehouses."""
+
+    sku: Sku
+    available: int
+
+
+class ReservationOf(Request, frozen=True, kw_only=True):
+    """The hold of which order."""
+
+    order_id: OrderId
+
+
+class StockReleased(Event, frozen=True, kw_only=True):
+    """A hold ended without a sale: released by its order, or expired."""
+
+    SPEC = EventSpec("stock.released", key="order_id")
+
+    order_id: OrderId
+    status: ReservationStatus
+    released_at: datetime
+
+
+class InventoryService(Service, Protocol):
+    """Stock levels, warehouses, reservations with expiry, movements."""
+
+    NAME = "inventory"
+    SUMMARY = "Warehouses, stock levels, movements, and holds on stock for orders."
+
+    @command(
+        access=internal(),
+        key="order_id",
+        raises=(OutOfStock, ReservationReleased),
+    )
+    async def reserve(self, request: Reserve) -> Reservation:
+        """Hold stock for an order, spread over warehouses where needed.
+
+        Safe to repeat: one order, one reservation. Raises OutOfStock (which SKUs, how many left),
+        or ReservationReleased when the order's hold was released before, even before it was made.
+        """
+
+    @command(access=internal(), key="order_id")
+    async def release(self, request: Reserve) -> Reservation:
+        """Undo `reserve`, given its request. Safe to repeat, and to call before `reserve`."""
+
+    @query(access=staff("inventory:read"), rest=get("/api/inventory/reservations"))
+    async def list_reservations(self, request: ListReservations) -> ReservationPage:
+        """Holds on stock, newest first."""
+
+    @query(
+        access=staff("inventory:read"),
+        rest=get("/api/inventory/reservations/{order_id}"),
+        raises=(NotFound,),
+    )
+    async def get_reservation(self, request: ReservationOf) -> Reservation:
+        """The hold of an order. Raises NotFound."""
+
+    @command(
+        access=staff("inventory:write"),
+        key="warehouse_id",
+        rest=put("/api/inventory/warehouses/{warehouse_id}"),
+    )
+    async def put_warehouse(self, request: PutWarehouse) -> Warehouse:
+        """Create or change a warehouse."""
+
+    @query(access=staff("inventory:read"), rest=get("/api/inventory/warehouses"))
+    async def list_warehouses(self, request: AllWarehouses) -> WarehouseList:
+        """Every warehouse."""
+
+    @command(
+        access=staff("inventory:write"),
+        key="movement_key",
+        rest=post("/api/inventory/movements", status=201),
+        raises=(NotFound, FailedPrecondition),
+    )
+    async def move_stock(self, request: MoveStock) -> Movement:
+        """Change physical stock. Raises NotFound for an unknown warehouse.
+
+        Raises FailedPrecondition when it would leave less on hand than is reserved.
+        """
+
+    @command(
+        access=staff("inventory:write"),
+        rest=post("/api/inventory/movements/batch", status=201),
+        timeout_s=30.0,
+        raises=(NotFound, FailedPrecondition),
+    )
+    async def move_many_stock(self, request: MoveManyStock) -> Movements:
+        """Several movements, all or nothing; each is repeatable by its own key."""
+
+    @query(access=staff("inventory:read"), rest=get("/api/inventory/movements"))
+    async def list_movements(self, request: ListMovements) -> MovementPage:
+        """Movements, newest first."""
+
+    @query(access=staff("inventory:read"), rest=get("/api/inventory/levels"))
+    async def list_levels(self, request: ListLevels) -> LevelPage:
+        """Stock levels by SKU and warehouse."""
+
+    @query(
+        access=anyone("shoppers see what can be bought"),
+        rest=get("/api/inventory/availability/{sku}"),
+    )
+    async def availability(self, request: AvailabilityOf) -> Availability:
+        """How many units could be ordered now; 0 for an unknown SKU."""

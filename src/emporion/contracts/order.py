@@ -1,0 +1,334 @@
+"""Order: cart, checkout, and an order's life; runs the saga that reserves, charges, confirms."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Protocol
+
+from msgspec import Meta
+
+from emporion.contracts.catalog import UnknownSku
+from emporion.contracts.contract import (
+    Event,
+    EventSpec,
+    Message,
+    Reply,
+    Request,
+    Service,
+    command,
+    delete,
+    get,
+    internal,
+    owner,
+    post,
+    put,
+    query,
+)
+from emporion.contracts.inventory import Line, Lines, OutOfStock
+from emporion.contracts.payment import PaymentDeclined, PaymentToken
+from emporion.contracts.words import (
+    Cursor,
+    IdempotencyKey,
+    OrderId,
+    PageSize,
+    Quantity,
+    Sku,
+    UserId,
+)
+from emporion.kernel.errors import FailedPrecondition, InvalidArgument, NotFound
+from emporion.kernel.money import Money
+
+CartQuantity = Annotated[int, Meta(ge=0, le=10_000, description="Units, 0..10000; 0 removes.")]
+
+
+class KeyReused(InvalidArgument):
+    """The idempotency key was used before with a different request (HTTP 422)."""
+
+    slug = "idempotency-key-reused"
+    title = "This Idempotency-Key was used for a different request"
+
+
+class EmptyCart(FailedPrecondition):
+    """There is nothing to check out."""
+
+    slug = "empty-cart"
+    title = "The cart is empty"
+
+
+class CartFull(FailedPrecondition):
+    """A cart has at most 200 lines of at most 10,000 units."""
+
+    slug = "cart-full"
+    title = "The cart is full"
+
+
+class MixedCurrencies(FailedPrecondition):
+    """All lines of an order are priced in one currency."""
+
+    slug = "mixed-currencies"
+    title = "The products are priced in different currencies"
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands."""
+
+    PENDING = "pending"
+    """Taken, not decided yet: stock or payment is being settled."""
+    PAID = "paid"
+    """Stock is held and the money is captured."""
+    REJECTED = "rejected"
+    """Could not be fulfilled; `refusal` says why. Nothing is held, nothing was charged."""
+    CANCELLED = "cancelled"
+    """Called off after it was paid; the money is (being) refunded."""
+
+
+class PlaceOrder(Request, frozen=True, kw_only=True):
+    """What to buy and how to pay. There is no price: prices come from the catalogue."""
+
+    idempotency_key: IdempotencyKey
+    lines: Lines
+    payment_token: PaymentToken
+
+
+class PricedLine(Message, frozen=True, kw_only=True):
+    """A line with the catalogue's price at the time of the order."""
+
+    sku: Sku
+    name: str
+    quantity: Quantity
+    unit_price: Money
+    total: Money
+
+
+class Refusal(Message, frozen=True, kw_only=True):
+    """Why an order was rejected: the problem document's slug and detail."""
+
+    slug: str
+    detail: str
+
+
+class Order(Reply, frozen=True, kw_only=True):
+    """An order as its owner sees it."""
+
+    order_id: OrderId
+    user_id: UserId
+    status: OrderStatus
+    lines: list[PricedLine]
+    total: Money
+    created_at: datetime
+    updated_at: datetime
+    refusal: Refusal | None = None
+
+
+class OrderOf(Request, frozen=True, kw_only=True):
+    """Which order."""
+
+    order_id: OrderId
+
+
+class CancelOrder(Request, frozen=True, kw_only=True):
+    """Which order, and why."""
+
+    order_id: OrderId
+    reason: Annotated[str, Meta(max_length=200)] = ""
+
+
+class ListOrders(Request, frozen=True, kw_only=True):
+    """Which of the caller's orders, newest first."""
+
+    status: OrderStatus | None = None
+    limit: PageSize = 50
+    cursor: Cursor = ""
+
+
+class OrderSummary(Message, frozen=True, kw_only=True):
+    """An order in a list."""
+
+    order_id: OrderId
+    status: OrderStatus
+    total: Money
+    units: int
+    created_at: datetime
+
+
+class OrderPage(Reply, frozen=True, kw_only=True):
+    """A page of orders; `next_cursor` is empty on the last one."""
+
+    orders: list[OrderSummary]
+    next_cursor: str
+
+
+class GetCart(Request, frozen=True, kw_only=True):
+    """No parameters: the caller's cart."""
+
+
+class AddToCart(Request, frozen=True, kw_only=True):
+    """Add units to what is in the cart; a repeated `idempotency_key` adds once."""
+
+    idempotency_key: IdempotencyKey = ""
+    sku: Sku
+    quantity: Quantity = 1
+
+
+class SetCartLine(Request, frozen=True, kw_only=True):
+    """Set the units of a SKU in the cart; 0 removes the line."""
+
+    sku: Sku
+    quantity: CartQuantity
+
+
+class RemoveFromCart(Request, frozen=True, kw_only=True):
+    """Which line to remove."""
+
+    sku: Sku
+
+
+class Cart(Reply, frozen=True, kw_only=True):
+    """The caller's cart, in the order in which the SKUs were first added."""
+
+    lines: list[Line]
+
+
+class Checkout(Request, frozen=True, kw_only=True):
+    """Order what is in the cart; the cart is emptied in the same transaction."""
+
+    idempotency_key: IdempotencyKey
+    payment_token: PaymentToken
+
+
+class HoldNeeded(Reply, frozen=True, kw_only=True):
+    """Whether an order still needs its stock, and whether for good (it is paid)."""
+
+    is_needed: bool
+    is_paid: bool
+
+
+class OrderCreated(Event, frozen=True, kw_only=True):
+    """An order was taken: its stock is held and its money captured."""
+
+    SPEC = EventSpec("orders.created", key="order_id")
+
+    order_id: OrderId
+    user_id: UserId
+    amount: Money
+    lines: list[PricedLine]
+    created_at: datetime
+
+
+class OrderRejected(Event, frozen=True, kw_only=True):
+    """An order could not be fulfilled; everything done for it was undone."""
+
+    SPEC = EventSpec("orders.rejected", key="order_id")
+
+    order_id: OrderId
+    user_id: UserId
+    amount: Money
+    refusal: Refusal
+    rejected_at: datetime
+
+
+class OrderCancelled(Event, frozen=True, kw_only=True):
+    """A paid order was called off."""
+
+    SPEC = EventSpec("orders.cancelled", key="order_id")
+
+    order_id: OrderId
+    user_id: UserId
+    amount: Money
+    reason: str
+    cancelled_at: datetime
+
+
+_REFUSALS = (OutOfStock, PaymentDeclined, UnknownSku, KeyReused, MixedCurrencies)
+
+
+class OrderService(Service, Protocol):
+    """Cart, checkout, order management."""
+
+    NAME = "order"
+    SUMMARY = "Cart, checkout, and an order's life."
+
+    @command(
+        access=owner("orders:write"),
+        key="idempotency_key",
+        rest=post("/api/orders", status=201),
+        timeout_s=10.0,
+        raises=_REFUSALS,
+    )
+    async def place_order(self, request: PlaceOrder) -> Order:
+        """Buy: reserve the stock, charge the payment, confirm the order.
+
+        The answer is the order, `paid`; or, while the payment's outcome is unknown, `pending`
+        (HTTP 202): follow it by its id or repeat the request. Raises OutOfStock,
+        PaymentDeclined or UnknownSku, and then everything done is undone. The same key with the
+        same request replays the outcome, also concurrently; with another one it raises KeyReused.
+        """
+
+    @query(access=owner("orders:read"), rest=get("/api/orders"))
+    async def list_orders(self, request: ListOrders) -> OrderPage:
+        """The caller's orders, newest first."""
+
+    @query(
+        access=owner("orders:read"),
+        rest=get("/api/orders/{order_id}"),
+        raises=(NotFound,),
+    )
+    async def get_order(self, request: OrderOf) -> Order:
+        """One order. Raises NotFound, also for another customer's order."""
+
+    @command(
+        access=owner("orders:write"),
+        key="order_id",
+        rest=post("/api/orders/{order_id}/cancel"),
+        timeout_s=10.0,
+        raises=(NotFound, FailedPrecondition),
+    )
+    async def cancel_order(self, request: CancelOrder) -> Order:
+        """Call off a paid order: release its stock and refund its money. Safe to repeat.
+
+        Raises NotFound, or FailedPrecondition while it is pending or after it was rejected.
+        """
+
+    @query(access=owner("orders:read"), rest=get("/api/cart"))
+    async def get_cart(self, request: GetCart) -> Cart:
+        """The caller's cart."""
+
+    @command(
+        access=owner("orders:write"),
+        key="idempotency_key",
+        is_key_required=False,
+        rest=post("/api/cart/items"),
+        raises=(UnknownSku, CartFull),
+    )
+    async def add_to_cart(self, request: AddToCart) -> Cart:
+        """Add units to the cart. Concurrent adds all count. Raises UnknownSku or CartFull."""
+
+    @command(
+        access=owner("orders:write"),
+        key="sku",
+        rest=put("/api/cart/items/{sku}"),
+        raises=(UnknownSku, CartFull),
+    )
+    async def set_cart_line(self, request: SetCartLine) -> Cart:
+        """Set the units of a SKU. Raises UnknownSku or CartFull."""
+
+    @command(
+        access=owner("orders:write"),
+        key="sku",
+        rest=delete("/api/cart/items/{sku}"),
+    )
+    async def remove_from_cart(self, request: RemoveFromCart) -> Cart:
+        """Remove a line. Succeeds when it is not there."""
+
+    @command(
+        access=owner("orders:write"),
+        key="idempotency_key",
+        rest=post("/api/cart/checkout", status=201),
+        timeout_s=10.0,
+        raises=(*_REFUSALS, EmptyCart),
+    )
+    async def checkout(self, request: Checkout) -> Order:
+        """Order what is in the cart, like `place_order`. Raises EmptyCart."""
+
+    @query(access=internal())
+    async def is_hold_needed(self, request: OrderOf) -> HoldNeeded:
+        """Whether the order still needs its stock: asked before an expired hold is released."""

@@ -1,0 +1,190 @@
+"""Payment: charges and refunds through a provider, and the double-entry ledger behind them."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Protocol
+
+from msgspec import Meta
+
+from emporion.contracts.contract import (
+    Event,
+    EventSpec,
+    Message,
+    Reply,
+    Request,
+    Service,
+    command,
+    get,
+    internal,
+    owner,
+    query,
+    staff,
+)
+from emporion.contracts.words import Cursor, OrderId, PageSize, PaymentId, UserId
+from emporion.kernel.errors import FailedPrecondition, NotFound
+from emporion.kernel.money import Money
+
+PaymentToken = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_.-]{1,200}$(?!\n)",
+        description="The provider's token for a payment method; never a card number. The test "
+        "provider knows tok_ok, tok_declined, tok_timeout, tok_late, tok_twice.",
+        examples=["tok_ok"],
+    ),
+]
+
+
+class PaymentDeclined(FailedPrecondition):
+    """The provider said no (field `reason`); no money moved."""
+
+    slug = "payment-declined"
+    title = "The payment was declined"
+
+
+class PaymentVoided(FailedPrecondition):
+    """The order's payment was undone before: it can never be charged again."""
+
+    slug = "payment-voided"
+    title = "The payment was undone"
+
+
+class Charge(Request, frozen=True, kw_only=True):
+    """Take `amount` (> 0) for an order, once, by the payment method behind the token."""
+
+    order_id: OrderId
+    user_id: UserId
+    amount: Money
+    payment_token: PaymentToken
+
+
+class PaymentStatus(StrEnum):
+    """Where a payment stands."""
+
+    PENDING = "pending"
+    CAPTURED = "captured"
+    DECLINED = "declined"
+    REFUNDED = "refunded"
+    VOIDED = "voided"
+
+
+class Payment(Reply, frozen=True, kw_only=True):
+    """The one payment of an order. `refunded` never exceeds `amount`."""
+
+    payment_id: PaymentId
+    order_id: OrderId
+    user_id: UserId
+    status: PaymentStatus
+    amount: Money
+    refunded: Money
+    provider_reference: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class PaymentOf(Request, frozen=True, kw_only=True):
+    """The payment of which order."""
+
+    order_id: OrderId
+
+
+class ListPayments(Request, frozen=True, kw_only=True):
+    """Which payments, newest first."""
+
+    status: PaymentStatus | None = None
+    limit: PageSize = 50
+    cursor: Cursor = ""
+
+
+class PaymentPage(Reply, frozen=True, kw_only=True):
+    """A page of payments."""
+
+    payments: list[Payment]
+    next_cursor: str
+
+
+class Balances(Request, frozen=True, kw_only=True):
+    """No parameters: every account."""
+
+
+class AccountBalance(Message, frozen=True, kw_only=True):
+    """The sums of one ledger account in one currency, minor units; balance = debit - credit."""
+
+    account: str
+    currency: str
+    debit_minor: int
+    credit_minor: int
+    balance_minor: int
+
+
+class LedgerBalances(Reply, frozen=True, kw_only=True):
+    """All accounts; per currency the balances sum to zero."""
+
+    accounts: list[AccountBalance]
+
+
+class PaymentCaptured(Event, frozen=True, kw_only=True):
+    """Money was taken for an order."""
+
+    SPEC = EventSpec("payments.captured", key="order_id")
+
+    payment_id: PaymentId
+    order_id: OrderId
+    amount: Money
+    captured_at: datetime
+
+
+class PaymentRefunded(Event, frozen=True, kw_only=True):
+    """Money went back."""
+
+    SPEC = EventSpec("payments.refunded", key="order_id")
+
+    payment_id: PaymentId
+    order_id: OrderId
+    amount: Money
+    refunded_at: datetime
+
+
+class PaymentService(Service, Protocol):
+    """Transactions, refunds, ledger."""
+
+    NAME = "payment"
+    SUMMARY = "Charges and refunds through a provider, and the double-entry ledger behind them."
+
+    @command(
+        access=internal(),
+        key="order_id",
+        timeout_s=10.0,
+        raises=(PaymentDeclined, PaymentVoided),
+    )
+    async def charge(self, request: Charge) -> Payment:
+        """Charge an order once, however often it is asked.
+
+        Raises PaymentDeclined (no money moved; the same answer for ever), PaymentVoided when the
+        charge was undone before, and Unavailable or DeadlineExceeded while the provider's answer
+        is unknown: repeat it with the same order until it is known.
+        """
+
+    @command(access=internal(), key="order_id", timeout_s=10.0)
+    async def refund(self, request: Charge) -> Payment:
+        """Undo `charge` in full, given its request.
+
+        Safe to repeat, and to call before `charge`. Raises Unavailable while the provider's
+        answer is unknown.
+        """
+
+    @query(
+        access=owner("orders:read"),
+        rest=get("/api/payments/{order_id}"),
+        raises=(NotFound,),
+    )
+    async def get_payment(self, request: PaymentOf) -> Payment:
+        """The payment of an order. Raises NotFound, also for another customer's order."""
+
+    @query(access=staff("payments:read"), rest=get("/api/payments"))
+    async def list_payments(self, request: ListPayments) -> PaymentPage:
+        """Payments, newest first."""
+
+    @query(access=staff("payments:read"), rest=get("/api/payments/ledger/balances"))
+    async def ledger(self, request: Balances) -> LedgerBalances:
+        """The balance of every ledger account."""

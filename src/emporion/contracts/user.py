@@ -1,0 +1,266 @@
+"""User: accounts, sign-in, tokens, profiles and preferences."""
+
+from datetime import datetime
+from typing import Annotated, Protocol
+
+from msgspec import Meta
+
+from emporion.contracts.contract import (
+    Empty,
+    Event,
+    EventSpec,
+    Message,
+    Reply,
+    Request,
+    Service,
+    anyone,
+    command,
+    get,
+    internal,
+    owner,
+    patch,
+    post,
+    put,
+    query,
+)
+from emporion.contracts.words import Name, UserId
+from emporion.kernel.errors import (
+    FailedPrecondition,
+    ResourceExhausted,
+    Unauthenticated,
+)
+
+Email = Annotated[
+    str,
+    Meta(pattern=r"^[^\s@,;<>\"]{1,64}@[^\s@,;<>\"]{1,189}$(?!\n)", examples=["ada@example.test"]),
+]
+Password = Annotated[str, Meta(min_length=10, max_length=200)]
+Locale = Annotated[str, Meta(pattern=r"^[a-z]{2}(-[A-Z]{2})?$(?!\n)", examples=["en", "de-AT"])]
+TimeZone = Annotated[str, Meta(max_length=64, examples=["Europe/Vienna"])]
+
+
+class EmailTaken(FailedPrecondition):
+    """An account with that address exists."""
+
+    slug = "email-taken"
+    title = "An account with this e-mail address exists"
+
+
+class WrongCredentials(Unauthenticated):
+    """Unknown address or wrong password; which of the two is not said."""
+
+    slug = "wrong-credentials"
+    title = "E-mail address or password is wrong"
+
+
+class InvalidRefreshToken(Unauthenticated):
+    """Unknown, expired or already used. A used one revokes the whole session."""
+
+    slug = "invalid-refresh-token"
+    title = "The refresh token is not valid any more; sign in again"
+
+
+class TooManySignIns(ResourceExhausted):
+    """Throttled; the field `retry_after_s` says for how long."""
+
+    slug = "too-many-sign-ins"
+    title = "Too many failed sign-ins; wait a moment"
+
+
+class SignUp(Request, frozen=True, kw_only=True):
+    """A new account. The password has 10..200 characters and is stored as an argon2id hash."""
+
+    email: Email
+    password: Password
+    name: Name
+
+
+class SignIn(Request, frozen=True, kw_only=True):
+    """E-mail address and password."""
+
+    email: Email
+    password: Annotated[str, Meta(max_length=200)]
+
+
+class RefreshToken(Request, frozen=True, kw_only=True):
+    """The refresh token of a session."""
+
+    refresh_token: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class Nothing(Request, frozen=True, kw_only=True):
+    """No parameters: the caller is the subject."""
+
+
+class ChangeProfile(Request, frozen=True, kw_only=True):
+    """What to change; fields left out stay as they are."""
+
+    name: Name | None = None
+
+
+class ChangePassword(Request, frozen=True, kw_only=True):
+    """The old password proves that it is you; every session but new ones ends."""
+
+    old_password: Annotated[str, Meta(max_length=200)]
+    new_password: Password
+
+
+class Preferences(Message, frozen=True, kw_only=True):
+    """How the shop talks to this person."""
+
+    locale: Locale = "en"
+    time_zone: TimeZone = "UTC"
+    wants_news: bool = False
+
+
+class SetPreferences(Request, frozen=True, kw_only=True):
+    """All preferences; what is left out returns to its default."""
+
+    locale: Locale = "en"
+    time_zone: TimeZone = "UTC"
+    wants_news: bool = False
+
+
+class User(Reply, frozen=True, kw_only=True):
+    """An account as its owner sees it."""
+
+    user_id: UserId
+    email: Email
+    name: Name
+    scopes: list[str]
+    preferences: Preferences
+    created_at: datetime
+
+
+class Session(Reply, frozen=True, kw_only=True):
+    """A short-lived access token (Authorization: Bearer) and a refresh token to renew it with."""
+
+    access_token: str
+    refresh_token: str
+    expires_in_s: int
+    user_id: UserId
+    token_type: str = "Bearer"
+
+
+class Jwk(Message, frozen=True, kw_only=True):
+    """A public key (RFC 8037)."""
+
+    kid: str
+    kty: str
+    crv: str
+    x: str
+    alg: str
+    use: str = "sig"
+
+
+class Jwks(Reply, frozen=True, kw_only=True):
+    """The public keys that verify our access tokens (RFC 7517)."""
+
+    keys: list[Jwk]
+
+
+class ContactsOf(Request, frozen=True, kw_only=True):
+    """Whose contact data; unknown ids are left out of the answer."""
+
+    user_ids: Annotated[list[UserId], Meta(max_length=500)]
+
+
+class Contact(Message, frozen=True, kw_only=True):
+    """Where and how to write to a person."""
+
+    user_id: UserId
+    email: Email
+    name: Name
+    locale: Locale
+    time_zone: TimeZone
+
+
+class Contacts(Reply, frozen=True, kw_only=True):
+    """Contact data."""
+
+    contacts: list[Contact]
+
+
+class UserRegistered(Event, frozen=True, kw_only=True):
+    """An account was created. Carries no personal data: ask `contacts` for it."""
+
+    SPEC = EventSpec("users.registered", key="user_id")
+
+    user_id: UserId
+    registered_at: datetime
+
+
+class UserService(Service, Protocol):
+    """Authentication, profiles and preferences."""
+
+    NAME = "user"
+    SUMMARY = "Accounts, sign-in, tokens, profiles and preferences."
+
+    @command(
+        access=anyone("an account is what you do not have yet"),
+        rest=post("/api/users", status=201),
+        raises=(EmailTaken,),
+    )
+    async def sign_up(self, request: SignUp) -> User:
+        """Create an account. Raises EmailTaken."""
+
+    @command(
+        access=anyone("signing in is how one gets a token"),
+        rest=post("/api/users/sessions", status=201),
+        raises=(WrongCredentials, TooManySignIns),
+    )
+    async def sign_in(self, request: SignIn) -> Session:
+        """Exchange e-mail address and password for tokens.
+
+        Raises WrongCredentials, and TooManySignIns after repeated failures.
+        """
+
+    @command(
+        access=anyone("the refresh token is the credential"),
+        rest=post("/api/users/sessions/refresh"),
+        raises=(InvalidRefreshToken,),
+    )
+    async def refresh(self, request: RefreshToken) -> Session:
+        """Exchange a refresh token for new tokens; the old one is spent.
+
+        Presenting a spent one again ends the session: somebody else may hold it. Raises
+        InvalidRefreshToken.
+        """
+
+    @command(
+        access=anyone("the refresh token is the credential"),
+        rest=post("/api/users/sessions/end", status=204),
+    )
+    async def sign_out(self, request: RefreshToken) -> Empty:
+        """End the session of this refresh token. Succeeds when it is over already."""
+
+    @query(access=owner("profile"), rest=get("/api/users/me"))
+    async def me(self, request: Nothing) -> User:
+        """The caller's own account."""
+
+    @command(access=owner("profile"), rest=patch("/api/users/me"))
+    async def change_profile(self, request: ChangeProfile) -> User:
+        """Change the caller's profile."""
+
+    @command(access=owner("profile"), rest=put("/api/users/me/preferences"))
+    async def set_preferences(self, request: SetPreferences) -> User:
+        """Replace the caller's preferences. Raises InvalidArgument for an unknown time zone."""
+
+    @command(
+        access=owner("profile"),
+        rest=post("/api/users/me/password", status=204),
+        raises=(WrongCredentials, TooManySignIns),
+    )
+    async def change_password(self, request: ChangePassword) -> Empty:
+        """Change the caller's password and end all sessions. Raises WrongCredentials."""
+
+    @query(
+        access=anyone("public keys are public"),
+        rest=get("/.well-known/jwks.json"),
+    )
+    async def jwks(self, request: Nothing) -> Jwks:
+        """The public keys that verify access tokens, the newest first."""
+
+    @query(access=internal())
+    async def contacts(self, request: ContactsOf) -> Contacts:
+        """Contact data for other services; unknown ids are left out."""

@@ -1,0 +1,44 @@
+"""Constrained field types that several contracts share."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from emporion.kernel import ids
+
+_END = r"$(?!\n)"
+"""The very end: in Python, a bare `$` would also match before a final line feed."""
+_ID = "_[0-9a-f]{32}" + _END
+
+UserId = Annotated[ids.UserId, Meta(pattern=f"^{ids.USER}{_ID}", examples=["usr_" + "0" * 32])]
+ProductId = Annotated[ids.ProductId, Meta(pattern=f"^{ids.PRODUCT}{_ID}")]
+OrderId = Annotated[ids.OrderId, Meta(pattern=f"^{ids.ORDER}{_ID}")]
+PaymentId = Annotated[ids.PaymentId, Meta(pattern=f"^{ids.PAYMENT}{_ID}")]
+MailId = Annotated[ids.MailId, Meta(pattern=f"^{ids.MAIL}{_ID}")]
+WarehouseId = Annotated[
+    ids.WarehouseId,
+    Meta(pattern="^[a-z0-9][a-z0-9-]{0,39}" + _END, description="Chosen by you, e.g. `main`."),
+]
+Sku = Annotated[
+    ids.Sku,
+    Meta(
+        pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,63}" + _END,
+        description="Stock keeping unit: 1..64 letters, digits, `.`, `_`, `-`.",
+        examples=["croissant"],
+    ),
+]
+Quantity = Annotated[int, Meta(ge=1, le=10_000, description="Units, 1..10000.")]
+IdempotencyKey = Annotated[
+    str,
+    Meta(
+        pattern="^[!-~]{1,255}" + _END,
+        description="Chosen by the client, 1..255 printable characters without spaces. The same "
+        "key gives the same outcome; a retry must use it.",
+    ),
+]
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Text = Annotated[str, Meta(max_length=4_000)]
+PageSize = Annotated[int, Meta(ge=1, le=200, description="Entries per page, 1..200.")]
+Cursor = Annotated[
+    str, Meta(max_length=200, description="`next_cursor` of the page before; empty: from the start.")
+]

@@ -1,0 +1,1 @@
+"""Pure words that every layer may use: ids, money, clock, errors, aggregate. Standard library only."""

@@ -1,0 +1,1 @@
+"""The only place that sees concrete things: engines, processes, the command line."""

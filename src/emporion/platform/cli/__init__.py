@@ -1,0 +1,1 @@
+"""The command line: `emporion up`, `load`, `import`, `audit` and the rest."""

@@ -1,0 +1,1 @@
+"""The services: each owns a business capability and its data; none imports another."""

@@ -1,0 +1,1 @@
+"""Storefront and console: pages over the public contracts."""
