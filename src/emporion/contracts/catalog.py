@@ -1,7 +1,7 @@
 """Catalog: products, their variants, and the one true price of each."""
 
 from datetime import datetime
-from typing import Annotated, Protocol
+from typing import Annotated, ClassVar, Protocol
 
 from msgspec import Meta
 
@@ -173,8 +173,8 @@ class ProductChanged(Event, frozen=True, kw_only=True):
 class CatalogService(Service, Protocol):
     """Products, variants, prices, import."""
 
-    NAME = "catalog"
-    SUMMARY = "Products, their variants, and the one true price of each."
+    NAME: ClassVar[str] = "catalog"
+    SUMMARY: ClassVar[str] = "Products, their variants, and the one true price of each."
 
     @query(
         access=anyone("browsing needs no account"),

@@ -109,7 +109,9 @@ def anyone(reason: str) -> Access:
 
 def internal() -> Access:
     """Only other services, with a service identity; never routed from outside."""
-    return Access(Audience.INTERNAL, "internal", is_owner_checked=False, reason="service to service")
+    return Access(
+        Audience.INTERNAL, "internal", is_owner_checked=False, reason="service to service"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from emporion.contracts.contract import (
     Message,
@@ -73,8 +73,8 @@ class Mail(Reply, frozen=True, kw_only=True):
 class EmailService(Service, Protocol):
     """Order confirmation, as an independent subscriber."""
 
-    NAME = "email"
-    SUMMARY = "Order confirmations to people, as an independent subscriber."
+    NAME: ClassVar[str] = "email"
+    SUMMARY: ClassVar[str] = "Order confirmations to people, as an independent subscriber."
 
     @query(access=staff("mails:read"), rest=get("/api/mails"))
     async def list_mails(self, request: ListMails) -> MailPage:

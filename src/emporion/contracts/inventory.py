@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Protocol
+from typing import Annotated, ClassVar, Protocol
 
 from msgspec import Meta
 
@@ -253,8 +253,8 @@ class StockReleased(Event, frozen=True, kw_only=True):
 class InventoryService(Service, Protocol):
     """Stock levels, warehouses, reservations with expiry, movements."""
 
-    NAME = "inventory"
-    SUMMARY = "Warehouses, stock levels, movements, and holds on stock for orders."
+    NAME: ClassVar[str] = "inventory"
+    SUMMARY: ClassVar[str] = "Warehouses, stock levels, movements, and holds on stock for orders."
 
     @command(
         access=internal(),

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Protocol
+from typing import Annotated, ClassVar, Protocol
 
 from msgspec import Meta
 
@@ -244,8 +244,8 @@ _REFUSALS = (OutOfStock, PaymentDeclined, UnknownSku, KeyReused, MixedCurrencies
 class OrderService(Service, Protocol):
     """Cart, checkout, order management."""
 
-    NAME = "order"
-    SUMMARY = "Cart, checkout, and an order's life."
+    NAME: ClassVar[str] = "order"
+    SUMMARY: ClassVar[str] = "Cart, checkout, and an order's life."
 
     @command(
         access=owner("orders:write"),

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Protocol
+from typing import Annotated, ClassVar, Protocol
 
 from msgspec import Meta
 
@@ -148,8 +148,10 @@ class PaymentRefunded(Event, frozen=True, kw_only=True):
 class PaymentService(Service, Protocol):
     """Transactions, refunds, ledger."""
 
-    NAME = "payment"
-    SUMMARY = "Charges and refunds through a provider, and the double-entry ledger behind them."
+    NAME: ClassVar[str] = "payment"
+    SUMMARY: ClassVar[str] = (
+        "Charges and refunds through a provider, and the double-entry ledger behind them."
+    )
 
     @command(
         access=internal(),

@@ -1,7 +1,7 @@
 """User: accounts, sign-in, tokens, profiles and preferences."""
 
 from datetime import datetime
-from typing import Annotated, Protocol
+from typing import Annotated, ClassVar, Protocol
 
 from msgspec import Meta
 
@@ -139,7 +139,7 @@ class Session(Reply, frozen=True, kw_only=True):
     refresh_token: str
     expires_in_s: int
     user_id: UserId
-    token_type: str = "Bearer"
+    token_type: str = "Bearer"  # noqa: S105 - RFC 6750's word, not a secret
 
 
 class Jwk(Message, frozen=True, kw_only=True):
@@ -193,8 +193,8 @@ class UserRegistered(Event, frozen=True, kw_only=True):
 class UserService(Service, Protocol):
     """Authentication, profiles and preferences."""
 
-    NAME = "user"
-    SUMMARY = "Accounts, sign-in, tokens, profiles and preferences."
+    NAME: ClassVar[str] = "user"
+    SUMMARY: ClassVar[str] = "Accounts, sign-in, tokens, profiles and preferences."
 
     @command(
         access=anyone("an account is what you do not have yet"),

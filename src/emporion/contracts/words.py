@@ -40,5 +40,6 @@ Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Text = Annotated[str, Meta(max_length=4_000)]
 PageSize = Annotated[int, Meta(ge=1, le=200, description="Entries per page, 1..200.")]
 Cursor = Annotated[
-    str, Meta(max_length=200, description="`next_cursor` of the page before; empty: from the start.")
+    str,
+    Meta(max_length=200, description="`next_cursor` of the page before; empty: from the start."),
 ]

@@ -1,1 +1,1 @@
-"""Pure words that every layer may use: ids, money, clock, errors, aggregate. Standard library only."""
+"""Pure words for every layer: ids, money, clock, errors, aggregate. Standard library only."""

@@ -39,7 +39,7 @@ class Alarm:
             self._poked.clear()
             try:
                 due_ms = await self._run_due()
-            except Exception:
+            except Exception:  # noqa: BLE001 - whatever it was, it is logged and the work stays due
                 _log.exception("%s failed; again in %.0f s", self.name, pause_s)
                 await self._runtime.tasks.sleep(pause_s)
                 pause_s = min(pause_s * 2, ERROR_PAUSE_S_MAX)

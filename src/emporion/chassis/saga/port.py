@@ -38,7 +38,7 @@ class Outcome:
 class Sagas(Protocol):
     """The engine of one service: its rows lie in that service's database."""
 
-    async def start(
+    async def start(  # noqa: PLR0913 - the columns of the saga's row, by keyword
         self, tx: Tx, saga: Saga[I], *, saga_id: str, input_: I, key: str, fingerprint: str
     ) -> str:
         """Store a saga and run its first step, in the caller's transaction; returns its id.
