@@ -1,0 +1,116 @@
+# The same words everywhere: on a laptop, in a hook, in CI. `make` alone lists them.
+
+PYTHON ?= python3
+PORT   ?= 8080
+DATA   ?= emporion-data
+
+VENV  := .venv
+STAMP := $(VENV)/.stamps
+BIN   := $(VENV)/bin
+PIP   := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/python -m pip --quiet
+LOCK  := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+         --no-emit-index-url --no-emit-find-links --no-header $(UPGRADE)
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List these words
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+# --- to use it ---------------------------------------------------------------------------------
+
+.PHONY: install
+install: $(STAMP)/package ## Install the locked dependencies and the package: .venv/bin/emporion
+
+.PHONY: run
+run: install ## Start the shop on http://127.0.0.1:8080 (PORT=, DATA=)
+	@$(BIN)/emporion up --port $(PORT) --data $(DATA)
+
+# --- to change it ------------------------------------------------------------------------------
+
+.PHONY: test
+test: lint types imports ## Everything: lint, types, import rules and all tests
+	@$(BIN)/pytest -q -n 2 --dist worksteal
+
+.PHONY: check
+check: lint types imports ## The same without starting or killing real processes: under a minute
+	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not whole and not crash and not system"
+
+.PHONY: lint
+lint: $(STAMP)/dev ## Check style, format and spelling
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet . || { echo "Run: make format" >&2; exit 1; }
+	@$(BIN)/codespell
+
+.PHONY: format
+format: $(STAMP)/dev ## Format the code and mend what can be mended
+	@$(BIN)/ruff check --fix --quiet --exit-zero .
+	@$(BIN)/ruff format --quiet .
+
+.PHONY: types
+types: $(STAMP)/dev ## Check types, strictly
+	@$(BIN)/mypy --no-error-summary
+
+.PHONY: imports
+imports: $(STAMP)/dev ## Check who may import whom
+	@$(BIN)/lint-imports --no-timing > $(STAMP)/imports.log || { cat $(STAMP)/imports.log; exit 1; }
+
+.PHONY: crash
+crash: $(STAMP)/dev ## The whole crash matrix: kill a real process at every step, then audit (minutes)
+	@$(BIN)/pytest -q -m "crash or whole" --timeout 900 tests
+
+.PHONY: bench
+bench: $(STAMP)/bench ## Measure orders per second beside this machine's own limits (minutes)
+	@$(BIN)/python -m bench
+
+.PHONY: coverage
+coverage: $(STAMP)/dev ## Which branches no test takes
+	@$(BIN)/coverage erase
+	@$(BIN)/pytest -q -n 2 --dist worksteal --cov --cov-report=term-missing:skip-covered
+
+.PHONY: docs
+docs: $(STAMP)/dev ## Draw the pictures of ARCHITECTURE.md and the tables of docs/ from the code
+	@$(BIN)/python -m emporion.platform.docs
+
+.PHONY: audit-deps
+audit-deps: $(STAMP)/dev ## Look the locked dependencies up in the advisory database (needs network)
+	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements/runtime.lock
+
+.PHONY: lock
+lock: $(STAMP)/dev ## Resolve the locks again (UPGRADE=--upgrade for newer versions)
+	@$(LOCK) pyproject.toml -o requirements/runtime.lock
+	@$(LOCK) pyproject.toml --group dev --group build -c requirements/runtime.lock -o requirements/dev.lock
+	@$(LOCK) pyproject.toml --group bench -c requirements/runtime.lock -o requirements/bench.lock
+	@$(LOCK) --group build -c requirements/dev.lock -o requirements/build.lock
+
+.PHONY: clean
+clean: ## Remove the environment, the caches and everything built
+	@rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
+	@find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# --- stamps: what is installed is not installed twice --------------------------------------------
+
+$(STAMP)/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; say which: make PYTHON=python3.12 install" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@mkdir -p $(STAMP) && touch $@
+
+$(STAMP)/runtime: $(STAMP)/venv requirements/runtime.lock requirements/build.lock
+	@echo "Installing the locked dependencies into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements/runtime.lock -r requirements/build.lock
+	@touch $@
+
+$(STAMP)/package: $(STAMP)/runtime pyproject.toml
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(STAMP)/dev: $(STAMP)/package requirements/dev.lock
+	@echo "Installing the locked tools into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@touch $@
+
+$(STAMP)/bench: $(STAMP)/dev requirements/bench.lock
+	@$(PIP) install --require-hashes -r requirements/bench.lock
+	@touch $@
