@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Protocol
 from msgspec import Meta
 
 from emporion.contracts.contract import (
+    BULK_BYTES_MAX,
     Event,
     EventSpec,
     Message,
@@ -219,7 +220,7 @@ class CatalogService(Service, Protocol):
 
     @command(
         access=staff("catalog:write"),
-        rest=post("/api/products/import"),
+        rest=post("/api/products/import", body_bytes_max=BULK_BYTES_MAX),
         timeout_s=30.0,
     )
     async def import_products(self, request: ImportProducts) -> ImportReport:

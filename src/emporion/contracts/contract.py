@@ -26,6 +26,11 @@ class Request(Message, frozen=True, kw_only=True, gc=False, forbid_unknown_field
 class Reply(Message, frozen=True, kw_only=True, gc=False):
     """What a service answers. Unknown fields are ignored, so that services can evolve."""
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether the outcome of the command is still open: it then answers HTTP 202."""
+        return False
+
 
 class Empty(Reply, frozen=True, kw_only=True, gc=False):
     """Nothing to say beyond "done" (HTTP 204)."""
@@ -114,18 +119,25 @@ def internal() -> Access:
     )
 
 
+BODY_BYTES_MAX = 256 * 1024
+BULK_BYTES_MAX = 2 * 1024 * 1024
+"""For methods that take many things at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rest:
     """The REST surface of a method.
 
     Path parameters in braces name fields of the request. On GET and DELETE the other fields are
     query parameters; otherwise they form the JSON body. The idempotency key of a keyed command
-    that has no place in the path travels in the `Idempotency-Key` header.
+    that has no place in the path travels in the `Idempotency-Key` header. A longer body than
+    `body_bytes_max` is refused.
     """
 
     verb: str
     path: str
     status: int = 200
+    body_bytes_max: int = BODY_BYTES_MAX
 
 
 def get(path: str) -> Rest:
@@ -133,9 +145,9 @@ def get(path: str) -> Rest:
     return Rest("GET", path)
 
 
-def post(path: str, *, status: int = 200) -> Rest:
+def post(path: str, *, status: int = 200, body_bytes_max: int = BODY_BYTES_MAX) -> Rest:
     """POST, answering `status` (201 when it creates)."""
-    return Rest("POST", path, status)
+    return Rest("POST", path, status, body_bytes_max)
 
 
 def put(path: str) -> Rest:

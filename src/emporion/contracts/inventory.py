@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Protocol
 from msgspec import Meta
 
 from emporion.contracts.contract import (
+    BULK_BYTES_MAX,
     Event,
     EventSpec,
     Message,
@@ -310,7 +311,7 @@ class InventoryService(Service, Protocol):
 
     @command(
         access=staff("inventory:write"),
-        rest=post("/api/inventory/movements/batch", status=201),
+        rest=post("/api/inventory/movements/batch", status=201, body_bytes_max=BULK_BYTES_MAX),
         timeout_s=30.0,
         raises=(NotFound, FailedPrecondition),
     )

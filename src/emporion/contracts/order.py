@@ -118,6 +118,11 @@ class Order(Reply, frozen=True, kw_only=True):
     updated_at: datetime
     refusal: Refusal | None = None
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether stock or payment is still being settled."""
+        return self.status is OrderStatus.PENDING
+
 
 class OrderOf(Request, frozen=True, kw_only=True):
     """Which order."""
