@@ -1,0 +1,200 @@
+"""A service's database on SQLite: writes through the group commit, reads on the loop's thread."""
+
+import asyncio
+import contextvars
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import apsw
+
+from emporion.chassis.calls.context import current_call
+from emporion.chassis.data.database import Tx
+from emporion.chassis.data.migrations.runner import Migrations, migrate
+from emporion.chassis.data.sqlite.checkpoint import Checkpointer
+from emporion.chassis.data.sqlite.connection import (
+    READ_CHECKS_MAX,
+    READ_STEPS_PER_CHECK,
+    named,
+    open_reader,
+    open_writer,
+)
+from emporion.chassis.data.sqlite.group_commit import GroupCommit, Job
+from emporion.chassis.data.sqlite.transaction import SqliteTx, drive
+from emporion.chassis.data.sqlite.writers import BATCH_MAX, InlineWriter, ThreadWriter, Writer
+from emporion.kernel.clock import Clock
+from emporion.kernel.errors import ResourceExhausted, Unavailable
+from emporion.kernel.ids import Ids
+
+T = TypeVar("T")
+WAITING_MAX = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteOptions:
+    """How a file is written.
+
+    Args:
+        batch_max: transactions a commit; 1 turns group commit off (for measuring).
+        is_inline: commit on the event loop's thread, for simulations.
+    """
+
+    batch_max: int = BATCH_MAX
+    is_inline: bool = False
+
+
+DEFAULTS = SqliteOptions()
+
+
+class SqliteDatabase:
+    """Database (the port) on one SQLite file.
+
+    One process at a time may open a file for writing; the platform's lock on the data directory
+    sees to it. `open` applies the migrations; before it and after `close` every call raises
+    Unavailable.
+
+    Args:
+        path: the file; its folder exists.
+        source: the service's name.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        source: str,
+        clock: Clock,
+        ids: Ids,
+        options: SqliteOptions = DEFAULTS,
+    ) -> None:
+        self.path = path
+        self.source = source
+        self.on_published: Callable[[], None] = _nothing
+        self._clock = clock
+        self._ids = ids
+        self._options = options
+        self._writer: Writer | None = None
+        self._connections: list[apsw.Connection] = []
+        self._checkpointer: Checkpointer | None = None
+        self._reader: SqliteTx | None = None
+        self._waiting = 0
+        self._wal_pages = 0
+        self._read_checks = 0
+
+    async def open(self, migrations: Sequence[Migrations]) -> None:
+        """Open the file and bring its schema up to date.
+
+        Raises Unavailable when it cannot be opened, MigrationFailed (nothing of the failing
+        migration is kept) when the schema cannot be brought up to date.
+        """
+        connection = open_writer(self.path)
+        self._connections.append(connection)
+        migrate(connection, migrations, now_ms=self._clock.now_ms())
+        connection.set_wal_hook(self._log_grew)
+        self._checkpointer = Checkpointer(self.path)
+        commit = GroupCommit(SqliteTx(connection, self._clock, self._ids), self._clock)
+        self._writer = self._start_writer(connection, commit)
+        reader = open_reader(self.path)
+        self._connections.append(reader)
+        self._reader = SqliteTx(reader, self._clock, self._ids)
+        self._limit_reads(reader)
+
+    def _start_writer(self, connection: apsw.Connection, commit: GroupCommit) -> Writer:
+        def checkpoint() -> None:
+            if self._checkpointer is not None:
+                self._checkpointer.grown_to(connection, self._wal_pages)
+
+        if self._options.is_inline:
+            return InlineWriter(commit, after_batch=checkpoint, on_published=self._published)
+        return ThreadWriter(
+            self.source,
+            commit,
+            after_batch=checkpoint,
+            on_published=self._published,
+            batch_max=self._options.batch_max,
+        )
+
+    async def close(self) -> None:
+        """Finish the transactions that wait, then close the file."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            await asyncio.get_running_loop().run_in_executor(None, writer.close)
+        if self._checkpointer is not None:
+            self._checkpointer.close()
+            self._checkpointer = None
+        self._reader = None
+        for connection in reversed(self._connections):
+            connection.close()
+        self._connections.clear()
+
+    async def transaction(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """See Database.transaction."""
+        if self._writer is None:
+            raise Unavailable(f"the {self.source} database is closed")
+        if self._waiting >= WAITING_MAX:
+            raise ResourceExhausted(
+                f"{WAITING_MAX} transactions wait for the {self.source} database"
+            )
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        job = Job(
+            work,
+            contextvars.copy_context(),
+            deadline_s=current_call().deadline_s,
+            future=future,
+        )
+        self._waiting += 1
+        try:
+            self._writer.submit(job)
+            return await future
+        finally:
+            self._waiting -= 1
+
+    async def read(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """See Database.read. Runs at once on the caller's thread: keep it to a few rows."""
+        reader = self._reader
+        if reader is None:
+            raise Unavailable(f"the {self.source} database is closed")
+        self._read_checks = 0
+        try:
+            reader.control("BEGIN")
+            try:
+                return drive(work, reader)
+            finally:
+                reader.control("COMMIT")
+        except apsw.Error as error:
+            raise named(error) from error
+
+    @property
+    def waiting(self) -> int:
+        """How many transactions wait or run."""
+        return self._waiting
+
+    async def probe(self) -> None:
+        """Readiness: raises unless the file answers a read and takes a write transaction."""
+
+        async def ping(tx: Tx) -> None:
+            await tx.fetch_one("SELECT 1")
+
+        await self.read(ping)
+        await self.transaction(ping)
+
+    def _published(self) -> None:
+        self.on_published()
+
+    def _log_grew(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._wal_pages = pages
+        return apsw.SQLITE_OK
+
+    def _limit_reads(self, reader: apsw.Connection) -> None:
+        self._read_checks = 0
+
+        def is_too_long() -> bool:
+            self._read_checks += 1
+            return self._read_checks > READ_CHECKS_MAX
+
+        reader.set_progress_handler(is_too_long, READ_STEPS_PER_CHECK)
+
+
+def _nothing() -> None:
+    """Nobody listens yet."""

@@ -1,0 +1,119 @@
+"""Group commit: all transactions that wait share one fsync, and yet each succeeds or fails alone.
+
+A batch first runs without savepoints. A transaction that fails before it has written anything
+just fails. One that fails after a write rolls the whole batch back, which then runs again with a
+savepoint around each: transactions are repeatable by contract. So the common case pays for no
+savepoint, and a failing neighbour costs time, never correctness.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
+from typing import Any
+
+import apsw
+
+from emporion.chassis.data.database import Tx
+from emporion.chassis.data.sqlite.connection import named
+from emporion.chassis.data.sqlite.transaction import SqliteTx, drive
+from emporion.kernel.clock import Clock
+from emporion.kernel.errors import DeadlineExceeded, Unavailable
+
+_log = logging.getLogger(__name__)
+
+
+class Job:
+    """A transaction waiting to be run, and then its result or error."""
+
+    __slots__ = ("context", "deadline_s", "error", "future", "result", "work")
+
+    def __init__(
+        self,
+        work: Callable[[Tx], Awaitable[Any]],
+        context: Context,
+        *,
+        deadline_s: float,
+        future: Any,
+    ) -> None:
+        self.work = work
+        self.context = context
+        self.deadline_s = deadline_s
+        self.future = future
+        self.result: object = None
+        self.error: BaseException | None = None
+
+
+class GroupCommit:
+    """Runs batches of jobs on the one writing connection. Used by one thread at a time."""
+
+    def __init__(self, tx: SqliteTx, clock: Clock) -> None:
+        self._tx = tx
+        self._clock = clock
+
+    def run(self, jobs: Sequence[Job]) -> bool:
+        """Run and commit a batch; afterwards each job holds its result or error.
+
+        Returns whether an event was published. When the commit itself fails (disk full, I/O
+        error), every job that had succeeded fails with Unavailable: nothing is reported durable
+        that is not.
+        """
+        tx = self._tx
+        tx.published = 0
+        try:
+            tx.control("BEGIN IMMEDIATE")
+            if not self._run_plain(jobs):
+                tx.control("ROLLBACK")
+                tx.published = 0
+                tx.control("BEGIN IMMEDIATE")
+                self._run_with_savepoints(jobs)
+            tx.control("COMMIT")
+        except apsw.Error as error:
+            self._fail_all(jobs, named(error))
+            return False
+        return tx.published > 0
+
+    def _run_plain(self, jobs: Sequence[Job]) -> bool:
+        """Whether every job succeeded or failed without having written."""
+        now_s = self._clock.monotonic_s()
+        tx = self._tx
+        written = tx.changes_so_far()
+        for job in jobs:
+            self._attempt(job, now_s)
+            after = tx.changes_so_far()
+            if job.error is not None and after != written:
+                return False
+            written = after
+        return True
+
+    def _run_with_savepoints(self, jobs: Sequence[Job]) -> None:
+        now_s = self._clock.monotonic_s()
+        tx = self._tx
+        for job in jobs:
+            tx.control("SAVEPOINT job")
+            published = tx.published
+            self._attempt(job, now_s)
+            if job.error is not None:
+                tx.control("ROLLBACK TO job")
+                tx.published = published
+            tx.control("RELEASE job")
+
+    def _attempt(self, job: Job, now_s: float) -> None:
+        job.result = job.error = None
+        if job.deadline_s < now_s:
+            job.error = DeadlineExceeded("the deadline passed before the transaction started")
+            return
+        try:
+            job.result = job.context.run(drive, job.work, self._tx)
+        except Exception as error:  # noqa: BLE001 - handed to the caller, who awaits this job
+            job.error = error
+
+    def _fail_all(self, jobs: Sequence[Job], error: Exception) -> None:
+        _log.error("a group commit of %d transactions failed: %s", len(jobs), error)
+        try:
+            if self._tx.is_open():
+                self._tx.control("ROLLBACK")
+        except apsw.Error:
+            _log.exception("the rollback failed too")
+        for job in jobs:
+            if job.error is None:
+                job.error = Unavailable(str(error))

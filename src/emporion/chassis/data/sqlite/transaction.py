@@ -1,0 +1,113 @@
+"""A transaction on SQLite: coroutines that never suspend, driven by whoever owns the connection."""
+
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from typing import TypeVar, cast
+
+import apsw
+
+from emporion.chassis.calls.context import NO_TRACE, current_call
+from emporion.chassis.data.database import Row, Tx, Value
+from emporion.chassis.data.sqlite.connection import named
+from emporion.chassis.events import outbox
+from emporion.contracts.contract import Event
+from emporion.kernel.clock import Clock
+from emporion.kernel.errors import Internal
+from emporion.kernel.ids import Ids
+
+T = TypeVar("T")
+
+
+class SqliteTx:
+    """Tx over one connection. Counts what it wrote, so that a clean failure costs no rollback."""
+
+    __slots__ = (
+        "_clock",
+        "_connection",
+        "_execute",
+        "_ids",
+        "_many",
+        "_rows",
+        "_total",
+        "published",
+    )
+
+    def __init__(self, connection: apsw.Connection, clock: Clock, ids: Ids) -> None:
+        cursor = connection.cursor()
+        self._connection = connection
+        self._execute = cursor.execute
+        self._many = cursor.executemany
+        self._rows = cursor.fetchall
+        self._total = connection.total_changes
+        self._clock = clock
+        self._ids = ids
+        self.published = 0
+
+    def changes_so_far(self) -> int:
+        """How many rows this connection has ever changed."""
+        return self._total()
+
+    def is_open(self) -> bool:
+        """Whether a transaction is open on the connection."""
+        return self._connection.in_transaction
+
+    def control(self, sql: str) -> None:
+        """Run BEGIN, COMMIT, SAVEPOINT and the like."""
+        self._execute(sql)
+
+    async def execute(self, sql: str, *args: Value) -> int:
+        """Run a statement; the number of rows it changed."""
+        try:
+            self._execute(sql, args)
+        except apsw.Error as error:
+            raise named(error) from error
+        return self._connection.changes()
+
+    async def execute_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
+        """Run a statement once for each row."""
+        try:
+            self._many(sql, cast("Sequence[tuple[Value, ...]]", rows))
+        except apsw.Error as error:
+            raise named(error) from error
+
+    async def fetch(self, sql: str, *args: Value) -> list[Row]:
+        """All rows of a bounded query."""
+        try:
+            self._execute(sql, args)
+            return cast("list[Row]", self._rows())
+        except apsw.Error as error:
+            raise named(error) from error
+
+    async def fetch_one(self, sql: str, *args: Value) -> Row | None:
+        """The first row, or None."""
+        try:
+            self._execute(sql, args)
+            rows = self._rows()
+        except apsw.Error as error:
+            raise named(error) from error
+        return rows[0] if rows else None
+
+    async def publish(self, event: Event) -> None:
+        """Write an integration event to the outbox of this database."""
+        trace = current_call().trace
+        traceparent = "" if trace is NO_TRACE else trace.header()
+        row = outbox.row(event, self._ids, self._clock.now_ms(), traceparent)
+        try:
+            self._execute(outbox.INSERT, row)
+        except apsw.Error as error:
+            raise named(error) from error
+        self.published += 1
+
+
+def drive(work: Callable[[Tx], Awaitable[T]], tx: Tx) -> T:
+    """Run `work(tx)` to its end on this thread.
+
+    Raises Internal when it awaits anything but the transaction, for example a network call: that
+    would hold the one writer while it waits.
+    """
+    running = cast("Generator[object, None, T]", work(tx).__await__())
+    try:
+        next(running)
+    except StopIteration as end:
+        return cast("T", end.value)
+    running.close()
+    raise Internal("a transaction awaited something that is not its own: nothing was written")

@@ -1,0 +1,143 @@
+"""Who runs the group commits: a thread of its own, or the event loop itself in simulations."""
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
+
+from emporion.chassis.data.sqlite.group_commit import GroupCommit, Job
+
+_log = logging.getLogger(__name__)
+BATCH_MAX = 256
+STOP_TIMEOUT_S = 30.0
+
+
+class Writer(Protocol):
+    """Takes jobs from the event loop and answers their futures there."""
+
+    def submit(self, job: Job) -> None:
+        """Queue a job."""
+        ...
+
+    def close(self) -> None:
+        """Finish what is queued, then stop."""
+        ...
+
+
+class ThreadWriter:
+    """One thread a database file: drains its queue, commits all that wait together.
+
+    The loop is woken once for each batch, not for each transaction.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        commit: GroupCommit,
+        *,
+        after_batch: Callable[[], None],
+        on_published: Callable[[], None],
+        batch_max: int = BATCH_MAX,
+    ) -> None:
+        self._commit = commit
+        self._after_batch = after_batch
+        self._on_published = on_published
+        self._batch_max = batch_max
+        self._loop = asyncio.get_running_loop()
+        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=f"writer-{name}", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Queue a job; O(1), never blocks."""
+        self._queue.put(job)
+
+    def close(self) -> None:
+        """Finish what is queued, then stop the thread."""
+        self._queue.put(None)
+        self._thread.join(STOP_TIMEOUT_S)
+
+    def _run(self) -> None:
+        waiting = self._queue
+        while True:
+            job = waiting.get()
+            if job is None:
+                return
+            batch = [job]
+            is_last = self._drain(batch)
+            is_published = self._commit.run(batch)
+            with suppress(RuntimeError):  # the loop was closed: nobody waits for the answers
+                self._loop.call_soon_threadsafe(self._answer, batch, is_published)
+            self._after_batch()
+            if is_last:
+                return
+
+    def _drain(self, batch: list[Job]) -> bool:
+        """Take what else waits; whether the end of all jobs was among it."""
+        waiting = self._queue
+        while len(batch) < self._batch_max:
+            try:
+                job = waiting.get_nowait()
+            except queue.Empty:
+                return False
+            if job is None:
+                return True
+            batch.append(job)
+        return False
+
+    def _answer(self, batch: list[Job], is_published: bool) -> None:  # noqa: FBT001 - call_soon passes by position
+        answer(batch)
+        if is_published:
+            self._on_published()
+
+
+class InlineWriter:
+    """Commits on the event loop, for deterministic simulation; it blocks the loop for an fsync."""
+
+    def __init__(
+        self,
+        commit: GroupCommit,
+        *,
+        after_batch: Callable[[], None],
+        on_published: Callable[[], None],
+    ) -> None:
+        self._commit = commit
+        self._after_batch = after_batch
+        self._on_published = on_published
+        self._loop = asyncio.get_running_loop()
+        self._batch: list[Job] = []
+
+    def submit(self, job: Job) -> None:
+        """Queue a job; the batch runs in the loop's next turn."""
+        if not self._batch:
+            self._loop.call_soon(self._run)
+        self._batch.append(job)
+
+    def close(self) -> None:
+        """Finish what is queued."""
+        self._run()
+
+    def _run(self) -> None:
+        batch, self._batch = self._batch, []
+        if not batch:
+            return
+        is_published = self._commit.run(batch)
+        answer(batch)
+        self._after_batch()
+        if is_published:
+            self._on_published()
+
+
+def answer(batch: list[Job]) -> None:
+    """Give each waiting caller its result or error."""
+    for job in batch:
+        future = job.future
+        if future.done():
+            continue  # the caller was cancelled meanwhile; the transaction stands
+        if job.error is None:
+            future.set_result(job.result)
+        else:
+            future.set_exception(job.error)

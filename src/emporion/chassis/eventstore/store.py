@@ -1,0 +1,139 @@
+"""Streams of domain events in a service's own database, each event chained to the one before.
+
+An append names the version it expects; the primary key (stream, version) turns a race into a
+Conflict. `hash` = SHA-256(previous hash + stream, version, type, time, actor, data), so that an
+edited, inserted or removed event breaks the chain from there on. A removed *last* event is found
+by comparing with the row that the aggregate's service keeps.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from emporion.chassis.calls.context import current_call
+from emporion.chassis.data.database import Tx, UniqueViolation
+from emporion.kernel.errors import Conflict, Internal
+
+E = TypeVar("E")
+NO_HASH = b"\0" * 32
+EVENTS_PER_STREAM_MAX = 10_000
+
+_INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_LOAD = (
+    "SELECT version, type, data, at_ms, actor, trace_id, hash FROM event"
+    " WHERE stream = ? AND at_ms <= ? ORDER BY version LIMIT ?"
+)
+_LAST_HASH = "SELECT hash FROM event WHERE stream = ? AND version = ?"
+_ALL_TIME_MS = 2**53
+
+
+class BrokenChain(Internal):
+    """A stored event was edited, or one was inserted or removed."""
+
+    slug = "broken-chain"
+    title = "The event history was tampered with"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[E]):
+    """An event with the circumstances of its recording."""
+
+    version: int
+    event: E
+    at_ms: int
+    actor: str
+    trace_id: str
+    hash: bytes
+
+
+class EventStore(Generic[E]):
+    """The streams of one kind of aggregate.
+
+    Args:
+        kinds: event classes by their stored names. A name is for ever; a class may be renamed.
+        upcasters: for a stored name that is no longer current, a function from its decoded
+            fields to an event of today.
+    """
+
+    def __init__(
+        self, kinds: Mapping[str, type[Any]], upcasters: Mapping[str, Any] | None = None
+    ) -> None:
+        self._names = {kind: name for name, kind in kinds.items()}
+        self._decoders = {name: msgspec.json.Decoder(kind) for name, kind in kinds.items()}
+        self._upcasters = dict(upcasters or {})
+        self._encode = msgspec.json.Encoder().encode
+
+    async def append(
+        self, tx: Tx, stream: str, events: Sequence[E], *, expected_version: int, at_ms: int
+    ) -> None:
+        """Store events after `expected_version` (0: the stream is new).
+
+        Raises Conflict when the stream is at another version: load again and decide again.
+        """
+        call = current_call()
+        actor, trace_id = call.identity.subject, call.trace.trace_id
+        before = await self._hash_at(tx, stream, expected_version)
+        version = expected_version
+        try:
+            for event in events:
+                version += 1
+                name, data = self._names[type(event)], self._encode(event)
+                before = chain(before, stream, version, name, at_ms, actor, data)
+                await tx.execute(
+                    _INSERT, stream, version, name, data, at_ms, actor, trace_id, before
+                )
+        except UniqueViolation as error:
+            raise Conflict(f"{stream} is past version {expected_version}") from error
+
+    async def load(self, tx: Tx, stream: str, *, until_ms: int = _ALL_TIME_MS) -> list[Stored[E]]:
+        """The events of a stream in order, up to and including an instant; empty: no such stream.
+
+        Raises Internal when the stream is longer than EVENTS_PER_STREAM_MAX.
+        """
+        rows = await tx.fetch(_LOAD, stream, until_ms, EVENTS_PER_STREAM_MAX + 1)
+        if len(rows) > EVENTS_PER_STREAM_MAX:
+            raise Internal(f"{stream} has more than {EVENTS_PER_STREAM_MAX} events")
+        return [
+            Stored(version, self._decode(name, data), at_ms, actor, trace_id, hash_)
+            for version, name, data, at_ms, actor, trace_id, hash_ in rows
+        ]
+
+    async def verify(self, tx: Tx, stream: str) -> None:
+        """Raises BrokenChain when the stream is not the one that was written."""
+        before = NO_HASH
+        rows = await tx.fetch(_LOAD, stream, _ALL_TIME_MS, EVENTS_PER_STREAM_MAX)
+        for expected, (version, name, data, at_ms, actor, _, hash_) in enumerate(rows, start=1):
+            before = chain(before, stream, version, name, at_ms, actor, data)
+            if version != expected or before != hash_:
+                raise BrokenChain(f"{stream}, event {expected}")
+
+    def _decode(self, name: str, data: bytes) -> E:
+        upcast = self._upcasters.get(name)
+        if upcast is not None:
+            event: E = upcast(msgspec.json.decode(data))
+            return event
+        decoder = self._decoders.get(name)
+        if decoder is None:
+            raise Internal(f"no event class is known under the stored name {name!r}")
+        decoded: E = decoder.decode(data)
+        return decoded
+
+    async def _hash_at(self, tx: Tx, stream: str, version: int) -> bytes:
+        if version == 0:
+            return NO_HASH
+        row = await tx.fetch_one(_LAST_HASH, stream, version)
+        if row is None:
+            raise Conflict(f"{stream} has not reached version {version}")
+        last: bytes = row[0]
+        return last
+
+
+def chain(  # noqa: PLR0913, PLR0917 - the hashed fields, in the order in which they are hashed
+    before: bytes, stream: str, version: int, name: str, at_ms: int, actor: str, data: bytes
+) -> bytes:
+    """The hash of an event, given the hash before it (32 bytes)."""
+    head = f"{stream}\n{version}\n{name}\n{at_ms}\n{actor}\n".encode()
+    return hashlib.sha256(before + head + data).digest()
