@@ -7,7 +7,7 @@ DATA   ?= emporion-data
 VENV  := .venv
 STAMP := $(VENV)/.stamps
 BIN   := $(VENV)/bin
-PIP   := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/python -m pip --quiet
+PIP   := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/python -m pip -qq
 LOCK  := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
          --no-emit-index-url --no-emit-find-links --no-header $(UPGRADE)
 
@@ -22,9 +22,10 @@ help: ## List these words
 
 .PHONY: install
 install: $(STAMP)/package ## Install the locked dependencies and the package: .venv/bin/emporion
+	@echo "Installed: $(BIN)/emporion"
 
 .PHONY: run
-run: install ## Start the shop on http://127.0.0.1:8080 (PORT=, DATA=)
+run: $(STAMP)/package ## Start the shop on http://127.0.0.1:8080 (PORT=, DATA=)
 	@$(BIN)/emporion up --port $(PORT) --data $(DATA)
 
 # --- to change it ------------------------------------------------------------------------------
@@ -54,7 +55,7 @@ types: $(STAMP)/dev ## Check types, strictly
 
 .PHONY: imports
 imports: $(STAMP)/dev ## Check who may import whom
-	@$(BIN)/lint-imports --no-timing > $(STAMP)/imports.log || { cat $(STAMP)/imports.log; exit 1; }
+	@$(BIN)/lint-imports --no-logo > $(STAMP)/imports.log || { cat $(STAMP)/imports.log; exit 1; }
 
 .PHONY: crash
 crash: $(STAMP)/dev ## The whole crash matrix: kill a real process at every step, then audit (minutes)
