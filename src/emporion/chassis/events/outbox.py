@@ -45,35 +45,35 @@ def owner_of(event: type[Event]) -> str:
 
 
 @cache
-def _travel(event: type[Event]) -> tuple[str, str, str, str, int]:
+def _travel(event: type[Event]) -> tuple[str, str, str, int]:
     spec = event.SPEC
     if spec.key not in event.__struct_fields__:
-        message = f"{event.__name__} has no field {spec.key!r} to order its deliveries by"
-        raise TypeError(message)
-    return spec.name, spec.topic, spec.key, f"/emporion/{owner_of(event)}", spec.version
+        raise TypeError(f"{event.__name__} has no field {spec.key!r} to order its deliveries by")
+    return spec.name, spec.topic, spec.key, spec.version
 
 
 _encoder = msgspec.json.Encoder()
 
 
-def row(event: Event, ids: Ids, now_ms: int, traceparent: str) -> OutboxRow:
+def row(event: Event, *, source: str, ids: Ids, now_ms: int, traceparent: str) -> OutboxRow:
     """The arguments of `INSERT` for an event, with a new event id.
 
     Args:
         event: what happened.
+        source: the service that publishes it.
         ids: where the event's id comes from.
         now_ms: when, in milliseconds since the epoch.
         traceparent: the W3C header of the call that made it happen; empty: none.
 
     Raises TypeError when the event's declaration names a key that it does not have.
     """
-    name, topic, key_field, source, version = _travel(type(event))
+    name, topic, key_field, version = _travel(type(event))
     event_id = ids.new(EVENT)
     key = str(getattr(event, key_field))
     envelope = Envelope(
         "1.0",
         event_id,
-        source,
+        f"/emporion/{source}",
         name,
         key,
         to_datetime(now_ms),
