@@ -6,10 +6,12 @@ import random
 import secrets
 import time
 from collections.abc import Coroutine
+from contextvars import copy_context
 from typing import Any
 
 import uuid_utils
 
+from emporion.chassis.calls.context import NEVER_S, Call, current_call, enter
 from emporion.chassis.runtime.ports import Runtime
 
 _log = logging.getLogger(__name__)
@@ -18,13 +20,11 @@ _log = logging.getLogger(__name__)
 class SystemClock:
     """The operating system's clocks."""
 
+    monotonic_s = staticmethod(time.monotonic)  # asked several times a call: without a frame
+
     def now_ms(self) -> int:
         """Milliseconds since the epoch, UTC. May step backwards."""
         return time.time_ns() // 1_000_000
-
-    def monotonic_s(self) -> float:
-        """Seconds on a clock that never steps back."""
-        return time.monotonic()
 
 
 class SystemIds:
@@ -54,7 +54,9 @@ class SystemTasks:
     """Background tasks of the running event loop: held until they end, crashes logged and counted.
 
     A crash of a task never ends the process: it is logged with its stack and counted in
-    `crashed`. Those still running when the process drains are cancelled by `cancel_all`.
+    `crashed`. Those still running when the process drains are cancelled by `cancel_all`. A task
+    keeps the identity and trace of the call that spawned it, but not its deadline: it may well
+    outlive the call.
     """
 
     def __init__(self) -> None:
@@ -63,7 +65,9 @@ class SystemTasks:
 
     def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run `work` beside the caller."""
-        task = asyncio.get_running_loop().create_task(work, name=name)
+        context = copy_context()
+        context.run(_drop_deadline)
+        task = asyncio.get_running_loop().create_task(work, name=name, context=context)
         self.running.add(task)
         task.add_done_callback(self._ended)
         return task
@@ -90,6 +94,12 @@ class SystemTasks:
         if error is not None:
             self.crashed += 1
             _log.error("the task %r crashed", task.get_name(), exc_info=error)
+
+
+def _drop_deadline() -> None:
+    call = current_call()
+    if call.deadline_s != NEVER_S:
+        enter(Call(call.identity, call.trace))
 
 
 def system_runtime() -> Runtime:

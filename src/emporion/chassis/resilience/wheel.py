@@ -1,0 +1,88 @@
+"""One timer for every deadline of the process: cheaper per call than a timeout of its own."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from emporion.chassis.runtime.ports import Runtime
+
+TICK_S = 0.01
+"""How late a deadline may be noticed."""
+IDLE_TICKS_MAX = 100
+"""The wheel stands still after so many ticks without a call: an idle process does not poll."""
+
+
+class Flight(msgspec.Struct, eq=False):
+    """A call under way: the task that runs it, and until when (monotonic seconds)."""
+
+    task: asyncio.Task[Any]
+    deadline_s: float
+    cancelling: int
+    is_expired: bool = False
+
+
+class DeadlineWheel:
+    """Cancels the task of a call whose deadline has passed, like `asyncio.timeout` does.
+
+    A call enters with its deadline and leaves when it ends. A task that is cancelled by the wheel
+    sees CancelledError; `has_expired` then says whether that was the deadline's doing (raise
+    DeadlineExceeded) or somebody else's (let it pass). Deadlines nest: when several of one task
+    expire at once, the outermost turns into the error. The scan costs about 40 ns a call under
+    way, every TICK_S; nothing turns while no call is under way.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._clock = runtime.clock
+        self._tasks = runtime.tasks
+        self.flights: set[Flight] = set()
+        self.is_turning = False
+        self._turning: asyncio.Task[None] | None = None
+
+    def enter(self, deadline_s: float) -> Flight:
+        """Watch the current task from here on; give the flight to `leave` in a `finally`."""
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a call runs inside a task")
+        flight = Flight(task, deadline_s, task.cancelling())
+        self.flights.add(flight)
+        if not self.is_turning:
+            self.start()
+        return flight
+
+    def leave(self, flight: Flight) -> None:
+        """The call ended. Takes back the wheel's cancellation if it was not converted."""
+        self.flights.discard(flight)
+        if flight.is_expired:
+            flight.is_expired = False
+            flight.task.uncancel()
+
+    def has_expired(self, flight: Flight) -> bool:
+        """Ask on CancelledError: True when it is this deadline's, and the task may go on."""
+        if not flight.is_expired:
+            return False
+        flight.is_expired = False
+        return flight.task.uncancel() <= flight.cancelling
+
+    def start(self) -> None:
+        """Turn until nothing has been under way for a while."""
+        self.is_turning = True
+        self._turning = self._tasks.spawn("deadline wheel", self._turn())
+
+    async def _turn(self) -> None:
+        idle_ticks = 0
+        try:
+            while idle_ticks < IDLE_TICKS_MAX:
+                await self._tasks.sleep(TICK_S)
+                idle_ticks = 0 if self.flights else idle_ticks + 1
+                self.expire()
+        finally:
+            self.is_turning = False
+
+    def expire(self) -> None:
+        """Cancel every call whose deadline has passed."""
+        now_s = self._clock.monotonic_s()
+        for flight in [one for one in self.flights if one.deadline_s <= now_s]:
+            self.flights.discard(flight)
+            flight.is_expired = True
+            flight.task.cancel("the deadline has passed")
