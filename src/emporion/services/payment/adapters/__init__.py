@@ -1,0 +1,1 @@
+"""Payment's ports, each on a technology."""

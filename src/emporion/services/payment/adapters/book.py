@@ -1,0 +1,113 @@
+"""The rehearsal provider's own book: what it did, one JSON line each, append-only.
+
+A line is handed to the operating system before the answer leaves, so that the book survives a
+SIGKILL of this process. It is not forced to the disk: a power cut may lose its last lines.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from emporion.kernel.errors import Unavailable
+from emporion.kernel.money import Money
+
+LINE_BYTES_MAX = 1_024
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """One effect at the provider: money taken, or money given back."""
+
+    kind: Literal["charge", "refund"]
+    key: str
+    reference: str
+    amount: Money
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Entry).decode
+
+
+class Book:
+    """The entries by key; on a file, or in memory without a path.
+
+    Memory holds a number for each entry, not the entries. A last line that was cut off is
+    removed when the book is opened: its effect was never answered. Raises Unavailable when the
+    file cannot be opened.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._lines: list[bytes] = []
+        self._where: dict[int, int] = {}
+        self._end = 0
+        self._file = -1
+        if path is not None:
+            self._open(path)
+
+    def find(self, key: str) -> Entry | None:
+        """The entry with that key, or None."""
+        where = self._where.get(hash(key))
+        if where is None:
+            return None
+        entry = _decode(self._line(where))
+        return entry if entry.key == key else None
+
+    def append(self, entry: Entry) -> None:
+        """Add an entry. Raises Unavailable when it cannot be written: then it is not there."""
+        line = _encode(entry) + b"\n"
+        where = self._end
+        if self._file < 0:
+            self._lines.append(line)
+            self._end += 1
+        else:
+            try:
+                written = os.write(self._file, line)
+            except OSError as error:
+                raise Unavailable(f"the provider's book cannot be written: {error}") from error
+            if written != len(line):
+                os.ftruncate(self._file, where)
+                raise Unavailable("the provider's book cannot be written: no space")
+            self._end += written
+        self._where[hash(entry.key)] = where
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _line(self, where: int) -> bytes:
+        if self._file < 0:
+            return self._lines[where]
+        return os.pread(self._file, LINE_BYTES_MAX, where).partition(b"\n")[0]
+
+    def _open(self, path: Path) -> None:
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            for where, line in _whole_lines(path):
+                self._where[hash(_decode(line).key)] = where
+                self._end = where + len(line)
+            os.ftruncate(self._file, self._end)
+        except OSError as error:
+            raise Unavailable(f"the provider's book cannot be opened: {error}") from error
+
+
+def entries_in(path: Path) -> Iterator[Entry]:
+    """The entries of a book file in order, also while a provider appends to it.
+
+    A missing file is an empty book. Raises msgspec.ValidationError on a line that is no entry.
+    """
+    if path.exists():
+        for _, line in _whole_lines(path):
+            yield _decode(line)
+
+
+def _whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    where = 0
+    with path.open("rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield where, line
+            where += len(line)

@@ -1,0 +1,152 @@
+"""The built-in provider for development and drills: its token says how it behaves.
+
+tok_ok            takes the money
+tok_declined      says no: insufficient_funds
+tok_timeout       takes the money, but its answer is lost a few times
+tok_timeout_lost  the request is lost a few times, then it takes the money
+tok_late          takes the money and answers late, and then once more to the listener
+tok_twice         takes the money and answers twice
+tok_never         never says what happened
+
+Any other token is declined: invalid_payment_method. It keeps a book of its effects (adapters.book),
+so that an audit can compare the provider's truth with ours.
+"""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from emporion.chassis.runtime.ports import Tasks
+from emporion.kernel.errors import FailedPrecondition, Unavailable
+from emporion.kernel.money import Money
+from emporion.services.payment.adapters.book import Book, Entry
+from emporion.services.payment.ports import Answer, Approval, Decline, Listener, Reversal
+
+BOOK_FILE = "provider.log"
+LOST_ANSWERS = 2
+LATE_S = 2.0
+SILENT_KEYS_MAX = 10_000
+
+
+class RehearsalProvider:
+    """PaymentProvider without a network. Idempotent by key, also after a restart.
+
+    Args:
+        tasks: to be late with.
+        path: its book; None keeps the book in memory.
+        lost_answers: how many answers (or requests) are lost before one arrives.
+        late_s: how late a late answer is, in seconds.
+    """
+
+    def __init__(
+        self,
+        tasks: Tasks,
+        *,
+        path: Path | None = None,
+        lost_answers: int = LOST_ANSWERS,
+        late_s: float = LATE_S,
+    ) -> None:
+        self._tasks = tasks
+        self._book = Book(path)
+        self._lost_answers = lost_answers
+        self._late_s = late_s
+        self._lost: dict[str, int] = {}
+        self._silent: set[str] = set()
+        self._listener: Listener | None = None
+        self._behaviours: dict[str, Callable[[str, Money], Awaitable[Answer]]] = {
+            "tok_declined": self._declined,
+            "tok_timeout": self._timeout,
+            "tok_timeout_lost": self._timeout_lost,
+            "tok_late": self._late,
+            "tok_twice": self._twice,
+            "tok_never": self._never,
+        }
+
+    async def charge(self, *, key: str, amount: Money, token: str) -> Answer:
+        if token == "tok_ok":  # noqa: S105 - the name of a behaviour
+            return self._take(key, amount)
+        behave = self._behaviours.get(token)
+        if behave is None:
+            return Decline("invalid_payment_method")
+        return await behave(key, amount)
+
+    async def refund(self, *, key: str, reference: str, amount: Money) -> Reversal:
+        """Also raises FailedPrecondition for an unknown charge, or for more than it took."""
+        done = self._book.find(key)
+        if done is None:
+            taken = self._book.find(_key_in(reference))
+            if taken is None or taken.kind != "charge":
+                raise FailedPrecondition("there is no such charge")
+            if taken.amount.currency != amount.currency or (
+                taken.amount.amount_minor < amount.amount_minor
+            ):
+                raise FailedPrecondition("this is more than was taken")
+            done = Entry("refund", key, _reference(key), amount)
+            self._book.append(done)
+        return Reversal(done.reference)
+
+    async def find(self, *, key: str) -> Answer | None:
+        if key in self._silent:
+            raise Unavailable("the payment provider did not answer")
+        entry = self._book.find(key)
+        return Approval(entry.reference) if entry else None
+
+    def listen(self, listener: Listener) -> None:
+        self._listener = listener
+
+    def close(self) -> None:
+        """Close the book."""
+        self._book.close()
+
+    def _take(self, key: str, amount: Money) -> Approval:
+        entry = self._book.find(key)
+        if entry is None:
+            entry = Entry("charge", key, _reference(key), amount)
+            self._book.append(entry)
+        return Approval(entry.reference)
+
+    async def _declined(self, key: str, amount: Money) -> Answer:
+        return Decline("insufficient_funds")
+
+    async def _timeout(self, key: str, amount: Money) -> Answer:
+        answer = self._take(key, amount)
+        self._lose(key)
+        return answer
+
+    async def _timeout_lost(self, key: str, amount: Money) -> Answer:
+        self._lose(key)
+        return self._take(key, amount)
+
+    async def _late(self, key: str, amount: Money) -> Answer:
+        answer = self._take(key, amount)
+        _ = self._tasks.spawn("late answer", self._tell(key, answer, after_s=self._late_s))
+        await self._tasks.sleep(self._late_s)
+        return answer
+
+    async def _twice(self, key: str, amount: Money) -> Answer:
+        answer = self._take(key, amount)
+        _ = self._tasks.spawn("second answer", self._tell(key, answer, after_s=0.0))
+        return answer
+
+    async def _never(self, key: str, amount: Money) -> Answer:
+        if len(self._silent) < SILENT_KEYS_MAX:
+            self._silent.add(key)
+        raise Unavailable("the payment provider did not answer")
+
+    def _lose(self, key: str) -> None:
+        lost = self._lost.pop(key, 0)
+        if lost < self._lost_answers:
+            self._lost[key] = lost + 1
+            raise Unavailable("the payment provider did not answer")
+
+    async def _tell(self, key: str, answer: Answer, *, after_s: float) -> None:
+        await self._tasks.sleep(after_s)
+        if self._listener is not None:
+            await self._listener(key, answer)
+
+
+def _reference(key: str) -> str:
+    return f"rh_{key}"
+
+
+def _key_in(reference: str) -> str:
+    return reference.removeprefix("rh_")

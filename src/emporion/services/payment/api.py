@@ -1,0 +1,61 @@
+"""Answers the payment contract."""
+
+from emporion.chassis.calls.context import caller
+from emporion.contracts.payment import (
+    Balances,
+    Charge,
+    LedgerBalances,
+    ListPayments,
+    Payment,
+    PaymentOf,
+    PaymentPage,
+    PaymentService,
+    PaymentStatus,
+)
+from emporion.kernel.clock import to_datetime
+from emporion.kernel.money import Money
+from emporion.services.payment.commands.charges import Commands
+from emporion.services.payment.domain import payment_id_of
+from emporion.services.payment.ports import StoredPayment
+from emporion.services.payment.queries import Queries
+
+
+class PaymentApi(PaymentService):
+    """The contract, answered by commands and queries."""
+
+    def __init__(self, commands: Commands, queries: Queries) -> None:
+        self._commands = commands
+        self._queries = queries
+
+    async def charge(self, request: Charge) -> Payment:
+        return view(await self._commands.charge(request))
+
+    async def refund(self, request: Charge) -> Payment:
+        return view(await self._commands.refund(request))
+
+    async def get_payment(self, request: PaymentOf) -> Payment:
+        stored = await self._queries.get(request.order_id)
+        caller().require_owner(stored.user_id, staff_scope="payments:read")
+        return view(stored)
+
+    async def list_payments(self, request: ListPayments) -> PaymentPage:
+        page, next_cursor = await self._queries.page(request)
+        return PaymentPage(payments=[view(stored) for stored in page], next_cursor=next_cursor)
+
+    async def ledger(self, request: Balances) -> LedgerBalances:
+        return await self._queries.ledger()
+
+
+def view(stored: StoredPayment) -> Payment:
+    """A payment as others see it."""
+    return Payment(
+        payment_id=payment_id_of(stored.order_id),
+        order_id=stored.order_id,
+        user_id=stored.user_id,
+        status=PaymentStatus(stored.status),
+        amount=stored.amount,
+        refunded=Money(stored.refunded_minor, stored.amount.currency),
+        provider_reference=stored.reference,
+        created_at=to_datetime(stored.created_at_ms),
+        updated_at=to_datetime(stored.updated_at_ms),
+    )

@@ -1,0 +1,248 @@
+"""Charge an order and undo the charge, each with effect once.
+
+The provider is never called inside a transaction. A crash between its answer and our record is
+healed by asking again with the same key.
+"""
+
+import asyncio
+import logging
+from weakref import WeakValueDictionary
+
+from emporion.chassis.runtime.alarm import Alarm
+from emporion.chassis.runtime.ports import Runtime
+from emporion.contracts.payment import Charge, PaymentDeclined, PaymentVoided
+from emporion.kernel.errors import Conflict, EmporionError, Unavailable
+from emporion.kernel.ids import OrderId
+from emporion.services.payment import domain
+from emporion.services.payment.commands.recorder import Recorder
+from emporion.services.payment.domain import DifferentCharge, Payment, Status
+from emporion.services.payment.ports import (
+    Answer,
+    Approval,
+    Decline,
+    PaymentProvider,
+    StoredPayment,
+)
+
+_log = logging.getLogger(__name__)
+REASON_LENGTH_MAX = 100
+
+
+class Lanes:
+    """One at a time for each order: the others wait, and then find the work done.
+
+    A lane lives as long as somebody is in it or waits for it. It saves the provider calls that
+    would be in vain; correctness rests on the provider's key and the stream's version.
+    """
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def of(self, order_id: OrderId) -> asyncio.Lock:
+        """The lane of an order: `async with lanes.of(order_id):`."""
+        lock = self._locks.get(order_id)
+        if lock is None:
+            lock = self._locks[order_id] = asyncio.Lock()
+        return lock
+
+
+class Commands:
+    """Charge and undo."""
+
+    def __init__(self, recorder: Recorder, provider: PaymentProvider, runtime: Runtime) -> None:
+        self._recorder = recorder
+        self._provider = provider
+        self._runtime = runtime
+        self._lanes = Lanes()
+        self.rechecks = Alarm("recheck voided payments", runtime, self.recheck_voided)
+
+    async def charge(self, request: Charge) -> StoredPayment:
+        """See PaymentService.charge."""
+        async with self._lanes.of(request.order_id):
+            known = await self._recorder.find(request.order_id)
+            if known is None:
+                return await self._charge_first(request)
+            if known.status is Status.PENDING:
+                _require_same(known, request)
+                return await self._settle(request, await self._ask(request))
+            return _settled(known, request)
+
+    async def refund(self, request: Charge) -> StoredPayment:
+        """See PaymentService.refund.
+
+        What is not known to be captured is voided first, so that no charge can start any more;
+        only then the provider is asked whether one is there.
+        """
+        async with self._lanes.of(request.order_id):
+            known = await self._recorder.find(request.order_id)
+            if known is None or known.status is Status.PENDING:
+                known = await self._recorder.change(
+                    request.order_id, lambda payment: _void(payment, request)
+                )
+            _require_same(known, request)
+            if known.status is Status.CAPTURED:
+                return await self._give_back(known)
+            if known.status is Status.VOIDED and self._is_recheck_due(known):
+                return await self._clear(known)
+            return known
+
+    async def hear(self, key: str, answer: Answer) -> None:
+        """Take an answer that came on its own: late, or once more. Effect once.
+
+        One for a charge of which nothing is recorded yet is left to the charge's own retry,
+        which gets the same answer.
+        """
+        order_id = domain.order_of_charge_key(key)
+        async with self._lanes.of(order_id):
+            known = await self._recorder.find(order_id)
+            if known is None:
+                _log.info("an answer came for %s, of which nothing is recorded yet", order_id)
+                return
+            if known.status is Status.PENDING:
+                known = await self._recorder.change(
+                    order_id, lambda payment: _decide(payment, answer, known)
+                )
+            if known.status is Status.VOIDED and isinstance(answer, Approval):
+                await self._clear(known)
+
+    async def recheck_voided(self) -> int | None:
+        """Give back what came to light at the provider for voided payments; when the next is due.
+
+        Raises the last error when one could not be looked up; the others were.
+        """
+        failure: EmporionError | None = None
+        for order_id in await self._recorder.due_rechecks():
+            try:
+                async with self._lanes.of(order_id):
+                    known = await self._recorder.find(order_id)
+                    if known is not None and known.status is Status.VOIDED:
+                        await self._clear(known)
+            except EmporionError as error:
+                failure = error
+        if failure is not None:
+            raise failure
+        return await self._recorder.next_recheck_ms()
+
+    async def _charge_first(self, request: Charge) -> StoredPayment:
+        answer = await self._ask(request)
+        payment = Payment.of(request.order_id)
+        _decide(payment, answer, request)
+        try:
+            stored = await self._recorder.add(payment)
+        except Conflict:  # another process was first: what it recorded decides
+            return await self._settle(request, answer)
+        return _settled(stored, request)
+
+    async def _settle(self, request: Charge, answer: Answer) -> StoredPayment:
+        """Record the answer, unless the payment was decided meanwhile; the record decides."""
+        stored = await self._recorder.change(
+            request.order_id, lambda payment: _decide(payment, answer, request)
+        )
+        if stored.status is Status.VOIDED and isinstance(answer, Approval):
+            await self._clear(stored)
+        return _settled(stored, request)
+
+    async def _ask(self, request: Charge) -> Answer:
+        """The provider's answer; raises Unavailable when it is unknown, and records that."""
+        domain.require_chargeable(request.amount)
+        try:
+            answer = await self._provider.charge(
+                key=domain.charge_key(request.order_id),
+                amount=request.amount,
+                token=request.payment_token,
+            )
+        except asyncio.CancelledError:  # the caller's deadline; this task may not wait any more
+            _ = self._runtime.tasks.spawn("note an attempt", self._note_attempt(request))
+            raise
+        except EmporionError as error:
+            if not error.is_outcome_known:
+                await self._note_attempt(request)
+            raise
+        if isinstance(answer, Decline):
+            return Decline(_without_token(answer.reason, request.payment_token))
+        return answer
+
+    async def _note_attempt(self, request: Charge) -> None:
+        def decide(payment: Payment) -> None:
+            if payment.status is Status.NEW:
+                payment.attempt(request.user_id, request.amount)
+
+        await self._recorder.change(request.order_id, decide)
+
+    async def _give_back(self, captured: StoredPayment) -> StoredPayment:
+        reversal = await self._provider.refund(
+            key=domain.refund_key(captured.order_id),
+            reference=captured.reference,
+            amount=captured.amount,
+        )
+
+        def decide(payment: Payment) -> None:
+            if payment.status is Status.CAPTURED:
+                payment.refund(reference=reversal.reference)
+
+        return await self._recorder.change(captured.order_id, decide)
+
+    async def _clear(self, voided: StoredPayment) -> StoredPayment:
+        """Look for a charge of a voided payment at the provider, and give it back."""
+        found = await self._provider.find(key=domain.charge_key(voided.order_id))
+        if not isinstance(found, Approval):
+            await self._recorder.postpone(voided)
+            self.rechecks.poke()
+            return voided
+        reversal = await self._provider.refund(
+            key=domain.refund_key(voided.order_id),
+            reference=found.reference,
+            amount=voided.amount,
+        )
+
+        def decide(payment: Payment) -> None:
+            if payment.status is Status.VOIDED:
+                payment.give_back(
+                    charge_reference=found.reference, refund_reference=reversal.reference
+                )
+
+        return await self._recorder.change(voided.order_id, decide)
+
+    def _is_recheck_due(self, voided: StoredPayment) -> bool:
+        at_ms = voided.recheck_at_ms
+        return at_ms is not None and at_ms <= self._runtime.clock.now_ms()
+
+
+def _decide(payment: Payment, answer: Answer, about: Charge | StoredPayment) -> None:
+    """Take over the provider's answer, unless the payment is decided already."""
+    if not payment.is_open:
+        return
+    match answer:
+        case Approval(reference=reference):
+            payment.capture(about.user_id, about.amount, reference=reference)
+        case Decline(reason=reason):
+            payment.decline(about.user_id, about.amount, reason=reason)
+
+
+def _void(payment: Payment, request: Charge) -> None:
+    if payment.is_open:
+        payment.void(request.user_id, request.amount)
+
+
+def _settled(stored: StoredPayment, request: Charge) -> StoredPayment:
+    """The answer to a charge, by what is recorded. Raises the refusal, or Unavailable."""
+    match stored.status:
+        case Status.CAPTURED:
+            _require_same(stored, request)
+            return stored
+        case Status.DECLINED:
+            raise PaymentDeclined(reason=stored.decline_reason)
+        case Status.VOIDED | Status.REFUNDED:
+            raise PaymentVoided
+        case Status.PENDING | Status.NEW:
+            raise Unavailable("the payment provider has not answered yet")
+
+
+def _require_same(stored: StoredPayment, request: Charge) -> None:
+    if stored.user_id != request.user_id or stored.amount != request.amount:
+        raise DifferentCharge(order_id=request.order_id)
+
+
+def _without_token(reason: str, token: str) -> str:
+    """A provider's words, bounded, and never with the payment token in them."""
+    return reason.replace(token, "[token]")[:REASON_LENGTH_MAX]

@@ -1,0 +1,299 @@
+"""The rules of a payment: taken once for an order, given back at most once, never revived."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar, TypeAlias
+
+from emporion.kernel.aggregate import Aggregate, NotInThisState
+from emporion.kernel.errors import Conflict, InvalidArgument
+from emporion.kernel.ids import ORDER, PAYMENT, OrderId, PaymentId, UserId
+from emporion.kernel.money import Money
+
+RECHECK_DELAYS_MS = (60_000, 600_000, 3_600_000, 86_400_000)
+"""How long after it was voided a payment is looked up at the provider again: a charge that was
+still on its way when it was undone would come to light then."""
+
+
+class NothingToCharge(InvalidArgument):
+    """The amount is zero or less."""
+
+    slug = "nothing-to-charge"
+    title = "There is nothing to charge"
+
+
+class DifferentCharge(Conflict):
+    """The order has a payment of another person or amount: this request is not about it."""
+
+    slug = "different-charge"
+    title = "The order was charged differently"
+
+
+class Status(StrEnum):
+    """Where a payment stands."""
+
+    NEW = "new"
+    """Nothing is known about it."""
+    PENDING = "pending"
+    """The provider was asked and has not answered: it may or may not have taken the money."""
+    CAPTURED = "captured"
+    DECLINED = "declined"
+    REFUNDED = "refunded"
+    VOIDED = "voided"
+    """Undone before a charge was known: a tombstone, so that no later charge can happen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """The provider was asked for money and did not answer."""
+
+    user_id: UserId
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """The provider took the money."""
+
+    user_id: UserId
+    amount: Money
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """The provider said no; no money moved."""
+
+    user_id: UserId
+    amount: Money
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    """All of the captured money went back."""
+
+    amount: Money
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Voided:
+    """The payment was undone before a charge of it was known."""
+
+    user_id: UserId
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A charge of a voided payment came to light at the provider, and its money went back."""
+
+    amount: Money
+    charge_reference: str
+    refund_reference: str
+
+
+PaymentEvent: TypeAlias = Attempted | Captured | Declined | Refunded | Voided | Returned
+EVENTS: tuple[type[PaymentEvent], ...] = (
+    Attempted,
+    Captured,
+    Declined,
+    Refunded,
+    Voided,
+    Returned,
+)
+
+
+class Payment(Aggregate[PaymentEvent]):
+    """The one payment of an order."""
+
+    START = Status.NEW
+    LIFECYCLE: ClassVar[Mapping[tuple[StrEnum, type], StrEnum]] = {
+        # state before        event        state after
+        (Status.NEW, Attempted): Status.PENDING,
+        (Status.NEW, Captured): Status.CAPTURED,
+        (Status.NEW, Declined): Status.DECLINED,
+        (Status.NEW, Voided): Status.VOIDED,
+        (Status.PENDING, Captured): Status.CAPTURED,
+        (Status.PENDING, Declined): Status.DECLINED,
+        (Status.PENDING, Voided): Status.VOIDED,
+        (Status.CAPTURED, Refunded): Status.REFUNDED,
+        (Status.VOIDED, Returned): Status.REFUNDED,
+    }
+
+    def __init__(self, id_: str) -> None:
+        super().__init__(id_)
+        self.user_id = UserId("")
+        self.amount: Money | None = None
+        self.refunded_minor = 0
+        self.reference = ""
+        self.decline_reason = ""
+
+    @classmethod
+    def of(cls, order_id: OrderId) -> "Payment":
+        """The payment of an order, with nothing known about it yet."""
+        return cls(payment_id_of(order_id))
+
+    @property
+    def order_id(self) -> OrderId:
+        """Whose payment it is."""
+        return order_id_of(PaymentId(self.id))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the provider's answer can still decide it."""
+        return self.status is Status.NEW or self.status is Status.PENDING
+
+    def attempt(self, user_id: UserId, amount: Money) -> None:
+        """The provider did not answer. Raises NotInThisState unless nothing was known."""
+        self.record(Attempted(user_id, amount))
+
+    def capture(self, user_id: UserId, amount: Money, *, reference: str) -> None:
+        """The provider took the money. Raises NotInThisState, DifferentCharge."""
+        self._require_same(user_id, amount)
+        self.record(Captured(user_id, amount, reference))
+
+    def decline(self, user_id: UserId, amount: Money, *, reason: str) -> None:
+        """The provider said no. Raises NotInThisState, DifferentCharge."""
+        self._require_same(user_id, amount)
+        self.record(Declined(user_id, amount, reason))
+
+    def void(self, user_id: UserId, amount: Money) -> None:
+        """Undo what is not known to have happened. Raises NotInThisState, DifferentCharge."""
+        self._require_same(user_id, amount)
+        self.record(Voided(user_id, amount))
+
+    def refund(self, *, reference: str) -> None:
+        """All money went back. Raises NotInThisState unless it was captured."""
+        self.record(Refunded(self._amount(), reference))
+
+    def give_back(self, *, charge_reference: str, refund_reference: str) -> None:
+        """A charge came to light after voiding; its money went back. Raises NotInThisState."""
+        self.record(Returned(self._amount(), charge_reference, refund_reference))
+
+    def on_attempted(self, event: Attempted) -> None:
+        """Take over who and how much."""
+        self.user_id, self.amount = event.user_id, event.amount
+
+    def on_captured(self, event: Captured) -> None:
+        """Take over who, how much and the provider's reference."""
+        self.user_id, self.amount = event.user_id, event.amount
+        self.reference = event.reference
+
+    def on_declined(self, event: Declined) -> None:
+        """Take over who, how much and why not."""
+        self.user_id, self.amount = event.user_id, event.amount
+        self.decline_reason = event.reason
+
+    def on_voided(self, event: Voided) -> None:
+        """Take over who and how much was undone."""
+        self.user_id, self.amount = event.user_id, event.amount
+
+    def on_refunded(self, event: Refunded) -> None:
+        """All of it went back."""
+        self.refunded_minor = event.amount.amount_minor
+
+    def on_returned(self, event: Returned) -> None:
+        """It was taken, and all of it went back."""
+        self.refunded_minor = event.amount.amount_minor
+        self.reference = event.charge_reference
+
+    def _require_same(self, user_id: UserId, amount: Money) -> None:
+        require_chargeable(amount)
+        if self.amount is not None and (self.user_id != user_id or self.amount != amount):
+            raise DifferentCharge
+
+    def _amount(self) -> Money:
+        if self.amount is None:
+            raise NotInThisState(f"{self.id} is {self.status}; there is nothing to give back")
+        return self.amount
+
+
+class Account(StrEnum):
+    """The accounts of the ledger."""
+
+    PROVIDER = "provider"
+    """What the payment provider holds for us."""
+    SALES = "sales"
+    """What customers have paid for orders."""
+
+
+class TransferKind(StrEnum):
+    """Why money moved; a payment has at most one transfer of each kind."""
+
+    CAPTURE = "capture"
+    REFUND = "refund"
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One movement of money: a debit and a credit of the same amount in one row.
+
+    The books are double-entry by construction: there is no row that could hold one side only.
+    """
+
+    kind: TransferKind
+    debit: Account
+    credit: Account
+    amount: Money
+
+
+def transfers_of(event: PaymentEvent) -> tuple[Transfer, ...]:
+    """What an event moves in the ledger."""
+    match event:
+        case Captured(amount=amount):
+            return (_capture(amount),)
+        case Refunded(amount=amount):
+            return (_refund(amount),)
+        case Returned(amount=amount):
+            return (_capture(amount), _refund(amount))
+        case Attempted() | Declined() | Voided():
+            return ()
+
+
+def _capture(amount: Money) -> Transfer:
+    return Transfer(TransferKind.CAPTURE, Account.PROVIDER, Account.SALES, amount)
+
+
+def _refund(amount: Money) -> Transfer:
+    return Transfer(TransferKind.REFUND, Account.SALES, Account.PROVIDER, amount)
+
+
+def require_chargeable(amount: Money) -> None:
+    """Raises NothingToCharge unless the amount is more than zero."""
+    if amount.amount_minor <= 0:
+        raise NothingToCharge(f"{amount} is not an amount to charge")
+
+
+def payment_id_of(order_id: OrderId) -> PaymentId:
+    """One order, one payment: so the payment's id is the order's under another prefix."""
+    return PaymentId(PAYMENT + order_id[len(ORDER) :])
+
+
+def order_id_of(payment_id: PaymentId) -> OrderId:
+    """The order of a payment."""
+    return OrderId(ORDER + payment_id[len(PAYMENT) :])
+
+
+def charge_key(order_id: OrderId) -> str:
+    """The provider's idempotency key of the order's charge: the same at every attempt."""
+    return f"charge-{order_id}"
+
+
+def refund_key(order_id: OrderId) -> str:
+    """The provider's idempotency key of the order's refund."""
+    return f"refund-{order_id}"
+
+
+def order_of_charge_key(key: str) -> OrderId:
+    """The order that a charge key belongs to."""
+    return OrderId(key.removeprefix("charge-"))
+
+
+def next_recheck_ms(voided_at_ms: int, now_ms: int) -> int | None:
+    """When to look at the provider again for a charge of a voided payment; None: never again."""
+    for delay_ms in RECHECK_DELAYS_MS:
+        if voided_at_ms + delay_ms > now_ms:
+            return voided_at_ms + delay_ms
+    return None

@@ -1,0 +1,127 @@
+"""What the payment service needs from outside: a provider that moves money, and a store."""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from emporion.chassis.data.database import Tx
+from emporion.kernel.ids import OrderId, UserId
+from emporion.kernel.money import Money
+from emporion.services.payment.domain import Payment, Status
+
+
+class Approval(msgspec.Struct, frozen=True, gc=False):
+    """The provider took the money; `reference` is its own name for that."""
+
+    reference: str
+
+
+class Decline(msgspec.Struct, frozen=True, gc=False):
+    """The provider said no, for ever; `reason` is a short code. No money moved."""
+
+    reason: str
+
+
+class Reversal(msgspec.Struct, frozen=True, gc=False):
+    """The provider gave the money back; `reference` is its own name for that."""
+
+    reference: str
+
+
+Answer: TypeAlias = Approval | Decline
+Listener: TypeAlias = Callable[[str, Answer], Awaitable[None]]
+"""Is told the key of a charge and its answer; may be told any number of times, in any order."""
+
+
+class PaymentProvider(Protocol):
+    """Who moves the money.
+
+    Every call carries an idempotency key: the same key has its effect once and the same outcome
+    at every repetition, for at least as long as a saga may retry (days). An implementation bounds
+    its own waiting, and puts no payment token into errors, logs or references. Every method
+    raises Unavailable when the outcome is not known, and no other error that leaves it open.
+    """
+
+    async def charge(self, *, key: str, amount: Money, token: str) -> Answer:
+        """Take `amount` (> 0) by the payment method behind `token`."""
+        ...
+
+    async def refund(self, *, key: str, reference: str, amount: Money) -> Reversal:
+        """Give back `amount` of the charge `reference`, at most what was taken."""
+        ...
+
+    async def find(self, *, key: str) -> Answer | None:
+        """The outcome of the charge with that key; None when the provider has not seen it."""
+        ...
+
+    def listen(self, listener: Listener) -> None:
+        """Tell `listener` of answers that come on their own: late ones, repeated ones."""
+        ...
+
+
+class StoredPayment(msgspec.Struct, frozen=True, gc=False):
+    """A payment's row: what its events add up to. Instants in ms since the epoch."""
+
+    order_id: OrderId
+    user_id: UserId
+    status: Status
+    amount: Money
+    refunded_minor: int
+    reference: str
+    decline_reason: str
+    recheck_at_ms: int | None
+    created_at_ms: int
+    updated_at_ms: int
+
+
+class Posted(msgspec.Struct, frozen=True, gc=False):
+    """Sums of a stretch of the ledger: per (account, currency) the debits and credits, minor.
+
+    `last_seq` is the last transfer in it; equal to where it began when there was none.
+    """
+
+    sums: dict[tuple[str, str], tuple[int, int]]
+    last_seq: int
+
+
+class PaymentStore(Protocol):
+    """Payments, their events and the ledger, inside the caller's transaction."""
+
+    async def find(self, tx: Tx, order_id: OrderId) -> StoredPayment | None:
+        """The row, or None."""
+        ...
+
+    async def load(self, tx: Tx, order_id: OrderId) -> Payment:
+        """The payment folded from its events; one without any is new."""
+        ...
+
+    async def save(self, tx: Tx, payment: Payment, *, at_ms: int) -> StoredPayment:
+        """Append the pending events, write the row and the ledger transfers; returns the row.
+
+        Leaves the pending events pending, as a transaction may run again. Raises Conflict when
+        another writer was first.
+        """
+        ...
+
+    async def postpone(self, tx: Tx, order_id: OrderId, recheck_at_ms: int | None) -> None:
+        """When to look at the provider again for a charge of this voided payment."""
+        ...
+
+    async def due_rechecks(self, tx: Tx, now_ms: int, *, limit: int) -> list[OrderId]:
+        """Voided payments to look up at the provider by now."""
+        ...
+
+    async def next_recheck_ms(self, tx: Tx) -> int | None:
+        """When the next voided payment is to be looked up, or None."""
+        ...
+
+    async def page(
+        self, tx: Tx, *, status: Status | None, before: str, limit: int
+    ) -> list[StoredPayment]:
+        """Up to `limit` payments, those of newer orders first, older than order `before`."""
+        ...
+
+    async def posted_after(self, tx: Tx, seq: int, *, limit: int) -> Posted:
+        """The sums of up to `limit` transfers after `seq`, in the order of posting."""
+        ...

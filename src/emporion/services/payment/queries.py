@@ -1,0 +1,78 @@
+"""What can be asked about payments and the ledger."""
+
+import asyncio
+
+from emporion.chassis.data.database import Database
+from emporion.chassis.runtime.ports import Tasks
+from emporion.contracts.payment import AccountBalance, LedgerBalances, ListPayments
+from emporion.kernel.errors import NotFound
+from emporion.kernel.ids import OrderId
+from emporion.services.payment.domain import Status
+from emporion.services.payment.ports import PaymentStore, StoredPayment
+
+TRANSFERS_PER_READ = 2_000
+
+
+class Queries:
+    """Reads of what is committed."""
+
+    def __init__(self, database: Database, store: PaymentStore, tasks: Tasks) -> None:
+        self._database = database
+        self._store = store
+        self._tasks = tasks
+        self._sums: dict[tuple[str, str], tuple[int, int]] = {}
+        self._summed_seq = 0
+        self._summing = asyncio.Lock()
+
+    async def get(self, order_id: OrderId) -> StoredPayment:
+        """The payment of an order. Raises NotFound."""
+        stored = await self._database.read(lambda tx: self._store.find(tx, order_id))
+        if stored is None:
+            raise NotFound
+        return stored
+
+    async def page(self, request: ListPayments) -> tuple[list[StoredPayment], str]:
+        """A page and the cursor of the next one (empty: there is none)."""
+        status = Status(request.status) if request.status else None
+        rows = await self._database.read(
+            lambda tx: self._store.page(
+                tx, status=status, before=request.cursor, limit=request.limit + 1
+            )
+        )
+        page = rows[: request.limit]
+        return page, page[-1].order_id if len(rows) > request.limit else ""
+
+    async def ledger(self) -> LedgerBalances:
+        """Every account's sums.
+
+        The ledger only grows, so a sum once made holds: this process remembers how far it has
+        summed and adds what came since, in bounded reads.
+        """
+        async with self._summing:
+            is_behind = True
+            while is_behind:
+                is_behind = await self._add_next()
+                await self._tasks.sleep(0)
+            return LedgerBalances(accounts=[_balance(*item) for item in sorted(self._sums.items())])
+
+    async def _add_next(self) -> bool:
+        """Sum one more stretch; whether there was one."""
+        seq = self._summed_seq
+        posted = await self._database.read(
+            lambda tx: self._store.posted_after(tx, seq, limit=TRANSFERS_PER_READ)
+        )
+        for key, (debit, credit) in posted.sums.items():
+            debited, credited = self._sums.get(key, (0, 0))
+            self._sums[key] = (debited + debit, credited + credit)
+        self._summed_seq = posted.last_seq
+        return posted.last_seq > seq
+
+
+def _balance(key: tuple[str, str], sums: tuple[int, int]) -> AccountBalance:
+    return AccountBalance(
+        account=key[0],
+        currency=key[1],
+        debit_minor=sums[0],
+        credit_minor=sums[1],
+        balance_minor=sums[0] - sums[1],
+    )

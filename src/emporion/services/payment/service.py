@@ -1,0 +1,33 @@
+"""Puts the payment service together."""
+
+from dataclasses import dataclass
+
+from emporion.chassis.runtime.assembly import Assembly, Needs
+from emporion.contracts.payment import PaymentService
+from emporion.services.payment.adapters.sqlite import SqlPayments
+from emporion.services.payment.api import PaymentApi
+from emporion.services.payment.commands.charges import Commands
+from emporion.services.payment.commands.recorder import Recorder
+from emporion.services.payment.events import announcements
+from emporion.services.payment.ports import PaymentProvider
+from emporion.services.payment.queries import Queries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentNeeds(Needs):
+    """What payment needs beside the usual: who moves the money."""
+
+    provider: PaymentProvider
+
+
+def build(needs: PaymentNeeds) -> Assembly:
+    """The service, not started."""
+    store = SqlPayments()
+    recorder = Recorder(needs.database, store, clock=needs.runtime.clock, announce=announcements)
+    commands = Commands(recorder, needs.provider, needs.runtime)
+    needs.provider.listen(commands.hear)
+    return Assembly(
+        contract=PaymentService,
+        implementation=PaymentApi(commands, Queries(needs.database, store, needs.runtime.tasks)),
+        alarms=(commands.rechecks,),
+    )
