@@ -1,0 +1,1 @@
+"""Many shoppers at once against a running shop: the load generator and its report."""
