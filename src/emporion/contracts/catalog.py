@@ -207,7 +207,10 @@ class CatalogService(Service, Protocol):
         raises=(SkuTaken,),
     )
     async def put_product(self, request: PutProduct) -> Product:
-        """Create or replace the product of that id; variants left out are no longer sold."""
+        """Create or replace the product of that id; variants left out are no longer sold.
+
+        Raises SkuTaken.
+        """
 
     @command(
         access=staff("catalog:write"),

@@ -252,7 +252,10 @@ class UserService(Service, Protocol):
         raises=(WrongCredentials, TooManySignIns),
     )
     async def change_password(self, request: ChangePassword) -> Empty:
-        """Change the caller's password and end all sessions. Raises WrongCredentials."""
+        """Change the caller's password and end all sessions.
+
+        Raises WrongCredentials, and TooManySignIns after repeated failures.
+        """
 
     @query(
         access=anyone("public keys are public"),
