@@ -1,0 +1,205 @@
+"""Accounts, sessions, attempts and signing keys on SQLite."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from emporion.chassis.data.database import Row, Tx
+from emporion.kernel.ids import UserId
+from emporion.services.user.domain import (
+    SESSIONS_PER_ACCOUNT_MAX,
+    Account,
+    Attempts,
+    EmailAddress,
+    Preferences,
+    Role,
+    Session,
+)
+from emporion.services.user.ports import StoredKey
+
+_ACCOUNT = """SELECT user_id, email, email_key, name, role, password_hash, locale, time_zone,
+    wants_news, created_at_ms FROM account """
+
+
+class SqliteAccounts:
+    """The account table."""
+
+    async def add(self, tx: Tx, account: Account) -> None:
+        await tx.execute(
+            "INSERT INTO account VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            account.user_id,
+            account.email.text,
+            account.email.key,
+            account.name,
+            account.role.value,
+            account.password_hash,
+            account.preferences.locale,
+            account.preferences.time_zone,
+            int(account.preferences.wants_news),
+            account.created_at_ms,
+        )
+
+    async def find(self, tx: Tx, user_id: UserId) -> Account | None:
+        row = await tx.fetch_one(_ACCOUNT + "WHERE user_id = ?", user_id)
+        return _account(row) if row else None
+
+    async def find_by_email(self, tx: Tx, email: EmailAddress) -> Account | None:
+        row = await tx.fetch_one(_ACCOUNT + "WHERE email_key = ?", email.key)
+        return _account(row) if row else None
+
+    async def find_many(self, tx: Tx, user_ids: Sequence[UserId]) -> list[Account]:
+        rows = await tx.fetch(
+            _ACCOUNT + "WHERE user_id IN (SELECT value FROM json_each(?))",  # noqa: S608 - constants
+            msgspec.json.encode(user_ids).decode(),
+        )
+        return [_account(row) for row in rows]
+
+    async def rename(self, tx: Tx, user_id: UserId, name: str) -> None:
+        await tx.execute("UPDATE account SET name = ? WHERE user_id = ?", name, user_id)
+
+    async def prefer(self, tx: Tx, user_id: UserId, preferences: Preferences) -> None:
+        await tx.execute(
+            "UPDATE account SET locale = ?, time_zone = ?, wants_news = ? WHERE user_id = ?",
+            preferences.locale,
+            preferences.time_zone,
+            int(preferences.wants_news),
+            user_id,
+        )
+
+    async def appoint(self, tx: Tx, user_id: UserId, *, name: str, role: Role) -> None:
+        await tx.execute(
+            "UPDATE account SET name = ?, role = ? WHERE user_id = ?", name, role.value, user_id
+        )
+
+    async def replace_password(self, tx: Tx, user_id: UserId, *, old: str, new: str) -> bool:
+        changed = await tx.execute(
+            "UPDATE account SET password_hash = ? WHERE user_id = ? AND password_hash = ?",
+            new,
+            user_id,
+            old,
+        )
+        return changed == 1
+
+
+def _account(row: Row) -> Account:
+    (user_id, email, key, name, role, password_hash, locale, time_zone, news, created) = row
+    return Account(
+        user_id=user_id,
+        email=EmailAddress(email, key),
+        name=name,
+        role=Role(role),
+        password_hash=password_hash,
+        preferences=Preferences(locale, time_zone, bool(news)),
+        created_at_ms=created,
+    )
+
+
+class SqliteSessions:
+    """The session table."""
+
+    async def add(self, tx: Tx, session: Session) -> None:
+        await tx.execute(
+            "DELETE FROM session WHERE session_id IN (SELECT session_id FROM session"
+            " WHERE user_id = ? ORDER BY expires_at_ms DESC LIMIT 1000 OFFSET ?)",
+            session.user_id,
+            SESSIONS_PER_ACCOUNT_MAX - 1,
+        )
+        await tx.execute(
+            "INSERT INTO session VALUES (?, ?, ?, ?, ?)",
+            session.session_id,
+            session.user_id,
+            session.token_hash,
+            session.started_at_ms,
+            session.expires_at_ms,
+        )
+
+    async def find(self, tx: Tx, session_id: str) -> Session | None:
+        row = await tx.fetch_one(
+            "SELECT session_id, user_id, token_hash, started_at_ms, expires_at_ms FROM session"
+            " WHERE session_id = ?",
+            session_id,
+        )
+        return Session(*row) if row else None
+
+    async def replace(self, tx: Tx, old: Session, new: Session) -> bool:
+        changed = await tx.execute(
+            "UPDATE session SET token_hash = ?, expires_at_ms = ?"
+            " WHERE session_id = ? AND token_hash = ?",
+            new.token_hash,
+            new.expires_at_ms,
+            old.session_id,
+            old.token_hash,
+        )
+        return changed == 1
+
+    async def end(self, tx: Tx, session_id: str) -> None:
+        await tx.execute("DELETE FROM session WHERE session_id = ?", session_id)
+
+    async def end_all(self, tx: Tx, user_id: UserId) -> None:
+        await tx.execute("DELETE FROM session WHERE user_id = ?", user_id)
+
+    async def delete_expired(self, tx: Tx, now_ms: int, limit: int) -> int:
+        return await tx.execute(
+            "DELETE FROM session WHERE session_id IN (SELECT session_id FROM session"
+            " WHERE expires_at_ms <= ? ORDER BY expires_at_ms LIMIT ?)",
+            now_ms,
+            limit,
+        )
+
+
+class SqliteThrottle:
+    """The sign_in_attempt table."""
+
+    async def find(self, tx: Tx, address: bytes) -> Attempts:
+        row = await tx.fetch_one(
+            "SELECT failures, blocked_until_ms, forgotten_at_ms FROM sign_in_attempt"
+            " WHERE address = ?",
+            address,
+        )
+        return Attempts(*row) if row else Attempts()
+
+    async def put(self, tx: Tx, address: bytes, attempts: Attempts) -> None:
+        await tx.execute(
+            "INSERT INTO sign_in_attempt VALUES (?, ?, ?, ?) ON CONFLICT (address) DO UPDATE SET"
+            " failures = excluded.failures, blocked_until_ms = excluded.blocked_until_ms,"
+            " forgotten_at_ms = excluded.forgotten_at_ms",
+            address,
+            attempts.failures,
+            attempts.blocked_until_ms,
+            attempts.forgotten_at_ms,
+        )
+
+    async def take_back(self, tx: Tx, address: bytes) -> None:
+        await tx.execute(
+            "UPDATE sign_in_attempt SET failures = failures - 1 WHERE address = ? AND failures > 0",
+            address,
+        )
+
+    async def forgive(self, tx: Tx, address: bytes) -> None:
+        await tx.execute("DELETE FROM sign_in_attempt WHERE address = ?", address)
+
+    async def delete_forgotten(self, tx: Tx, now_ms: int, limit: int) -> int:
+        return await tx.execute(
+            "DELETE FROM sign_in_attempt WHERE address IN (SELECT address FROM sign_in_attempt"
+            " WHERE forgotten_at_ms <= ? ORDER BY forgotten_at_ms LIMIT ?)",
+            now_ms,
+            limit,
+        )
+
+
+class SqliteSigningKeys:
+    """The signing_key table."""
+
+    async def all(self, tx: Tx) -> list[StoredKey]:
+        rows = await tx.fetch(
+            "SELECT kid, signs_from_ms, pair FROM signing_key ORDER BY signs_from_ms, kid"
+        )
+        return [StoredKey(*row) for row in rows]
+
+    async def add(self, tx: Tx, key: StoredKey) -> None:
+        await tx.execute(
+            "INSERT INTO signing_key VALUES (?, ?, ?)", key.kid, key.signs_from_ms, key.pair
+        )
+
+    async def delete(self, tx: Tx, kid: str) -> None:
+        await tx.execute("DELETE FROM signing_key WHERE kid = ?", kid)

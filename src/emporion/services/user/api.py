@@ -1,0 +1,120 @@
+"""What the user service answers."""
+
+from emporion.chassis.auth.keys import ALGORITHM
+from emporion.chassis.auth.tokens import ACCESS_TTL_S
+from emporion.chassis.calls.context import caller
+from emporion.contracts.contract import Empty
+from emporion.contracts.user import (
+    ChangePassword,
+    ChangeProfile,
+    Contact,
+    Contacts,
+    ContactsOf,
+    Jwk,
+    Jwks,
+    Nothing,
+    Preferences,
+    RefreshToken,
+    Session,
+    SetPreferences,
+    SignIn,
+    SignUp,
+    User,
+    UserService,
+)
+from emporion.kernel.clock import to_datetime
+from emporion.services.user.commands.accounts import NewAccounts, Profiles
+from emporion.services.user.commands.keys import KeyRing
+from emporion.services.user.commands.sessions import Granted, SigningIn
+from emporion.services.user.domain import Account
+from emporion.services.user.queries import AccountQueries
+
+
+class UserApi(UserService):
+    """The contract, method by method: who asks, which use case, which words for the answer."""
+
+    def __init__(
+        self,
+        *,
+        new_accounts: NewAccounts,
+        profiles: Profiles,
+        signing_in: SigningIn,
+        queries: AccountQueries,
+        ring: KeyRing,
+    ) -> None:
+        self._new_accounts = new_accounts
+        self._profiles = profiles
+        self._signing_in = signing_in
+        self._queries = queries
+        self._ring = ring
+
+    async def sign_up(self, request: SignUp) -> User:
+        return _user(await self._new_accounts.sign_up(request))
+
+    async def sign_in(self, request: SignIn) -> Session:
+        return _session(await self._signing_in.sign_in(request))
+
+    async def refresh(self, request: RefreshToken) -> Session:
+        return _session(await self._signing_in.refresh(request))
+
+    async def sign_out(self, request: RefreshToken) -> Empty:
+        await self._signing_in.sign_out(request)
+        return Empty()
+
+    async def me(self, request: Nothing) -> User:
+        return _user(await self._queries.me(caller().user_id))
+
+    async def change_profile(self, request: ChangeProfile) -> User:
+        return _user(await self._profiles.change_profile(caller().user_id, request))
+
+    async def set_preferences(self, request: SetPreferences) -> User:
+        return _user(await self._profiles.set_preferences(caller().user_id, request))
+
+    async def change_password(self, request: ChangePassword) -> Empty:
+        await self._profiles.change_password(caller().user_id, request)
+        return Empty()
+
+    async def jwks(self, request: Nothing) -> Jwks:
+        await self._ring.signing()
+        keys = self._ring.public_keys()
+        return Jwks(
+            keys=[
+                Jwk(kid=key.kid, kty="OKP", crv="Ed25519", x=key.x, alg=ALGORITHM) for key in keys
+            ]
+        )
+
+    async def contacts(self, request: ContactsOf) -> Contacts:
+        return Contacts(contacts=[_contact(it) for it in await self._queries.contacts(request)])
+
+
+def _user(account: Account) -> User:
+    chosen = account.preferences
+    return User(
+        user_id=account.user_id,
+        email=account.email.text,
+        name=account.name,
+        scopes=list(account.scopes),
+        preferences=Preferences(
+            locale=chosen.locale, time_zone=chosen.time_zone, wants_news=chosen.wants_news
+        ),
+        created_at=to_datetime(account.created_at_ms),
+    )
+
+
+def _session(granted: Granted) -> Session:
+    return Session(
+        access_token=granted.access_token,
+        refresh_token=granted.refresh_token,
+        expires_in_s=ACCESS_TTL_S,
+        user_id=granted.user_id,
+    )
+
+
+def _contact(account: Account) -> Contact:
+    return Contact(
+        user_id=account.user_id,
+        email=account.email.text,
+        name=account.name,
+        locale=account.preferences.locale,
+        time_zone=account.preferences.time_zone,
+    )

@@ -1,0 +1,69 @@
+"""Proof of a password, throttled."""
+
+from emporion.chassis.data.database import Database, Tx
+from emporion.contracts.user import TooManySignIns, WrongCredentials
+from emporion.kernel.clock import Clock
+from emporion.kernel.errors import ResourceExhausted
+from emporion.services.user.domain import Account, EmailAddress, typed_password
+from emporion.services.user.ports import PasswordHasher, Stores, Verdict
+
+
+class Credentials:
+    """Checks an address and a password, the same way whether or not there is such an account.
+
+    Attempts are counted per address, durably: a restart forgets none. (Limits per client
+    address belong to the edge, which alone knows it.)
+    """
+
+    def __init__(
+        self, database: Database, stores: Stores, *, hasher: PasswordHasher, clock: Clock
+    ) -> None:
+        self._database = database
+        self._stores = stores
+        self._hasher = hasher
+        self._clock = clock
+
+    async def prove(self, email: EmailAddress, password: str) -> tuple[Account, Verdict]:
+        """The account that the password opens. Its attempt still counts: forgive it when done.
+
+        Raises WrongCredentials; TooManySignIns before anything is compared; ResourceExhausted
+        when too many passwords wait (the attempt does not count then).
+        """
+        account = await self._attempt(email)
+        try:
+            verdict = await self._compare(account, typed_password(password))
+        except ResourceExhausted:
+            await self._take_back(email)
+            raise
+        if account is None or not verdict.is_match:
+            raise WrongCredentials
+        return account, verdict
+
+    async def hashed(self, password: str) -> str:
+        """The hash of a password that has been proven or chosen. Raises ResourceExhausted."""
+        return await self._hasher.hash(typed_password(password))
+
+    async def _attempt(self, email: EmailAddress) -> Account | None:
+        """Count an attempt and load the account, in one transaction."""
+        now_ms = self._clock.now_ms()
+
+        async def work(tx: Tx) -> Account | None:
+            attempts = await self._stores.throttle.find(tx, email.hash)
+            if wait_s := attempts.wait_s(now_ms):
+                raise TooManySignIns(retry_after_s=wait_s)
+            await self._stores.throttle.put(tx, email.hash, attempts.another(now_ms))
+            return await self._stores.accounts.find_by_email(tx, email)
+
+        return await self._database.transaction(work)
+
+    async def _compare(self, account: Account | None, password: str) -> Verdict:
+        if account is None:
+            await self._hasher.waste(password)
+            return Verdict(is_match=False, is_outdated=False)
+        return await self._hasher.verify(password, account.password_hash)
+
+    async def _take_back(self, email: EmailAddress) -> None:
+        async def work(tx: Tx) -> None:
+            await self._stores.throttle.take_back(tx, email.hash)
+
+        await self._database.transaction(work)

@@ -1,0 +1,35 @@
+"""What can be asked about accounts."""
+
+from emporion.chassis.data.database import Database, Tx
+from emporion.contracts.user import ContactsOf
+from emporion.kernel.errors import Unauthenticated
+from emporion.kernel.ids import UserId
+from emporion.services.user.domain import Account
+from emporion.services.user.ports import Accounts
+
+
+class AccountQueries:
+    """Point reads of accounts."""
+
+    def __init__(self, database: Database, accounts: Accounts) -> None:
+        self._database = database
+        self._accounts = accounts
+
+    async def me(self, user_id: UserId) -> Account:
+        """The account. Raises Unauthenticated when it is gone."""
+
+        async def work(tx: Tx) -> Account | None:
+            return await self._accounts.find(tx, user_id)
+
+        account = await self._database.read(work)
+        if account is None:
+            raise Unauthenticated("the account of this token is gone")
+        return account
+
+    async def contacts(self, request: ContactsOf) -> list[Account]:
+        """Those of at most 500 accounts that exist."""
+
+        async def work(tx: Tx) -> list[Account]:
+            return await self._accounts.find_many(tx, request.user_ids)
+
+        return await self._database.read(work)
