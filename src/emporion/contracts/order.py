@@ -35,7 +35,7 @@ from emporion.contracts.words import (
     UserId,
 )
 from emporion.kernel.errors import FailedPrecondition, InvalidArgument, NotFound
-from emporion.kernel.money import Money
+from emporion.kernel.money import CurrencyMismatch, Money
 
 CartQuantity = Annotated[int, Meta(ge=0, le=10_000, description="Units, 0..10000; 0 removes.")]
 
@@ -59,13 +59,6 @@ class CartFull(FailedPrecondition):
 
     slug = "cart-full"
     title = "The cart is full"
-
-
-class MixedCurrencies(FailedPrecondition):
-    """All lines of an order are priced in one currency."""
-
-    slug = "mixed-currencies"
-    title = "The products are priced in different currencies"
 
 
 class OrderStatus(StrEnum):
@@ -243,7 +236,7 @@ class OrderCancelled(Event, frozen=True, kw_only=True):
     cancelled_at: datetime
 
 
-_REFUSALS = (OutOfStock, PaymentDeclined, UnknownSku, KeyReused, MixedCurrencies)
+_REFUSALS = (OutOfStock, PaymentDeclined, UnknownSku, KeyReused, CurrencyMismatch)
 
 
 class OrderService(Service, Protocol):
@@ -264,8 +257,9 @@ class OrderService(Service, Protocol):
 
         The answer is the order, `paid`; or, while the payment's outcome is unknown, `pending`
         (HTTP 202): follow it by its id or repeat the request. Raises OutOfStock,
-        PaymentDeclined or UnknownSku, and then everything done is undone. The same key with the
-        same request replays the outcome, also concurrently; with another one it raises KeyReused.
+        PaymentDeclined, UnknownSku or CurrencyMismatch, and then everything done is undone. The
+        same key with the same request replays the outcome, also concurrently; with another one it
+        raises KeyReused.
         """
 
     @query(access=owner("orders:read"), rest=get("/api/orders"))

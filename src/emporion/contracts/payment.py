@@ -50,12 +50,15 @@ class PaymentVoided(FailedPrecondition):
 
 
 class Charge(Request, frozen=True, kw_only=True):
-    """Take `amount` (> 0) for an order, once, by the payment method behind the token."""
+    """Take `amount` (> 0) for an order, once, by the payment method behind the token.
+
+    Without a token it can only be undone.
+    """
 
     order_id: OrderId
     user_id: UserId
     amount: Money
-    payment_token: PaymentToken
+    payment_token: PaymentToken | None = None
 
 
 class PaymentStatus(StrEnum):
@@ -156,7 +159,7 @@ class PaymentService(Service, Protocol):
     @command(
         access=internal(),
         key="order_id",
-        timeout_s=10.0,
+        timeout_s=5.0,
         raises=(PaymentDeclined, PaymentVoided),
     )
     async def charge(self, request: Charge) -> Payment:

@@ -29,9 +29,9 @@ class EmporionError(Exception):
     `fields` are machine-readable members of the problem document (e.g. `sku`, `available`).
     """
 
-    slug: ClassVar[str] = "error"
+    slug: str = "error"
     category: ClassVar[str] = "Internal"
-    title: ClassVar[str] = "Something went wrong"
+    title: str = "Something went wrong"
     is_retryable: ClassVar[bool] = False
     """Whether the same request may succeed later without a change of state by the caller."""
     is_outcome_known: ClassVar[bool] = True

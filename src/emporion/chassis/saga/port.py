@@ -1,15 +1,23 @@
 """What a service asks of the saga engine."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from emporion.chassis.data.database import Tx
 from emporion.chassis.saga.definition import Saga
 from emporion.contracts.contract import Message
-from emporion.kernel.errors import EmporionError
+from emporion.kernel.errors import EmporionError, InvalidArgument
 
 I = TypeVar("I", bound=Message)  # noqa: E741 - the saga's Input
+
+
+class KeyConflict(InvalidArgument):
+    """A saga was started under this key before, with another input."""
+
+    slug = "saga-key-conflict"
+    title = "The key was used for something else"
 
 
 class SagaState(StrEnum):
@@ -19,6 +27,25 @@ class SagaState(StrEnum):
     COMPENSATING = "compensating"
     COMPLETED = "completed"
     REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Start(Generic[I]):
+    """A saga to be started once.
+
+    Args:
+        saga_id: its id when it is new.
+        input_: what every step's request is made from; stored.
+        key: of all starts with one key only the first counts.
+        fingerprint: tells a repeated start from a different one under the same key.
+        also: runs in the same transaction when the saga is new; its error undoes the start.
+    """
+
+    saga_id: str
+    input_: I
+    key: str
+    fingerprint: bytes
+    also: Callable[[Tx], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +65,19 @@ class Outcome:
 class Sagas(Protocol):
     """The engine of one service: its rows lie in that service's database."""
 
-    async def start(  # noqa: PLR0913 - the columns of the saga's row, by keyword
-        self, tx: Tx, saga: Saga[I], *, saga_id: str, input_: I, key: str, fingerprint: str
-    ) -> str:
-        """Store a saga and run its first step, in the caller's transaction; returns its id.
+    async def run(self, saga: Saga[I], start: Start[I], *, wait_s: float) -> Outcome:
+        """Start a saga, unless its key was used before, and run it.
 
-        `key` makes it happen once: when a saga with this key exists, nothing is written and the
-        id of the existing one is returned, or KeyConflict is raised when its fingerprint
-        differs. The saga runs only once `drive` is called, or at recovery after a crash.
+        Returns its outcome, or how it stands as soon as a step's outcome is unknown: it then
+        goes on by itself, also after a crash. A repeated start joins the first one: it waits up
+        to `wait_s` for its end. Raises KeyConflict when the key was used with another
+        fingerprint, and whatever the first step or `also` raise: then nothing was stored.
         """
         ...
 
-    async def find(self, tx: Tx, *, key: str) -> str | None:
-        """The id of the saga started under this key, or None."""
-        ...
+    async def join(self, key: str, fingerprint: bytes, *, wait_s: float) -> Outcome | None:
+        """The saga started under this key, None when there is none.
 
-    async def drive(self, saga_id: str, *, wait_s: float) -> Outcome:
-        """Run the saga (unless it is running here already) and wait up to `wait_s` for its end.
-
-        Returns how it stands then; it goes on in the background when it is not terminal. Any
-        number of callers may drive the same saga at once: it runs once.
+        Waits up to `wait_s` for its end, like a repeated start. Raises KeyConflict.
         """
         ...

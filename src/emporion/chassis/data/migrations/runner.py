@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
+from typing import Any
 
 import apsw
 
@@ -56,12 +57,11 @@ def migrate(connection: apsw.Connection, sources: Sequence[Migrations], *, now_m
     """
     connection.execute(_TABLE)
     for source in sources:
-        applied = {
-            number: checksum
-            for number, checksum in connection.execute(
+        applied: dict[Any, Any] = dict(
+            connection.execute(
                 "SELECT number, checksum FROM migration WHERE component = ?", (source.component,)
             )
-        }
+        )
         for file in _files(source):
             if file.number not in applied:
                 _apply(connection, source.component, file, now_ms=now_ms)

@@ -56,7 +56,7 @@ class SqliteDatabase:
 
     Args:
         path: the file; its folder exists.
-        source: the service's name.
+        source: the service's name: the source of its events.
     """
 
     def __init__(
@@ -93,11 +93,13 @@ class SqliteDatabase:
         migrate(connection, migrations, now_ms=self._clock.now_ms())
         connection.set_wal_hook(self._log_grew)
         self._checkpointer = Checkpointer(self.path)
-        commit = GroupCommit(SqliteTx(connection, self._clock, self._ids), self._clock)
+        commit = GroupCommit(
+            SqliteTx(connection, self.source, clock=self._clock, ids=self._ids), self._clock
+        )
         self._writer = self._start_writer(connection, commit)
         reader = open_reader(self.path)
         self._connections.append(reader)
-        self._reader = SqliteTx(reader, self._clock, self._ids)
+        self._reader = SqliteTx(reader, self.source, clock=self._clock, ids=self._ids)
         self._limit_reads(reader)
 
     def _start_writer(self, connection: apsw.Connection, commit: GroupCommit) -> Writer:

@@ -27,17 +27,19 @@ class SqliteTx:
         "_ids",
         "_many",
         "_rows",
+        "_source",
         "_total",
         "published",
     )
 
-    def __init__(self, connection: apsw.Connection, clock: Clock, ids: Ids) -> None:
+    def __init__(self, connection: apsw.Connection, source: str, *, clock: Clock, ids: Ids) -> None:
         cursor = connection.cursor()
         self._connection = connection
         self._execute = cursor.execute
         self._many = cursor.executemany
         self._rows = cursor.fetchall
         self._total = connection.total_changes
+        self._source = source
         self._clock = clock
         self._ids = ids
         self.published = 0
@@ -90,7 +92,13 @@ class SqliteTx:
         """Write an integration event to the outbox of this database."""
         trace = current_call().trace
         traceparent = "" if trace is NO_TRACE else trace.header()
-        row = outbox.row(event, self._ids, self._clock.now_ms(), traceparent)
+        row = outbox.row(
+            event,
+            source=self._source,
+            ids=self._ids,
+            now_ms=self._clock.now_ms(),
+            traceparent=traceparent,
+        )
         try:
             self._execute(outbox.INSERT, row)
         except apsw.Error as error:

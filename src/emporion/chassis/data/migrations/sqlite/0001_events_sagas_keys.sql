@@ -33,11 +33,10 @@ CREATE TABLE saga (
 CREATE UNIQUE INDEX saga_key ON saga (key);
 CREATE INDEX saga_open ON saga (next_at_ms) WHERE state IN ('running', 'compensating');
 
--- Idempotency keys of commands that are no sagas: the outcome is stored with the effect.
+-- Idempotency keys of commands that are no sagas, stored with their effect.
 CREATE TABLE idempotency (
     key TEXT NOT NULL PRIMARY KEY,
     fingerprint BLOB NOT NULL,
-    outcome BLOB NOT NULL,
     at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX idempotency_at ON idempotency (at_ms);

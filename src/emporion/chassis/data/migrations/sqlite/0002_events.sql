@@ -47,7 +47,7 @@ CREATE TABLE parked (
     first_failed_at_ms INTEGER,
     next_at_ms         INTEGER,
     last_error         TEXT    NOT NULL,
-    PRIMARY KEY (subscriber, source, position)
+    PRIMARY KEY (subscriber, event_id)
 ) STRICT;
 
 CREATE INDEX parked_by_key ON parked (subscriber, source, key, position) WHERE status = 'waiting';

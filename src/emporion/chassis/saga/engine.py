@@ -1,0 +1,425 @@
+"""Runs sagas: stores their start, turn and end, drives their steps, retries, compensates, recovers.
+
+What is stored and when:
+
+    start          the saga's row, in the transaction of its first (local) step
+    turn           a refusal was met: before any undo runs
+    unknown        a step's outcome is not known: attempts, error, when to try again
+    local step     in the same transaction as the step's own effect
+    end            in the transaction of the last local step, or in one of its own
+
+Progress between remote steps is not stored: every request is a function of the stored input and
+every step is idempotent by its key, so that recovery runs the steps again from the last stored
+one and each answers with what it did before.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from emporion.chassis.auth.identity import service_identity
+from emporion.chassis.calls.context import NO_TRACE, Call, Trace, current_call, enter, leave
+from emporion.chassis.data.database import Database, Tx
+from emporion.chassis.runtime.alarm import Alarm
+from emporion.chassis.runtime.ports import Runtime
+from emporion.chassis.saga import journal
+from emporion.chassis.saga.definition import LocalStep, RemoteStep, Saga
+from emporion.chassis.saga.port import Outcome, SagaState, Start
+from emporion.contracts.contract import Message
+from emporion.kernel.errors import Conflict, EmporionError, ResourceExhausted
+
+I = TypeVar("I", bound=Message)  # noqa: E741 - the saga's Input
+_log = logging.getLogger(__name__)
+
+RETRY_S_FIRST = 0.5
+RETRY_S_MAX = 300.0
+ATTEMPTS_BEFORE_ALARM = 10
+LEASE_MS = 30_000
+"""A saga that nobody has finished is looked at again this long after its start."""
+OPEN_MAX = 20_000
+RECOVERED_AT_ONCE = 32
+LOOK_AGAIN_MS = 1_000
+"""When what is due is being worked on already, or is not known here."""
+Work = Callable[[Tx], Awaitable[None]]
+_TERMINAL = (SagaState.COMPLETED, SagaState.REFUSED)
+
+
+class _Run:
+    """A saga that this process is working on, or that somebody here waits for."""
+
+    __slots__ = (
+        "attempts",
+        "input",
+        "is_resumed",
+        "refusal",
+        "saga",
+        "saga_id",
+        "state",
+        "step",
+        "waiters",
+    )
+
+    def __init__(self, saga: Saga[Any], saga_id: str, input_: Message) -> None:
+        self.saga = saga
+        self.saga_id = saga_id
+        self.input = input_
+        self.state = SagaState.RUNNING
+        self.step = 1
+        self.attempts = 0
+        self.refusal: EmporionError | None = None
+        self.is_resumed = False
+        self.waiters: list[asyncio.Future[None]] = []
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether an earlier attempt of this step may have an effect, now or when it arrives."""
+        return self.is_resumed or self.attempts > 0
+
+    def outcome(self) -> Outcome:
+        return Outcome(self.saga_id, self.state, self.refusal)
+
+
+class SagaEngine:
+    """Sagas (the port) over the database of one service.
+
+    After a crash, `recover` takes up every saga that was open. The engine never gives up: an
+    unknown outcome is retried with a doubling pause up to five minutes, and after ten attempts
+    an error is logged at each.
+    """
+
+    def __init__(self, service: str, database: Database, runtime: Runtime) -> None:
+        self._service = service
+        self._database = database
+        self._runtime = runtime
+        self._sagas: dict[tuple[str, int], Saga[Any]] = {}
+        self._decoders: dict[tuple[str, int], msgspec.json.Decoder[Any]] = {}
+        self._encode = msgspec.json.Encoder().encode
+        self._active: dict[str, _Run] = {}
+        self._interrupted: list[str] = []
+        self._identity = service_identity(service)
+        self.alarm = Alarm(f"{service} sagas", runtime, self._run_due)
+
+    def register(self, sagas: Sequence[Saga[Any]]) -> None:
+        """Make definitions known for recovery. Raises ValueError for a shape we cannot run."""
+        for saga in sagas:
+            if not saga.steps or not isinstance(saga.steps[0], LocalStep):
+                raise ValueError(f"the first step of {saga.name!r} must be local")
+            self._sagas[saga.name, saga.version] = saga
+            self._decoders[saga.name, saga.version] = msgspec.json.Decoder(saga.input)
+
+    @property
+    def active(self) -> int:
+        """How many sagas this process is working on."""
+        return len(self._active)
+
+    async def run(self, saga: Saga[I], start: Start[I], *, wait_s: float) -> Outcome:
+        """See Sagas.run."""
+        if len(self._active) >= OPEN_MAX:
+            raise ResourceExhausted(f"{OPEN_MAX} sagas are under way; try again in a moment")
+        run = _Run(saga, start.saga_id, start.input_)
+        self._active[run.saga_id] = run
+        try:
+            existing = await self._store_start(saga, start)
+        except BaseException:
+            self._active.pop(run.saga_id, None)
+            raise
+        if existing is not None:
+            self._active.pop(run.saga_id, None)
+            return await self._join(existing, wait_s)
+        await self._drive(run)
+        return run.outcome()
+
+    async def join(self, key: str, fingerprint: bytes, *, wait_s: float) -> Outcome | None:
+        """See Sagas.join."""
+
+        async def work(tx: Tx) -> journal.Entry | None:
+            return await journal.by_key(tx, key, fingerprint)
+
+        entry = await self._database.read(work)
+        return await self._join(entry, wait_s) if entry else None
+
+    async def _store_start(self, saga: Saga[I], start: Start[I]) -> journal.Entry | None:
+        now_ms = self._runtime.clock.now_ms()
+        trace = current_call().trace
+        new = journal.NewEntry(
+            saga_id=start.saga_id,
+            name=saga.name,
+            version=saga.version,
+            key=start.key,
+            fingerprint=start.fingerprint,
+            input=self._encode(start.input_),
+            traceparent="" if trace is NO_TRACE else trace.header(),
+        )
+        first = saga.steps[0]
+        assert isinstance(first, LocalStep)  # noqa: S101 - register saw to it
+
+        async def work(tx: Tx) -> journal.Entry | None:
+            existing = await journal.insert(tx, new, now_ms=now_ms, next_at_ms=now_ms + LEASE_MS)
+            if existing is None:
+                await first.do(tx, start.input_)
+                if start.also is not None:
+                    await start.also(tx)
+            return existing
+
+        return await self._database.transaction(work)
+
+    async def _join(self, entry: journal.Entry, wait_s: float) -> Outcome:
+        """Wait for a saga that was started before, taking it up if nobody works on it."""
+        run = self._active.get(entry.saga_id)
+        if run is None:
+            if entry.state in _TERMINAL:
+                return Outcome(entry.saga_id, entry.state, entry.refusal)
+            run = self._taken_up(entry)
+            if run is None:
+                return Outcome(entry.saga_id, entry.state, entry.refusal)
+            _ = self._runtime.tasks.spawn(f"saga {entry.saga_id}", self._drive(run))
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        run.waiters.append(waiter)
+        await asyncio.wait((waiter,), timeout=wait_s)
+        return run.outcome()
+
+    def _taken_up(self, entry: journal.Entry) -> _Run | None:
+        """The run of a stored saga; None when its definition is not known here."""
+        saga = self._sagas.get((entry.name, entry.version))
+        if saga is None:
+            _log.error("no saga %s version %d is known here", entry.name, entry.version)
+            return None
+        input_ = self._decoders[entry.name, entry.version].decode(entry.input)
+        run = _Run(saga, entry.saga_id, input_)
+        run.state, run.step, run.attempts = entry.state, entry.step, entry.attempts
+        run.refusal = entry.refusal
+        run.is_resumed = True
+        self._active[run.saga_id] = run
+        return run
+
+    # --- driving ---------------------------------------------------------------------------------
+
+    async def _drive(self, run: _Run) -> None:
+        """Work on a saga until it ends or a step's outcome is unknown; then let go of it."""
+        before = current_call()
+        token = enter(
+            Call(identity=self._identity, trace=before.trace, deadline_s=before.deadline_s)
+        )
+        try:
+            while run.state not in _TERMINAL:
+                if not await self._advance(run):
+                    break
+        except asyncio.CancelledError:
+            self._interrupted.append(run.saga_id)
+            raise
+        finally:
+            leave(token)
+            self._active.pop(run.saga_id, None)
+            if run.state not in _TERMINAL:
+                self.alarm.poke()
+            for waiter in run.waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    async def _advance(self, run: _Run) -> bool:
+        """One step forward or back; whether to go on."""
+        try:
+            if run.state is SagaState.RUNNING:
+                await self._do(run)
+            else:
+                await self._undo(run)
+        except EmporionError as error:
+            is_refusal = error.is_outcome_known and not error.is_retryable
+            if is_refusal and run.state is SagaState.RUNNING and not isinstance(error, Conflict):
+                return await self._turn(run, error)
+            return await self._defer(run, error)
+        except Exception as error:  # noqa: BLE001 - a defect leaves the outcome unknown: retried
+            return await self._defer(run, error)
+        return True
+
+    async def _do(self, run: _Run) -> None:
+        step = run.saga.steps[run.step]
+        is_last = run.step == len(run.saga.steps) - 1
+        if isinstance(step, LocalStep):
+            await self._do_locally(run, step, is_last=is_last)
+        else:
+            await step.do(run.input)
+            if is_last:
+                await self._database.transaction(self._finishing(run, SagaState.COMPLETED))
+        run.step += 1
+        run.attempts = 0
+        if is_last:
+            run.state = SagaState.COMPLETED
+
+    async def _do_locally(self, run: _Run, step: LocalStep[Any], *, is_last: bool) -> None:
+        now_ms = self._runtime.clock.now_ms()
+
+        async def work(tx: Tx) -> None:
+            await step.do(tx, run.input)
+            if is_last:
+                await journal.finish(
+                    tx,
+                    run.saga_id,
+                    before=SagaState.RUNNING,
+                    after=SagaState.COMPLETED,
+                    now_ms=now_ms,
+                )
+            else:
+                await journal.progress(
+                    tx, run.saga_id, step=run.step + 1, state=SagaState.RUNNING, now_ms=now_ms
+                )
+
+        await self._database.transaction(work)
+
+    def _finishing(self, run: _Run, after: SagaState) -> Work:
+        now_ms, before = self._runtime.clock.now_ms(), run.state
+
+        async def work(tx: Tx) -> None:
+            await journal.finish(tx, run.saga_id, before=before, after=after, now_ms=now_ms)
+
+        return work
+
+    async def _turn(self, run: _Run, refusal: EmporionError) -> bool:
+        """Store the decision to compensate, then go back.
+
+        The refused step did nothing, so undoing starts with the one before it; unless an earlier
+        attempt of it is doubtful: that one may still arrive, and its undo leaves a tombstone.
+        """
+        step = run.step if run.is_doubtful else run.step - 1
+        now_ms = self._runtime.clock.now_ms()
+
+        async def work(tx: Tx) -> None:
+            await journal.turn(tx, run.saga_id, step=step, refusal=refusal, now_ms=now_ms)
+
+        try:
+            await self._database.transaction(work)
+        except EmporionError as error:
+            return await self._defer(run, error)
+        run.state, run.step, run.attempts, run.refusal = SagaState.COMPENSATING, step, 0, refusal
+        return True
+
+    async def _undo(self, run: _Run) -> None:
+        step = run.saga.steps[run.step]
+        if isinstance(step, RemoteStep):
+            if step.undo is not None:
+                await step.undo(run.input)
+            if run.step == 0:
+                await self._database.transaction(self._finishing(run, SagaState.REFUSED))
+        else:
+            await self._undo_locally(run, step)
+        if run.step == 0:
+            run.state = SagaState.REFUSED
+        run.step -= 1
+        run.attempts = 0
+
+    async def _undo_locally(self, run: _Run, step: LocalStep[Any]) -> None:
+        now_ms, refusal = self._runtime.clock.now_ms(), run.refusal
+        assert refusal is not None  # noqa: S101 - the turn stored it
+
+        async def work(tx: Tx) -> None:
+            if step.undo is not None:
+                await step.undo(tx, run.input, refusal)
+            if run.step == 0:
+                await journal.finish(
+                    tx,
+                    run.saga_id,
+                    before=SagaState.COMPENSATING,
+                    after=SagaState.REFUSED,
+                    now_ms=now_ms,
+                )
+            else:
+                await journal.progress(
+                    tx, run.saga_id, step=run.step - 1, state=SagaState.COMPENSATING, now_ms=now_ms
+                )
+
+        await self._database.transaction(work)
+
+    # --- waiting and recovery --------------------------------------------------------------------
+
+    async def _defer(self, run: _Run, error: Exception) -> bool:
+        """The outcome is unknown: store when to try again, and let go. Always False."""
+        run.attempts += 1
+        pause_s = min(RETRY_S_FIRST * 2 ** (run.attempts - 1), RETRY_S_MAX)
+        pause_s *= self._runtime.random.uniform(0.8, 1.2)
+        level = logging.ERROR if run.attempts >= ATTEMPTS_BEFORE_ALARM else logging.WARNING
+        name = run.saga.steps[run.step].name
+        _log.log(
+            level,
+            "saga %s: the outcome of %r is unknown after %d attempts (%s); again in %.1f s",
+            run.saga_id,
+            name,
+            run.attempts,
+            type(error).__name__,
+            pause_s,
+            exc_info=None if isinstance(error, EmporionError) else error,
+        )
+        now_ms = self._runtime.clock.now_ms()
+        deferral = journal.Deferral(
+            run.attempts, f"{name}: {type(error).__name__}: {error}", now_ms + int(pause_s * 1000)
+        )
+
+        async def work(tx: Tx) -> None:
+            await journal.defer(tx, run.saga_id, deferral, now_ms=now_ms)
+
+        try:
+            await self._store_outside_the_deadline(work)
+        except EmporionError:
+            _log.exception("saga %s: the failed attempt could not be stored", run.saga_id)
+        return False
+
+    async def _store_outside_the_deadline(self, work: Work) -> None:
+        """A caller out of time is no reason not to store why."""
+        token = enter(Call(identity=self._identity, trace=current_call().trace))
+        try:
+            await self._database.transaction(work)
+        finally:
+            leave(token)
+
+    async def recover(self) -> None:
+        """Make every saga that was open at the last stop due now. Call before the alarm runs."""
+        now_ms = self._runtime.clock.now_ms()
+
+        async def work(tx: Tx) -> None:
+            await journal.make_all_due(tx, now_ms=now_ms)
+
+        await self._database.transaction(work)
+
+    async def _run_due(self) -> int | None:
+        """Take up what is due, a bounded number at once."""
+        now_ms = self._runtime.clock.now_ms()
+        interrupted, self._interrupted = self._interrupted, []
+
+        async def work(tx: Tx) -> list[journal.Entry]:
+            entries = await journal.due(
+                tx, until_ms=now_ms, limit=RECOVERED_AT_ONCE + len(self._active)
+            )
+            cut_short = [await journal.by_id(tx, saga_id) for saga_id in interrupted]
+            return entries + [entry for entry in cut_short if entry is not None]
+
+        entries = await self._database.read(work)
+        again = [entry for entry in entries if entry.state not in _TERMINAL]
+        is_any_run = False
+        for batch in _batches(again, RECOVERED_AT_ONCE):
+            driven = await asyncio.gather(*(self._drive_again(entry) for entry in batch))
+            is_any_run = is_any_run or any(driven)
+        due_ms = await self._database.read(journal.next_due_ms)
+        if due_ms is None or is_any_run:
+            return due_ms
+        return max(due_ms, now_ms + LOOK_AGAIN_MS)
+
+    async def _drive_again(self, entry: journal.Entry) -> bool:
+        """Drive a stored saga, continuing its trace; False when it is not ours to drive."""
+        if entry.saga_id in self._active:
+            return False
+        run = self._taken_up(entry)
+        if run is None:
+            return False
+        trace = Trace.parse(entry.traceparent) or NO_TRACE
+        token = enter(Call(identity=self._identity, trace=trace))
+        try:
+            await self._drive(run)
+        finally:
+            leave(token)
+        return True
+
+
+def _batches(entries: list[journal.Entry], size: int) -> list[list[journal.Entry]]:
+    return [entries[start : start + size] for start in range(0, len(entries), size)]

@@ -1,0 +1,1 @@
+"""Order: cart, checkout and the life of an order; event-sourced."""

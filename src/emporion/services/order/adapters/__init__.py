@@ -1,0 +1,1 @@
+"""Order data in SQLite."""

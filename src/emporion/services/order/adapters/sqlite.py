@@ -1,0 +1,124 @@
+"""Orders and carts in SQLite."""
+
+from emporion.chassis.data.database import Row, Tx
+from emporion.chassis.eventstore.store import EventStore
+from emporion.kernel.errors import Conflict, NotFound
+from emporion.kernel.ids import OrderId, Sku, UserId
+from emporion.services.order.domain import (
+    Cancelled,
+    Created,
+    Order,
+    OrderEvent,
+    Paid,
+    Rejected,
+    Status,
+)
+from emporion.services.order.ports import LoadedOrder, OrderRow, PageOfOrders
+
+_COLUMNS = (
+    "order_id, user_id, status, version, total_minor, currency, units, created_at_ms, updated_at_ms"
+)
+_INSERT = f"INSERT INTO orders ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constant columns
+_UPDATE = (
+    "UPDATE orders SET status = ?, version = ?, updated_at_ms = ?"
+    " WHERE order_id = ? AND version = ?"
+)
+_ROW = f"SELECT {_COLUMNS} FROM orders WHERE order_id = ?"  # noqa: S608 - constant columns
+_PAGE = (
+    f"SELECT {_COLUMNS} FROM orders WHERE user_id = ? AND order_id < ?"  # noqa: S608 - constant columns
+    " AND (? = '' OR status = ?) ORDER BY order_id DESC LIMIT ?"
+)
+_ROWS_AFTER = f"SELECT {_COLUMNS} FROM orders WHERE order_id > ? ORDER BY order_id LIMIT ?"  # noqa: S608 - constant columns
+_CART = "SELECT sku, quantity FROM cart_line WHERE user_id = ? ORDER BY added_at_ms, sku"
+_CART_ADD = (
+    "INSERT INTO cart_line VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (user_id, sku) DO UPDATE SET quantity = quantity + excluded.quantity"
+)
+_CART_PUT = (
+    "INSERT INTO cart_line VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (user_id, sku) DO UPDATE SET quantity = excluded.quantity"
+)
+_CART_REMOVE = "DELETE FROM cart_line WHERE user_id = ? AND sku = ?"
+_CART_CLEAR = "DELETE FROM cart_line WHERE user_id = ?"
+_AFTER_ALL_IDS = "~"
+
+
+class SqliteOrderStore:
+    """OrderStore over the event store and the table `orders`."""
+
+    def __init__(self) -> None:
+        self._events: EventStore[OrderEvent] = EventStore(
+            {"created": Created, "paid": Paid, "rejected": Rejected, "cancelled": Cancelled}
+        )
+
+    async def save(self, tx: Tx, order: Order, *, at_ms: int) -> None:
+        before, version, status = order.stored_version, order.version, order.status
+        await self._events.append(tx, order.id, order.pending, expected_version=before, at_ms=at_ms)
+        if before:
+            if not await tx.execute(_UPDATE, status, version, at_ms, order.id, before):
+                raise Conflict(f"{order.id} is past version {before}")
+            return
+        await tx.execute(
+            _INSERT,
+            order.id,
+            order.user_id,
+            status,
+            version,
+            order.total.amount_minor,
+            order.total.currency,
+            order.units,
+            at_ms,
+            at_ms,
+        )
+
+    async def load(self, tx: Tx, order_id: OrderId) -> LoadedOrder:
+        stored = await self._events.load(tx, order_id)
+        if not stored:
+            raise NotFound
+        order = Order.from_history(order_id, (each.event for each in stored))
+        return LoadedOrder(order, stored[0].at_ms, stored[-1].at_ms)
+
+    async def row(self, tx: Tx, order_id: OrderId) -> OrderRow | None:
+        row = await tx.fetch_one(_ROW, order_id)
+        return _order_row(row) if row else None
+
+    async def page(self, tx: Tx, wanted: PageOfOrders) -> list[OrderRow]:
+        status = wanted.status or ""
+        before = wanted.before or _AFTER_ALL_IDS
+        rows = await tx.fetch(_PAGE, wanted.user_id, before, status, status, wanted.limit)
+        return [_order_row(row) for row in rows]
+
+    async def rows_after(self, tx: Tx, order_id: str, *, limit: int) -> list[OrderRow]:
+        return [_order_row(row) for row in await tx.fetch(_ROWS_AFTER, order_id, limit)]
+
+    async def history(self, tx: Tx, order_id: OrderId) -> list[OrderEvent]:
+        await self._events.verify(tx, order_id)
+        return [stored.event for stored in await self._events.load(tx, order_id)]
+
+
+class SqliteCartStore:
+    """CartStore over the table `cart_line`."""
+
+    async def lines(self, tx: Tx, user_id: UserId) -> dict[Sku, int]:
+        return {Sku(sku): quantity for sku, quantity in await tx.fetch(_CART, user_id)}
+
+    async def add(
+        self, tx: Tx, user_id: UserId, units_per_sku: dict[Sku, int], *, at_ms: int
+    ) -> None:
+        await tx.execute_many(
+            _CART_ADD, [(user_id, sku, units, at_ms) for sku, units in units_per_sku.items()]
+        )
+
+    async def put(self, tx: Tx, user_id: UserId, sku: Sku, *, quantity: int, at_ms: int) -> None:
+        if quantity:
+            await tx.execute(_CART_PUT, user_id, sku, quantity, at_ms)
+        else:
+            await tx.execute(_CART_REMOVE, user_id, sku)
+
+    async def clear(self, tx: Tx, user_id: UserId) -> None:
+        await tx.execute(_CART_CLEAR, user_id)
+
+
+def _order_row(row: Row) -> OrderRow:
+    order_id, user_id, status, *figures = row
+    return OrderRow(order_id, user_id, Status(status), *figures)

@@ -1,0 +1,69 @@
+"""What the order service answers."""
+
+from emporion.chassis.calls.context import caller
+from emporion.contracts.order import (
+    AddToCart,
+    CancelOrder,
+    Cart,
+    Checkout,
+    GetCart,
+    HoldNeeded,
+    ListOrders,
+    Order,
+    OrderOf,
+    OrderPage,
+    OrderService,
+    PlaceOrder,
+    RemoveFromCart,
+    SetCartLine,
+)
+from emporion.services.order.commands.carts import CartCommands, CheckoutCommands
+from emporion.services.order.commands.orders import OrderCommands
+from emporion.services.order.queries import OrderQueries
+
+
+class OrderApi(OrderService):
+    """OrderService, for the person who asks."""
+
+    def __init__(
+        self,
+        orders: OrderCommands,
+        carts: CartCommands,
+        checkouts: CheckoutCommands,
+        *,
+        queries: OrderQueries,
+    ) -> None:
+        self._orders = orders
+        self._carts = carts
+        self._checkouts = checkouts
+        self._queries = queries
+
+    async def place_order(self, request: PlaceOrder) -> Order:
+        return await self._orders.place(request, caller().user_id)
+
+    async def list_orders(self, request: ListOrders) -> OrderPage:
+        return await self._queries.list(request, caller().user_id)
+
+    async def get_order(self, request: OrderOf) -> Order:
+        return await self._queries.get_for(request.order_id, caller())
+
+    async def cancel_order(self, request: CancelOrder) -> Order:
+        return await self._orders.cancel(request, caller())
+
+    async def get_cart(self, request: GetCart) -> Cart:
+        return await self._queries.cart(caller().user_id)
+
+    async def add_to_cart(self, request: AddToCart) -> Cart:
+        return await self._carts.add(request, caller().user_id)
+
+    async def set_cart_line(self, request: SetCartLine) -> Cart:
+        return await self._carts.put(request, caller().user_id)
+
+    async def remove_from_cart(self, request: RemoveFromCart) -> Cart:
+        return await self._carts.remove(request.sku, caller().user_id)
+
+    async def checkout(self, request: Checkout) -> Order:
+        return await self._checkouts.checkout(request, caller().user_id)
+
+    async def is_hold_needed(self, request: OrderOf) -> HoldNeeded:
+        return await self._queries.is_hold_needed(request.order_id)

@@ -1,0 +1,154 @@
+"""What can be done with orders: place, check out, cancel."""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+
+from emporion.chassis.auth.identity import Identity
+from emporion.chassis.data.database import Tx
+from emporion.chassis.saga.port import KeyConflict, Outcome, Sagas, SagaState, Start
+from emporion.contracts.catalog import CatalogService, Quote, QuotePrices, UnknownSku
+from emporion.contracts.inventory import Line
+from emporion.contracts.order import (
+    CancelOrder,
+    KeyReused,
+    Order,
+    PlaceOrder,
+    PricedLine,
+)
+from emporion.kernel.ids import ORDER, Ids, OrderId, Sku, UserId
+from emporion.kernel.money import CurrencyMismatch
+from emporion.services.order.domain import OrderLine, total_of
+from emporion.services.order.queries import OrderQueries
+from emporion.services.order.sagas import CallOff, OrderSagas, TakeOrder
+
+WAIT_S = 8.0
+"""How long a repeated request waits for the first one before it answers `pending`."""
+CANCELLATION = "sga"
+
+_encode = msgspec.json.Encoder().encode
+
+
+class OrderCommands:
+    """Starts the sagas of orders and tells how they ended."""
+
+    def __init__(
+        self,
+        ids: Ids,
+        sagas: Sagas,
+        catalog: CatalogService,
+        *,
+        queries: OrderQueries,
+        definitions: OrderSagas,
+    ) -> None:
+        self._ids = ids
+        self._sagas = sagas
+        self._catalog = catalog
+        self._queries = queries
+        self._definitions = definitions
+
+    async def place(self, request: PlaceOrder, user_id: UserId) -> Order:
+        """See OrderService.place_order."""
+        key = f"{user_id}:{request.idempotency_key}"
+        fingerprint = fingerprint_of(request.lines, request.payment_token)
+        try:
+            lines = await self.price(request.lines)
+            taking = self.taking_of(user_id, lines, request.payment_token)
+        except (UnknownSku, CurrencyMismatch):
+            # A repeated request must tell what became of the first one, whatever is sold today.
+            known = await self.repeated(key, fingerprint)
+            if known is None:
+                raise
+            return known
+        return await self.take(taking, key=key, fingerprint=fingerprint)
+
+    async def repeated(self, key: str, fingerprint: bytes) -> Order | None:
+        """The outcome of the saga that has the key, joined if it is under way; or None.
+
+        Raises KeyReused, or the refusal that ended it.
+        """
+        try:
+            outcome = await self._sagas.join(key, fingerprint, wait_s=WAIT_S)
+        except KeyConflict as error:
+            raise KeyReused from error
+        return await self.told(outcome) if outcome else None
+
+    async def cancel(self, request: CancelOrder, caller: Identity) -> Order:
+        """See OrderService.cancel_order."""
+        await self._queries.require_owner(request.order_id, caller)
+        order = await self._queries.get(request.order_id)
+        start = Start(
+            saga_id=self._ids.new(CANCELLATION),
+            input_=CallOff(
+                order_id=order.order_id,
+                user_id=order.user_id,
+                lines=[Line(sku=line.sku, quantity=line.quantity) for line in order.lines],
+                total=order.total,
+                reason=request.reason,
+            ),
+            key=f"cancel:{order.order_id}",
+            fingerprint=b"",
+        )
+        await self._sagas.run(self._definitions.cancel_order, start, wait_s=WAIT_S)
+        return await self._queries.get(request.order_id)
+
+    async def price(self, lines: Sequence[Line]) -> list[PricedLine]:
+        """The lines at today's prices. Raises UnknownSku."""
+        skus = list(dict.fromkeys(line.sku for line in lines))
+        quotes = await self._catalog.quote(QuotePrices(skus=skus))
+        by_sku = {quote.sku: quote for quote in quotes.quotes}
+        return [_priced(line, by_sku[line.sku]) for line in lines]
+
+    def taking_of(self, user_id: UserId, lines: list[PricedLine], payment_token: str) -> TakeOrder:
+        """A new order to take. Raises CurrencyMismatch."""
+        domain_lines = tuple(
+            OrderLine(Sku(line.sku), line.name, line.quantity, line.unit_price) for line in lines
+        )
+        return TakeOrder(
+            order_id=OrderId(self._ids.new(ORDER)),
+            user_id=user_id,
+            lines=lines,
+            total=total_of(domain_lines),
+            payment_token=payment_token,
+        )
+
+    async def take(
+        self,
+        taking: TakeOrder,
+        *,
+        key: str,
+        fingerprint: bytes,
+        also: Callable[[Tx], Awaitable[None]] | None = None,
+    ) -> Order:
+        """Run the saga for an order, or join the one that has the key; the order as it is then.
+
+        Raises KeyReused, the refusal that ended the saga, or what `also` raises.
+        """
+        start = Start(taking.order_id, taking, key, fingerprint, also)
+        try:
+            outcome = await self._sagas.run(self._definitions.create_order, start, wait_s=WAIT_S)
+        except KeyConflict as error:
+            raise KeyReused from error
+        return await self.told(outcome)
+
+    async def told(self, outcome: Outcome) -> Order:
+        """The order of a saga; raises the refusal that ended it."""
+        if outcome.state is SagaState.REFUSED and outcome.refusal is not None:
+            raise outcome.refusal
+        return await self._queries.get(OrderId(outcome.saga_id))
+
+
+def fingerprint_of(lines: Sequence[Line], payment_token: str) -> bytes:
+    """What makes two requests under one key the same: 16 bytes."""
+    return hashlib.blake2b(_encode((lines, payment_token)), digest_size=16).digest()
+
+
+def _priced(line: Line, quote: Quote) -> PricedLine:
+    return PricedLine(
+        sku=line.sku,
+        name=quote.name,
+        quantity=line.quantity,
+        unit_price=quote.price,
+        total=quote.price.times(line.quantity),
+    )

@@ -1,0 +1,146 @@
+"""The rules of orders and carts: pure, no clock, no storage."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from emporion.kernel.aggregate import Aggregate
+from emporion.kernel.errors import InvalidArgument
+from emporion.kernel.ids import OrderId, Sku, UserId
+from emporion.kernel.money import CurrencyMismatch, Money
+
+LINES_MAX = 200
+UNITS_PER_LINE_MAX = 10_000
+
+
+class Status(StrEnum):
+    """Where an order stands."""
+
+    DRAFT = "draft"
+    PENDING = "pending"
+    PAID = "paid"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+
+
+class EmptyOrder(InvalidArgument):
+    """An order has at least one line."""
+
+    slug = "empty-order"
+    title = "The order has no lines"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """So many units of a SKU at the price of the day."""
+
+    sku: Sku
+    name: str
+    quantity: int
+    unit_price: Money
+
+    @property
+    def total(self) -> Money:
+        """Quantity times unit price, exact."""
+        return self.unit_price.times(self.quantity)
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """Somebody ordered; stock and money are being settled."""
+
+    user_id: UserId
+    lines: tuple[OrderLine, ...]
+    total: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """The stock is held and the money captured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The order could not be fulfilled; what had been done for it was undone."""
+
+    slug: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """A paid order was called off."""
+
+    reason: str
+
+
+OrderEvent = Created | Paid | Rejected | Cancelled
+
+
+class Order(Aggregate[OrderEvent]):
+    """An order, folded from its events."""
+
+    START = Status.DRAFT
+    LIFECYCLE = {  # noqa: RUF012 - the base declares it ClassVar
+        # state before             event      state after
+        (Status.DRAFT, Created): Status.PENDING,
+        (Status.PENDING, Paid): Status.PAID,
+        (Status.PENDING, Rejected): Status.REJECTED,
+        (Status.PAID, Cancelled): Status.CANCELLED,
+    }
+
+    user_id: UserId
+    lines: tuple[OrderLine, ...] = ()
+    total: Money
+    refusal: Rejected | None = None
+
+    @property
+    def order_id(self) -> OrderId:
+        """The order's id."""
+        return OrderId(self.id)
+
+    @property
+    def units(self) -> int:
+        """All units of all lines."""
+        return sum(line.quantity for line in self.lines)
+
+    def create(self, user_id: UserId, lines: tuple[OrderLine, ...]) -> None:
+        """Take an order. Raises EmptyOrder or CurrencyMismatch."""
+        self.record(Created(user_id, lines, total_of(lines)))
+
+    def pay(self) -> None:
+        """Stock is held and money captured. Raises NotInThisState."""
+        self.record(Paid())
+
+    def reject(self, slug: str, detail: str) -> None:
+        """It cannot be fulfilled. Raises NotInThisState."""
+        self.record(Rejected(slug, detail))
+
+    def cancel(self, reason: str) -> None:
+        """Call off a paid order. Raises NotInThisState."""
+        self.record(Cancelled(reason))
+
+    def on_created(self, event: Created) -> None:
+        """Take over who ordered what."""
+        self.user_id, self.lines, self.total = event.user_id, event.lines, event.total
+
+    def on_rejected(self, event: Rejected) -> None:
+        """Remember why."""
+        self.refusal = event
+
+
+def total_of(lines: tuple[OrderLine, ...]) -> Money:
+    """The sum of the lines. Raises EmptyOrder or CurrencyMismatch."""
+    if not lines:
+        raise EmptyOrder
+    currency = lines[0].unit_price.currency
+    for line in lines:
+        if line.unit_price.currency != currency:
+            raise CurrencyMismatch(f"{line.sku} is priced in {line.unit_price.currency}")
+    return Money(sum(line.unit_price.amount_minor * line.quantity for line in lines), currency)
+
+
+def is_overfull(units_per_sku: dict[Sku, int]) -> bool:
+    """Whether a cart holds more lines, or a line more units, than a cart may."""
+    return len(units_per_sku) > LINES_MAX or any(
+        units > UNITS_PER_LINE_MAX for units in units_per_sku.values()
+    )

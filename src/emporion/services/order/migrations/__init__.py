@@ -1,0 +1,1 @@
+"""The schema of order data, one folder an engine."""

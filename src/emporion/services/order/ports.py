@@ -1,0 +1,95 @@
+"""What the order service needs from its storage."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from emporion.chassis.data.database import Tx
+from emporion.kernel.ids import OrderId, Sku, UserId
+from emporion.services.order.domain import Order, OrderEvent, Status
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """An order's current state as lists show it."""
+
+    order_id: OrderId
+    user_id: UserId
+    status: Status
+    version: int
+    total_minor: int
+    currency: str
+    units: int
+    created_at_ms: int
+    updated_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedOrder:
+    """An order with the instants (ms) of its first and last event."""
+
+    order: Order
+    created_at_ms: int
+    updated_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageOfOrders:
+    """Which of a person's orders: after (older than) `before`, at most `limit`."""
+
+    user_id: UserId
+    status: Status | None
+    before: str
+    limit: int
+
+
+class OrderStore(Protocol):
+    """Orders as streams of events, with a row each for their current state."""
+
+    async def save(self, tx: Tx, order: Order, *, at_ms: int) -> None:
+        """Append the pending events and bring the row up to date.
+
+        Raises Conflict when the order was changed since it was loaded.
+        """
+        ...
+
+    async def load(self, tx: Tx, order_id: OrderId) -> LoadedOrder:
+        """An order, folded from its events. Raises NotFound."""
+        ...
+
+    async def row(self, tx: Tx, order_id: OrderId) -> OrderRow | None:
+        """An order's row, or None."""
+        ...
+
+    async def page(self, tx: Tx, wanted: PageOfOrders) -> list[OrderRow]:
+        """A person's orders, newest first."""
+        ...
+
+    async def rows_after(self, tx: Tx, order_id: str, *, limit: int) -> list[OrderRow]:
+        """Everybody's orders by id, for the audit."""
+        ...
+
+    async def history(self, tx: Tx, order_id: OrderId) -> list[OrderEvent]:
+        """The events of an order. Raises BrokenChain when they are not those written."""
+        ...
+
+
+class CartStore(Protocol):
+    """Carts: units per SKU."""
+
+    async def lines(self, tx: Tx, user_id: UserId) -> dict[Sku, int]:
+        """The cart, in the order in which the SKUs were first added."""
+        ...
+
+    async def add(
+        self, tx: Tx, user_id: UserId, units_per_sku: dict[Sku, int], *, at_ms: int
+    ) -> None:
+        """Add units to what is there; concurrent adds all count."""
+        ...
+
+    async def put(self, tx: Tx, user_id: UserId, sku: Sku, *, quantity: int, at_ms: int) -> None:
+        """Set the units of a SKU; 0 removes the line."""
+        ...
+
+    async def clear(self, tx: Tx, user_id: UserId) -> None:
+        """Empty the cart."""
+        ...

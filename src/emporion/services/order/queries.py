@@ -1,0 +1,151 @@
+"""What can be asked about orders and carts."""
+
+from emporion.chassis.auth.identity import Identity
+from emporion.chassis.data.database import Database, Tx
+from emporion.contracts.inventory import Line
+from emporion.contracts.order import (
+    Cart,
+    HoldNeeded,
+    ListOrders,
+    OrderPage,
+    OrderStatus,
+    OrderSummary,
+    PricedLine,
+    Refusal,
+)
+from emporion.contracts.order import Order as OrderView
+from emporion.kernel.clock import to_datetime
+from emporion.kernel.errors import NotFound
+from emporion.kernel.ids import OrderId, Sku, UserId
+from emporion.kernel.money import Money
+from emporion.services.order.domain import Order, OrderLine, Status
+from emporion.services.order.ports import (
+    CartStore,
+    LoadedOrder,
+    OrderRow,
+    OrderStore,
+    PageOfOrders,
+)
+
+STAFF_SCOPE = "operations:read"
+
+
+class OrderQueries:
+    """Orders and carts as their owner sees them."""
+
+    def __init__(self, database: Database, orders: OrderStore, carts: CartStore) -> None:
+        self._database = database
+        self._orders = orders
+        self._carts = carts
+
+    async def get(self, order_id: OrderId) -> OrderView:
+        """An order. Raises NotFound."""
+
+        async def work(tx: Tx) -> LoadedOrder:
+            return await self._orders.load(tx, order_id)
+
+        return view(await self._database.read(work))
+
+    async def get_for(self, order_id: OrderId, caller: Identity) -> OrderView:
+        """An order that the caller may see. Raises NotFound, also for another customer's."""
+        order = await self.get(order_id)
+        caller.require_owner(order.user_id, staff_scope=STAFF_SCOPE)
+        return order
+
+    async def list(self, request: ListOrders, user_id: UserId) -> OrderPage:
+        """A page of a person's orders, newest first."""
+        wanted = PageOfOrders(
+            user_id,
+            Status(request.status) if request.status else None,
+            request.cursor,
+            request.limit + 1,
+        )
+
+        async def work(tx: Tx) -> list[OrderRow]:
+            return await self._orders.page(tx, wanted)
+
+        rows = await self._database.read(work)
+        has_more = len(rows) > request.limit
+        rows = rows[: request.limit]
+        return OrderPage(
+            orders=[_summary(row) for row in rows],
+            next_cursor=rows[-1].order_id if has_more else "",
+        )
+
+    async def cart(self, user_id: UserId) -> Cart:
+        """A person's cart."""
+
+        async def work(tx: Tx) -> Cart:
+            return cart_view(await self._carts.lines(tx, user_id))
+
+        return await self._database.read(work)
+
+    async def is_hold_needed(self, order_id: OrderId) -> HoldNeeded:
+        """Whether an order still needs its stock; not, when there is no such order."""
+
+        async def work(tx: Tx) -> OrderRow | None:
+            return await self._orders.row(tx, order_id)
+
+        row = await self._database.read(work)
+        status = row.status if row else None
+        return HoldNeeded(
+            is_needed=status in (Status.PENDING, Status.PAID), is_paid=status is Status.PAID
+        )
+
+    async def require_owner(self, order_id: OrderId, caller: Identity) -> None:
+        """Raises NotFound unless the order exists and is the caller's."""
+
+        async def work(tx: Tx) -> OrderRow | None:
+            return await self._orders.row(tx, order_id)
+
+        row = await self._database.read(work)
+        if row is None:
+            raise NotFound
+        caller.require_owner(row.user_id)
+
+
+def view(loaded: LoadedOrder) -> OrderView:
+    """An order as its owner sees it."""
+    order = loaded.order
+    return OrderView(
+        order_id=order.order_id,
+        user_id=order.user_id,
+        status=OrderStatus(order.status),
+        lines=priced_lines(order),
+        total=order.total,
+        created_at=to_datetime(loaded.created_at_ms),
+        updated_at=to_datetime(loaded.updated_at_ms),
+        refusal=Refusal(slug=order.refusal.slug, detail=order.refusal.detail)
+        if order.refusal
+        else None,
+    )
+
+
+def priced_lines(order: Order) -> list[PricedLine]:
+    """The lines of an order as the contract has them."""
+    return [_priced(line) for line in order.lines]
+
+
+def _priced(line: OrderLine) -> PricedLine:
+    return PricedLine(
+        sku=line.sku,
+        name=line.name,
+        quantity=line.quantity,
+        unit_price=line.unit_price,
+        total=line.total,
+    )
+
+
+def cart_view(units_per_sku: dict[Sku, int]) -> Cart:
+    """A cart as the contract has it."""
+    return Cart(lines=[Line(sku=sku, quantity=units) for sku, units in units_per_sku.items()])
+
+
+def _summary(row: OrderRow) -> OrderSummary:
+    return OrderSummary(
+        order_id=row.order_id,
+        status=OrderStatus(row.status),
+        total=Money(row.total_minor, row.currency),
+        units=row.units,
+        created_at=to_datetime(row.created_at_ms),
+    )

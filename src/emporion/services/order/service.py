@@ -1,0 +1,36 @@
+"""Puts the order service together from what the platform hands in."""
+
+from emporion.chassis.runtime.assembly import Assembly, Needs
+from emporion.contracts.catalog import CatalogService
+from emporion.contracts.inventory import InventoryService
+from emporion.contracts.order import OrderService
+from emporion.contracts.payment import PaymentService
+from emporion.services.order.adapters.sqlite import SqliteCartStore, SqliteOrderStore
+from emporion.services.order.api import OrderApi
+from emporion.services.order.commands.carts import CartCommands, CheckoutCommands
+from emporion.services.order.commands.orders import OrderCommands
+from emporion.services.order.queries import OrderQueries
+from emporion.services.order.sagas import OrderSagas, OrderSteps, cancel_order, create_order
+
+
+def build(needs: Needs) -> Assembly:
+    """The order service on the database handed in."""
+    clock = needs.runtime.clock
+    catalog = needs.clients.get(CatalogService)
+    inventory = needs.clients.get(InventoryService)
+    payment = needs.clients.get(PaymentService)
+    store, cart_store = SqliteOrderStore(), SqliteCartStore()
+    steps = OrderSteps(store, cart_store, clock)
+    sagas = OrderSagas(
+        create_order(steps, inventory, payment), cancel_order(steps, inventory, payment)
+    )
+    queries = OrderQueries(needs.database, store, cart_store)
+    orders = OrderCommands(
+        needs.runtime.ids, needs.sagas, catalog, queries=queries, definitions=sagas
+    )
+    carts = CartCommands(needs.database, cart_store, catalog=catalog, clock=clock)
+    return Assembly(
+        contract=OrderService,
+        implementation=OrderApi(orders, carts, CheckoutCommands(carts, orders), queries=queries),
+        sagas=(sagas.create_order, sagas.cancel_order),
+    )
