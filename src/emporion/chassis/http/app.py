@@ -1,0 +1,172 @@
+"""The ASGI application of a process: routes from contracts, plain pages, and nothing else."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from emporion.chassis.auth.identity import Identity
+from emporion.chassis.calls.context import Trace
+from emporion.chassis.http.body import BodyReader
+from emporion.chassis.http.exchange import (
+    ClientGone,
+    Exchange,
+    Header,
+    Receive,
+    Response,
+    Scope,
+    Send,
+)
+from emporion.chassis.http.problem import problem_response
+from emporion.chassis.http.router import Router
+from emporion.chassis.http.routes import Door, Gate, Page, PageRoute, Route, RpcRoute
+from emporion.chassis.http.shape import rest_shapes
+from emporion.chassis.http.throttle import Throttle, ThrottleLimits
+from emporion.chassis.runtime.ports import Runtime
+from emporion.contracts.contract import Audience
+from emporion.kernel.errors import EmporionError, Internal, Unavailable
+
+_log = logging.getLogger(__name__)
+
+NO_ROUTE: Final = "(none)"
+"""The route of a request that found none: a path as sent would make endless metric labels."""
+CLIENT_GONE: Final = 499
+VERBS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
+_CLOSE: Final = (b"connection", b"close")
+
+
+class Served(msgspec.Struct, frozen=True, gc=False):
+    """One answered request, for the access log and the metrics.
+
+    `route` is the template, `NO_ROUTE` when there was none; `verb` one of `VERBS` or "OTHER";
+    `status` 499 when the client hung up; `subject` the verified caller's, or empty.
+    """
+
+    verb: str
+    route: str
+    status: int
+    duration_s: float
+    trace: Trace
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """Bounds on what clients may send; sizes of bodies are the contract's."""
+
+    body_timeout_s: float = 10.0
+    throttle: ThrottleLimits = field(default_factory=ThrottleLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What the application needs from the process around it.
+
+    Args:
+        runtime: clock and tasks.
+        authenticate: from an Authorization header to an identity; raises Unauthenticated.
+        trace_of: the trace context of a `traceparent` header, or a new one (None: absent).
+        record: told of every request once it is answered; must not raise.
+        limits: see HttpLimits.
+    """
+
+    runtime: Runtime
+    authenticate: Callable[[bytes | None], Identity]
+    trace_of: Callable[[str | None], Trace]
+    record: Callable[[Served], None]
+    limits: HttpLimits = field(default_factory=HttpLimits)
+
+
+class HttpApp:
+    """The REST surface of the services behind `doors`, with `pages` beside them.
+
+    Internal methods have no route, whatever their declaration says. Every answer that is not a
+    success is a problem document; an unexpected error is logged and told only by its trace id.
+    """
+
+    def __init__(self, doors: Sequence[Door], edge: Edge, pages: Sequence[Page] = ()) -> None:
+        self._edge = edge
+        self._now_s = edge.runtime.clock.monotonic_s
+        gate = Gate(
+            authenticate=edge.authenticate,
+            bodies=BodyReader(edge.runtime, timeout_s=edge.limits.body_timeout_s),
+            throttle=Throttle(edge.limits.throttle),
+        )
+        routes: list[Route] = [
+            RpcRoute(shape, door.method(shape.rpc), gate)
+            for door in doors
+            for shape in rest_shapes(door.contract)
+            if shape.rpc.access.audience is Audience.PUBLIC
+        ]
+        self._router: Router[Route] = Router([*routes, *map(PageRoute, pages)])
+        self._is_draining = False
+
+    def begin_drain(self) -> None:
+        """From now on every answer closes its connection, so that clients go elsewhere."""
+        self._is_draining = True
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        exchange = Exchange(scope, receive, self._now_s())
+        sent_trace = exchange.headers.get(b"traceparent")
+        exchange.trace = self._edge.trace_of(sent_trace.decode("latin-1") if sent_trace else None)
+        try:
+            route, response = await self._answer(exchange)
+        except asyncio.CancelledError:
+            stopped = Unavailable("the server stops; the outcome is not known")
+            await self._send(exchange, problem_response(stopped, exchange.trace.trace_id), send)
+            raise
+        if response is not None:
+            await self._send(exchange, response, send)
+        self._record(exchange, route, response.status if response is not None else CLIENT_GONE)
+
+    async def _answer(self, exchange: Exchange) -> tuple[str, Response | None]:
+        route = NO_ROUTE
+        try:
+            verb, raw_path = exchange.scope["method"], exchange.scope["raw_path"]
+            if verb == "OPTIONS":
+                allow = ", ".join(self._router.allowed(raw_path)).encode()
+                return route, Response(204, [(b"allow", allow)])
+            found, exchange.path_values = self._router.find(verb, raw_path)
+            route = found.path
+            return route, await found.serve(exchange)
+        except EmporionError as error:
+            return route, problem_response(error, exchange.trace.trace_id)
+        except ClientGone:
+            return route, None
+        except Exception:  # noqa: BLE001 - the last resort: logged, told by its trace id only
+            _log.exception("unexpected error, trace %s", exchange.trace.trace_id)
+            return route, problem_response(Internal(), exchange.trace.trace_id)
+
+    async def _send(self, exchange: Exchange, response: Response, send: Send) -> None:
+        headers: list[Header] = [
+            *response.headers,
+            _NOSNIFF,
+            (b"x-trace-id", exchange.trace.trace_id.encode()),
+        ]
+        if response.status != 204:  # noqa: PLR2004 - No Content has no length either
+            headers.append((b"content-length", b"%d" % len(response.body)))
+        if self._is_draining or exchange.has_long_body_left:
+            headers.append(_CLOSE)
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        body = b"" if exchange.scope["method"] == "HEAD" else response.body
+        await send({"type": "http.response.body", "body": body})
+
+    def _record(self, exchange: Exchange, route: str, status: int) -> None:
+        verb = exchange.scope["method"]
+        self._edge.record(
+            Served(
+                verb if verb in VERBS else "OTHER",
+                route,
+                status,
+                self._now_s() - exchange.started_s,
+                exchange.trace,
+                exchange.subject,
+            )
+        )

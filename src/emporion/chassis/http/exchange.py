@@ -1,0 +1,95 @@
+"""One request with its answer, as the routes see them: no framework, no copies of headers."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+from emporion.chassis.calls.context import NO_TRACE, Trace
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Header = tuple[bytes, bytes]
+
+WANTED: Final = frozenset(
+    {
+        b"authorization",
+        b"content-encoding",
+        b"content-length",
+        b"content-type",
+        b"idempotency-key",
+        b"traceparent",
+        b"transfer-encoding",
+        b"x-request-timeout-s",
+    }
+)
+"""The only request headers anything here looks at."""
+SKIPPED_BYTES_MAX: Final = 256 * 1024
+LENGTH_DIGITS_MAX: Final = 15
+UNREADABLE_LENGTH: Final = 10**LENGTH_DIGITS_MAX
+
+
+class ClientGone(Exception):
+    """The client hung up before its request was complete: there is nobody to answer."""
+
+
+class Response:
+    """Status, headers and the whole body of an answer. `content-length` is added when sent."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: list[Header], body: bytes = b"") -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+
+class Exchange:
+    """A request on its way through: what the ASGI server gave, and what was read from it.
+
+    `path_values` are the decoded path parameters in the order of the route's template;
+    `started_s` is monotonic; `is_body_read` says that nothing of the body is left unread.
+    """
+
+    __slots__ = (
+        "headers",
+        "is_body_read",
+        "path_values",
+        "receive",
+        "scope",
+        "started_s",
+        "subject",
+        "trace",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, started_s: float) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.started_s = started_s
+        self.headers = {name: value for name, value in scope["headers"] if name in WANTED}
+        self.path_values: tuple[str, ...] = ()
+        self.trace: Trace = NO_TRACE
+        self.subject = ""
+        self.is_body_read = False
+
+    @property
+    def client(self) -> str:
+        """The address of the client, or empty when it has none (a Unix socket)."""
+        peer = self.scope.get("client")
+        return peer[0] if peer else ""
+
+    @property
+    def has_long_body_left(self) -> bool:
+        """Whether what is unread is too much to skip over on a kept-alive connection."""
+        if self.is_body_read:
+            return False
+        if b"transfer-encoding" in self.headers:
+            return True
+        return declared_length(self) > SKIPPED_BYTES_MAX
+
+
+def declared_length(exchange: Exchange) -> int:
+    """What `content-length` says; 0 without one, beyond any limit when it is no number."""
+    declared = exchange.headers.get(b"content-length", b"0")
+    if not declared.isdigit() or len(declared) > LENGTH_DIGITS_MAX:
+        return UNREADABLE_LENGTH
+    return int(declared)

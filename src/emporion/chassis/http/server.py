@@ -1,0 +1,139 @@
+"""The HTTP server of a process: uvicorn inside a loop that is already running."""
+
+import asyncio
+import logging
+import socket
+from dataclasses import dataclass
+
+from uvicorn import Config, Server
+
+from emporion.chassis.http.app import HttpApp
+from emporion.chassis.http.connection import Connection
+from emporion.kernel.errors import Unavailable
+
+_log = logging.getLogger(__name__)
+SWEEP_S = 1.0
+
+
+class AddressInUse(Unavailable):
+    """Another process listens there (or the port needs more rights)."""
+
+    slug = "address-in-use"
+    title = "The address cannot be listened on"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """How to listen and how long to wait.
+
+    Args:
+        host, port: where; port 0 takes a free one.
+        backlog: connections that may wait to be accepted.
+        connections_max: beyond it, requests are answered 503.
+        keep_alive_s: how long an idle connection is kept; longer than a load balancer's own (60).
+        head_timeout_s: for request line and headers.
+        drain_grace_s: after `drain` begins, how long the door stays open while every answer
+            closes its connection; give it the time a load balancer needs to look away.
+        drain_timeout_s: how long requests in flight may then still take.
+        trusted_proxies: addresses (comma-separated) whose X-Forwarded-For is believed.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    backlog: int = 2_048
+    connections_max: int = 10_000
+    keep_alive_s: int = 75
+    head_timeout_s: float = 10.0
+    drain_grace_s: float = 0.2
+    drain_timeout_s: int = 20
+    trusted_proxies: str = ""
+
+
+class HttpServer:
+    """Serves an application until it is drained. Start it once, drain it once."""
+
+    def __init__(self, app: HttpApp, settings: ServerSettings) -> None:
+        self._app = app
+        self._settings = settings
+        self._port = settings.port
+        self._socket: socket.socket | None = None
+        self._server: Server | None = None
+        self._work: list[asyncio.Task[None]] = []
+
+    @property
+    def port(self) -> int:
+        """The port listened on, once it has started; before, the one asked for."""
+        return self._port
+
+    async def start(self) -> None:
+        """Listen. Raises AddressInUse."""
+        self._socket = _listen(self._settings)
+        self._port = self._socket.getsockname()[1]
+        self._server = server = Server(self._config())
+        server.config.load()
+        server.lifespan = server.config.lifespan_class(server.config)
+        await server.startup(sockets=[self._socket])
+        self._work = [
+            asyncio.create_task(server.main_loop(), name="http server"),
+            asyncio.create_task(self._sweep(server), name="http head sweep"),
+        ]
+
+    async def drain(self) -> None:
+        """Stop without failing a request that was accepted.
+
+        First every answer closes its connection, while new ones are still taken, for
+        `drain_grace_s`; then nothing is accepted any more, idle connections are closed, and
+        requests in flight are finished, or cancelled after `drain_timeout_s`.
+        """
+        if self._server is None:
+            return
+        server, self._server = self._server, None
+        self._app.begin_drain()
+        await asyncio.sleep(self._settings.drain_grace_s)
+        server.should_exit = True
+        for task in self._work:
+            task.cancel()
+        await asyncio.gather(*self._work, return_exceptions=True)
+        await server.shutdown(sockets=[self._socket] if self._socket is not None else [])
+
+    def _config(self) -> Config:
+        settings = self._settings
+        return Config(
+            app=self._app,
+            http=Connection,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=settings.trusted_proxies or None,
+            backlog=settings.backlog,
+            limit_concurrency=settings.connections_max,
+            timeout_keep_alive=settings.keep_alive_s,
+            timeout_graceful_shutdown=settings.drain_timeout_s,
+        )
+
+    async def _sweep(self, server: Server) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            since_s = loop.time() - self._settings.head_timeout_s
+            for connection in list(server.server_state.connections):
+                if isinstance(connection, Connection):
+                    connection.refuse_late_head(since_s)
+
+
+def _listen(settings: ServerSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+        listener.listen(settings.backlog)
+        listener.settimeout(0)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        where = f"{settings.host}:{settings.port}"
+        raise AddressInUse(f"cannot listen on {where}: {error}") from error
+    return listener
