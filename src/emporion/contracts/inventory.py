@@ -78,11 +78,11 @@ class ReservationStatus(StrEnum):
 
 
 class Allocation(Message, frozen=True, kw_only=True):
-    """Units of a SKU held in one warehouse."""
+    """Units of a SKU held in one warehouse: of all lines of the order that name it."""
 
     sku: Sku
     warehouse_id: WarehouseId
-    quantity: Quantity
+    quantity: Annotated[int, Meta(ge=1)]
 
 
 class Reservation(Reply, frozen=True, kw_only=True):
@@ -316,7 +316,10 @@ class InventoryService(Service, Protocol):
         raises=(NotFound, FailedPrecondition),
     )
     async def move_many_stock(self, request: MoveManyStock) -> Movements:
-        """Several movements, all or nothing; each is repeatable by its own key."""
+        """Several movements, all or nothing; each is repeatable by its own key.
+
+        Raises NotFound or FailedPrecondition, like `move_stock`, for the first that is refused.
+        """
 
     @query(access=staff("inventory:read"), rest=get("/api/inventory/movements"))
     async def list_movements(self, request: ListMovements) -> MovementPage:

@@ -1,0 +1,1 @@
+"""Where inventory keeps its books: one module an engine."""

@@ -1,0 +1,230 @@
+"""Holds on stock in SQL: one row an order, taken and released together with the levels."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from emporion.chassis.data.database import Database, Row, Tx
+from emporion.contracts.inventory import (
+    OutOfStock,
+    ReservationReleased,
+    ReservationStatus,
+    StockReleased,
+)
+from emporion.kernel.clock import to_datetime
+from emporion.kernel.errors import Conflict
+from emporion.kernel.ids import OrderId, Sku, WarehouseId
+from emporion.services.inventory.adapters.sqlite.levels import give_back, take, take_from_usual
+from emporion.services.inventory.domain import (
+    Action,
+    Allocation,
+    Effect,
+    Hold,
+    Shortage,
+    Status,
+    Verdict,
+    after,
+    effect,
+    is_same_request,
+)
+
+_FIND = """
+SELECT order_id, status, allocations, created_at_ms, expires_at_ms FROM hold WHERE order_id = ?"""
+_INSERT = """
+INSERT INTO hold (order_id, status, allocations, created_at_ms, expires_at_ms)
+VALUES (?, ?, ?, ?, ?)"""
+_CHANGE = "UPDATE hold SET status = ?, allocations = ?, expires_at_ms = ? WHERE order_id = ?"
+_COMMIT = """
+UPDATE hold SET status = 'committed', expires_at_ms = NULL WHERE order_id = ? AND status = 'held'"""
+_DUE = """
+SELECT order_id FROM hold WHERE status = 'held' AND expires_at_ms <= ?
+ORDER BY expires_at_ms LIMIT ?"""
+_NEXT_EXPIRY = "SELECT MIN(expires_at_ms) FROM hold WHERE status = 'held'"
+_PAGE = """
+SELECT order_id, status, allocations, created_at_ms, expires_at_ms FROM hold
+WHERE order_id < ? ORDER BY order_id DESC LIMIT ?"""
+# The status stands in the text: only so may the partial indexes be used.
+_PAGE_OF = {status: _PAGE.replace("WHERE", f"WHERE status = '{status}' AND") for status in Status}
+_ABOVE_ALL = "~"
+"""Sorts after every order id."""
+
+_decode = msgspec.json.Decoder(list[Allocation]).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class SqliteHoldStore:
+    """HoldStore (the port) over the chassis's database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._usual = WarehouseId("")
+        """Where stock was last taken from: tried first, which saves reading the levels."""
+
+    async def reserve(
+        self, order_id: OrderId, wanted: Mapping[Sku, int], *, now_ms: int, expires_at_ms: int
+    ) -> Hold:
+        async def work(tx: Tx) -> Hold | list[Shortage]:
+            taken = await take_from_usual(tx, order_id, wanted, usual=self._usual)
+            if len(taken) < len(wanted):
+                if not taken and (stored := await _find(tx, order_id)) is not None:
+                    return await _reserve_again(tx, stored, wanted, expires_at_ms=expires_at_ms)
+                rest, shortages = await take(tx, _without(wanted, taken))
+                if shortages:
+                    # Undone by hand: raising here would roll back the neighbours in the commit.
+                    await give_back(tx, taken)
+                    return shortages
+                taken += rest
+                self._usual = taken[-1].warehouse_id
+            hold = Hold(order_id, Status.HELD, taken, now_ms, expires_at_ms)
+            await _insert(tx, hold)
+            return hold
+
+        outcome = await self._database.transaction(work)
+        if isinstance(outcome, Hold):
+            return outcome
+        raise out_of_stock(outcome)
+
+    async def release(self, order_id: OrderId, *, now_ms: int) -> Hold:
+        async def work(tx: Tx) -> Hold:
+            stored = await _find(tx, order_id)
+            if stored is None:
+                tombstone = Hold(order_id, Status.RELEASED, [], now_ms, None)
+                await _insert(tx, tombstone)
+                return tombstone
+            return await _end(tx, stored, Action.RELEASE, now_ms=now_ms)
+
+        return await self._database.transaction(work)
+
+    async def commit(
+        self, tx: Tx, order_id: OrderId, wanted: Mapping[Sku, int], *, now_ms: int
+    ) -> None:
+        if await tx.execute(_COMMIT, order_id):
+            return
+        stored = await _find(tx, order_id)
+        before = stored.status if stored else Status.ABSENT
+        if effect(before, after(before, Action.COMMIT) or before) is not Effect.TAKE:
+            return
+        allocations, shortages = await take(tx, wanted)
+        if shortages:
+            raise out_of_stock(shortages)
+        if stored is None:
+            await _insert(tx, Hold(order_id, Status.COMMITTED, allocations, now_ms, None))
+        else:
+            again = stored._replace(status=Status.COMMITTED, allocations=allocations)
+            await _change(tx, again)
+
+    async def due(self, *, now_ms: int, limit: int) -> list[OrderId]:
+        async def work(tx: Tx) -> list[OrderId]:
+            return [order_id for (order_id,) in await tx.fetch(_DUE, now_ms, limit)]
+
+        return await self._database.read(work)
+
+    async def settle(self, verdicts: Sequence[Verdict], *, now_ms: int) -> None:
+        async def work(tx: Tx) -> None:
+            for order_id, action, expires_at_ms in verdicts:
+                hold = await _find(tx, order_id)
+                if hold is None or hold.expires_at_ms is None or hold.expires_at_ms > now_ms:
+                    continue  # released, committed or extended since it was due
+                if action is Action.EXPIRE:
+                    await _end(tx, hold, action, now_ms=now_ms)
+                else:
+                    status = after(hold.status, action) or hold.status
+                    await _change(tx, hold._replace(status=status, expires_at_ms=expires_at_ms))
+
+        await self._database.transaction(work)
+
+    async def next_expiry_ms(self) -> int | None:
+        async def work(tx: Tx) -> int | None:
+            row = await tx.fetch_one(_NEXT_EXPIRY)
+            return row[0] if row else None
+
+        return await self._database.read(work)
+
+    async def find(self, order_id: OrderId) -> Hold | None:
+        async def work(tx: Tx) -> Hold | None:
+            return await _find(tx, order_id)
+
+        return await self._database.read(work)
+
+    async def page(self, *, status: Status | None, before: str, limit: int) -> list[Hold]:
+        sql = _PAGE if status is None else _PAGE_OF[status]
+
+        async def work(tx: Tx) -> list[Hold]:
+            return [_hold(row) for row in await tx.fetch(sql, before or _ABOVE_ALL, limit)]
+
+        return await self._database.read(work)
+
+
+def out_of_stock(shortages: Sequence[Shortage]) -> OutOfStock:
+    """The refusal that names every short SKU, what was wanted and what is there."""
+    told = ", ".join(f"{short.sku} ({short.available} left)" for short in shortages[:5])
+    more = f" and {len(shortages) - 5} more" if len(shortages) > 5 else ""  # noqa: PLR2004 - as above
+    return OutOfStock(
+        f"Not enough of {told}{more}", shortages=[short._asdict() for short in shortages]
+    )
+
+
+async def _find(tx: Tx, order_id: OrderId) -> Hold | None:
+    row = await tx.fetch_one(_FIND, order_id)
+    return _hold(row) if row else None
+
+
+def _hold(row: Row) -> Hold:
+    order_id, status, allocations, created_at_ms, expires_at_ms = row
+    return Hold(order_id, Status(status), _decode(allocations), created_at_ms, expires_at_ms)
+
+
+async def _insert(tx: Tx, hold: Hold) -> None:
+    order_id, status, allocations, created_at_ms, expires_at_ms = hold
+    stored = _encode(allocations).decode()
+    await tx.execute(_INSERT, order_id, status, stored, created_at_ms, expires_at_ms)
+
+
+async def _change(tx: Tx, hold: Hold) -> Hold:
+    order_id, status, allocations, _, expires_at_ms = hold
+    stored = _encode(allocations).decode()
+    await tx.execute(_CHANGE, status, stored, expires_at_ms, order_id)
+    return hold
+
+
+async def _reserve_again(
+    tx: Tx, stored: Hold, wanted: Mapping[Sku, int], *, expires_at_ms: int
+) -> Hold | list[Shortage]:
+    status = after(stored.status, Action.RESERVE)
+    if status is None:
+        raise ReservationReleased(f"the reservation of {stored.order_id} was released")
+    if not is_same_request(stored, wanted):
+        raise Conflict(f"{stored.order_id} already has a reservation of other units")
+    if effect(stored.status, status) is not Effect.TAKE:
+        return stored
+    allocations, shortages = await take(tx, wanted)
+    if shortages:
+        return shortages
+    return await _change(
+        tx,
+        stored._replace(status=status, allocations=allocations, expires_at_ms=expires_at_ms),
+    )
+
+
+async def _end(tx: Tx, hold: Hold, action: Action, *, now_ms: int) -> Hold:
+    """Release or expire a hold; announced only when units were given back."""
+    status = after(hold.status, action) or hold.status
+    if status is hold.status:
+        return hold
+    if effect(hold.status, status) is Effect.GIVE_BACK:
+        await give_back(tx, hold.allocations)
+        await tx.publish(
+            StockReleased(
+                order_id=hold.order_id,
+                status=ReservationStatus(status.value),
+                released_at=to_datetime(now_ms),
+            )
+        )
+    return await _change(tx, hold._replace(status=status, expires_at_ms=None))
+
+
+def _without(wanted: Mapping[Sku, int], taken: Sequence[Allocation]) -> Mapping[Sku, int]:
+    if not taken:
+        return wanted
+    done = {allocation.sku for allocation in taken}
+    return {sku: quantity for sku, quantity in wanted.items() if sku not in done}

@@ -1,0 +1,69 @@
+"""The reserved units of the levels: taken and given back by conditional updates."""
+
+from collections.abc import Iterable, Mapping
+
+from emporion.chassis.data.database import Tx
+from emporion.kernel.errors import Internal, Unavailable
+from emporion.kernel.ids import OrderId, Sku, WarehouseId
+from emporion.services.inventory.domain import Allocation, Shelf, Shortage, allocate
+
+# The guard stands in the statement that takes: nothing is read before and trusted afterwards.
+_TAKE = """
+UPDATE level SET reserved = reserved + ?
+WHERE sku = ? AND warehouse_id = ? AND on_hand - reserved >= ?"""
+_TAKE_FROM_USUAL = """
+UPDATE level SET reserved = reserved + ?
+WHERE sku = ? AND warehouse_id = ? AND on_hand - reserved >= ?
+AND NOT EXISTS (SELECT 1 FROM hold WHERE order_id = ?)
+AND NOT EXISTS (
+    SELECT 1 FROM level better, warehouse w, warehouse usual
+    WHERE better.sku = level.sku AND better.warehouse_id <> level.warehouse_id
+    AND better.on_hand > better.reserved AND w.warehouse_id = better.warehouse_id
+    AND usual.warehouse_id = level.warehouse_id
+    AND (w.priority, w.warehouse_id) < (usual.priority, usual.warehouse_id))"""
+_GIVE_BACK = "UPDATE level SET reserved = reserved - ? WHERE sku = ? AND warehouse_id = ?"
+_SHELVES = """
+SELECT warehouse_id,
+    (SELECT priority FROM warehouse WHERE warehouse.warehouse_id = level.warehouse_id),
+    on_hand - reserved
+FROM level WHERE sku = ? AND on_hand > reserved"""
+
+
+async def take_from_usual(
+    tx: Tx, order_id: OrderId, wanted: Mapping[Sku, int], *, usual: WarehouseId
+) -> list[Allocation]:
+    """Take each SKU whole from one warehouse: one statement a SKU, the common case.
+
+    Stops at the first SKU that does not lie there in that number, or lies in a warehouse that
+    comes before it; takes nothing for an order that has a hold already. Returns what was taken.
+    """
+    taken: list[Allocation] = []
+    for sku, quantity in wanted.items():
+        if not await tx.execute(_TAKE_FROM_USUAL, quantity, sku, usual, quantity, order_id):
+            break
+        taken.append(Allocation(sku, usual, quantity))
+    return taken
+
+
+async def take(tx: Tx, wanted: Mapping[Sku, int]) -> tuple[list[Allocation], list[Shortage]]:
+    """Take the units from as many warehouses as it needs, all or nothing, by priority."""
+    shelves = {
+        sku: [
+            Shelf(WarehouseId(warehouse_id), priority, available)
+            for warehouse_id, priority, available in await tx.fetch(_SHELVES, sku)
+        ]
+        for sku in wanted
+    }
+    allocations, shortages = allocate(wanted, shelves)
+    for sku, warehouse_id, quantity in allocations:
+        if not await tx.execute(_TAKE, quantity, sku, warehouse_id, quantity):
+            # Only on an engine with several writers; rolled back, so trying again is safe.
+            raise Unavailable(f"the stock of {sku} changed while it was being allocated")
+    return allocations, shortages
+
+
+async def give_back(tx: Tx, allocations: Iterable[Allocation]) -> None:
+    """Return units to their shelves. Raises Internal when a level is missing: books are broken."""
+    for sku, warehouse_id, quantity in allocations:
+        if not await tx.execute(_GIVE_BACK, quantity, sku, warehouse_id):
+            raise Internal(f"no level of {sku} in {warehouse_id} to give {quantity} back to")

@@ -1,0 +1,187 @@
+"""Warehouses, levels and movements in SQL."""
+
+from collections.abc import Sequence
+
+from emporion.chassis.data.database import Database, Row, Tx, Value
+from emporion.contracts.inventory import (
+    Level,
+    Movement,
+    MovementReason,
+    MoveStock,
+    PutWarehouse,
+    Warehouse,
+)
+from emporion.kernel.clock import to_datetime
+from emporion.kernel.errors import Conflict, FailedPrecondition, Internal, NotFound
+from emporion.kernel.ids import Sku, WarehouseId
+from emporion.services.inventory.domain import ON_HAND_MAX, WAREHOUSES_MAX
+
+_PUT_WAREHOUSE = """
+INSERT INTO warehouse (warehouse_id, name, priority) VALUES (?, ?, ?)
+ON CONFLICT (warehouse_id) DO UPDATE SET name = excluded.name, priority = excluded.priority"""
+_OTHER_WAREHOUSES = "SELECT COUNT(*) FROM warehouse WHERE warehouse_id <> ?"
+_HAS_WAREHOUSE = "SELECT 1 FROM warehouse WHERE warehouse_id = ?"
+_WAREHOUSES = "SELECT warehouse_id, name, priority FROM warehouse ORDER BY priority, warehouse_id"
+_ADD_MOVEMENT = """
+INSERT INTO movement
+(movement_key, sku, warehouse_id, quantity, reason, note, moved_at_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (movement_key) DO NOTHING"""
+_MOVEMENT = """
+SELECT movement_key, sku, warehouse_id, quantity, reason, note, moved_at_ms FROM movement
+WHERE movement_key = ?"""
+_MOVEMENTS = """
+SELECT seq, movement_key, sku, warehouse_id, quantity, reason, note, moved_at_ms FROM movement
+WHERE seq < ?"""
+_ADD = """
+INSERT INTO level (sku, warehouse_id, on_hand, reserved) VALUES (?, ?, ?, 0)
+ON CONFLICT (sku, warehouse_id) DO UPDATE SET on_hand = level.on_hand + excluded.on_hand
+WHERE level.on_hand + excluded.on_hand <= ?"""
+_SUBTRACT = """
+UPDATE level SET on_hand = on_hand - ?
+WHERE sku = ? AND warehouse_id = ? AND on_hand - reserved >= ?"""
+_LEVEL = "SELECT on_hand, reserved FROM level WHERE sku = ? AND warehouse_id = ?"
+_LEVELS = """
+SELECT sku, warehouse_id, on_hand, reserved FROM level WHERE (sku, warehouse_id) > (?, ?)"""
+_AVAILABLE = "SELECT SUM(on_hand - reserved) FROM level WHERE sku = ?"
+_NEWEST = 2**63 - 1
+
+
+class SqliteStockStore:
+    """StockStore (the port) over the chassis's database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def put_warehouse(self, warehouse: PutWarehouse) -> Warehouse:
+        id_ = warehouse.warehouse_id
+
+        async def work(tx: Tx) -> None:
+            others = await tx.fetch_one(_OTHER_WAREHOUSES, id_)
+            if others and others[0] >= WAREHOUSES_MAX:
+                raise FailedPrecondition(f"there are {WAREHOUSES_MAX} warehouses already")
+            await tx.execute(_PUT_WAREHOUSE, id_, warehouse.name, warehouse.priority)
+
+        await self._database.transaction(work)
+        return Warehouse(warehouse_id=id_, name=warehouse.name, priority=warehouse.priority)
+
+    async def warehouses(self) -> list[Warehouse]:
+        async def work(tx: Tx) -> list[Warehouse]:
+            return [
+                Warehouse(warehouse_id=warehouse_id, name=name, priority=priority)
+                for warehouse_id, name, priority in await tx.fetch(_WAREHOUSES)
+            ]
+
+        return await self._database.read(work)
+
+    async def move(self, moves: Sequence[MoveStock], *, now_ms: int) -> list[Movement]:
+        async def work(tx: Tx) -> list[Movement]:
+            for warehouse_id in dict.fromkeys(move.warehouse_id for move in moves):
+                if await tx.fetch_one(_HAS_WAREHOUSE, warehouse_id) is None:
+                    raise NotFound(f"there is no warehouse {warehouse_id!r}")
+            return [await _move(tx, move, now_ms) for move in moves]
+
+        return await self._database.transaction(work)
+
+    async def movements(
+        self, *, sku: Sku | None, warehouse_id: WarehouseId | None, before: int, limit: int
+    ) -> list[tuple[int, Movement]]:
+        where, args = _filters(sku, warehouse_id)
+        sql = f"{_MOVEMENTS}{where} ORDER BY seq DESC LIMIT ?"
+
+        async def work(tx: Tx) -> list[tuple[int, Movement]]:
+            rows = await tx.fetch(sql, before or _NEWEST, *args, limit)
+            return [(row[0], _movement(row[1:])) for row in rows]
+
+        return await self._database.read(work)
+
+    async def levels(
+        self,
+        *,
+        sku: Sku | None,
+        warehouse_id: WarehouseId | None,
+        after: tuple[str, str],
+        limit: int,
+    ) -> list[Level]:
+        where, args = _filters(sku, warehouse_id)
+        sql = f"{_LEVELS}{where} ORDER BY sku, warehouse_id LIMIT ?"
+
+        async def work(tx: Tx) -> list[Level]:
+            return [_level(row) for row in await tx.fetch(sql, *after, *args, limit)]
+
+        return await self._database.read(work)
+
+    async def available(self, sku: Sku) -> int:
+        async def work(tx: Tx) -> int:
+            row = await tx.fetch_one(_AVAILABLE, sku)
+            return row[0] or 0 if row else 0
+
+        return await self._database.read(work)
+
+
+async def _move(tx: Tx, move: MoveStock, now_ms: int) -> Movement:
+    key, sku, warehouse_id = move.movement_key, move.sku, move.warehouse_id
+    row = (key, sku, warehouse_id, move.quantity, move.reason.value, move.note, now_ms)
+    if not await tx.execute(_ADD_MOVEMENT, *row):
+        return await _stored_movement(tx, move)
+    if move.quantity > 0:
+        is_moved = await tx.execute(_ADD, sku, warehouse_id, move.quantity, ON_HAND_MAX)
+    else:
+        is_moved = await tx.execute(_SUBTRACT, -move.quantity, sku, warehouse_id, -move.quantity)
+    if not is_moved:
+        raise await _impossible(tx, move)
+    return _movement(row)
+
+
+async def _stored_movement(tx: Tx, move: MoveStock) -> Movement:
+    row = await tx.fetch_one(_MOVEMENT, move.movement_key)
+    if row is None:
+        raise Internal("a movement vanished: they are never deleted")
+    stored = _movement(row)
+    is_same = all(
+        getattr(stored, field) == getattr(move, field) for field in MoveStock.__struct_fields__
+    )
+    if not is_same:
+        raise Conflict(f"the movement key {move.movement_key!r} was used for another movement")
+    return stored
+
+
+async def _impossible(tx: Tx, move: MoveStock) -> FailedPrecondition:
+    on_hand, reserved = await tx.fetch_one(_LEVEL, move.sku, move.warehouse_id) or (0, 0)
+    return FailedPrecondition(
+        f"a movement of {move.quantity} is not possible: of {move.sku} in {move.warehouse_id} "
+        f"there are {on_hand} on hand, {reserved} of them reserved",
+        sku=move.sku,
+        warehouse_id=move.warehouse_id,
+        on_hand=on_hand,
+        reserved=reserved,
+    )
+
+
+def _filters(sku: Sku | None, warehouse_id: WarehouseId | None) -> tuple[str, list[Value]]:
+    where = " AND sku = ?" if sku is not None else ""
+    where += " AND warehouse_id = ?" if warehouse_id is not None else ""
+    return where, [value for value in (sku, warehouse_id) if value is not None]
+
+
+def _movement(row: Row) -> Movement:
+    key, sku, warehouse_id, quantity, reason, note, moved_at_ms = row
+    return Movement(
+        movement_key=key,
+        sku=sku,
+        warehouse_id=warehouse_id,
+        quantity=quantity,
+        reason=MovementReason(reason),
+        note=note,
+        moved_at=to_datetime(moved_at_ms),
+    )
+
+
+def _level(row: Row) -> Level:
+    sku, warehouse_id, on_hand, reserved = row
+    return Level(
+        sku=sku,
+        warehouse_id=warehouse_id,
+        on_hand=on_hand,
+        reserved=reserved,
+        available=on_hand - reserved,
+    )

@@ -1,0 +1,119 @@
+"""What inventory needs from its storage: whole operations, each atomic on its own.
+
+No method speaks of statements or rows, so that an engine without transactions over several
+documents can do each by conditional updates.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from emporion.chassis.data.database import Tx
+from emporion.contracts.inventory import Level, Movement, MoveStock, PutWarehouse, Warehouse
+from emporion.kernel.ids import OrderId, Sku, WarehouseId
+from emporion.services.inventory.domain import Hold, Status, Verdict
+
+
+class HoldStore(Protocol):
+    """Holds on stock, one for each order, and the reserved units of the levels.
+
+    At every instant the reserved units of a level are those of the open holds on it, and never
+    more than lie there, however many callers there are. All methods raise Unavailable when the
+    engine cannot answer; then nothing, or all of the operation, was done.
+    """
+
+    async def reserve(
+        self, order_id: OrderId, wanted: Mapping[Sku, int], *, now_ms: int, expires_at_ms: int
+    ) -> Hold:
+        """Hold the wanted units (sorted by SKU, all >= 1) for the order, all or nothing.
+
+        Repeated, it returns the stored hold; an expired one is taken again. Raises OutOfStock
+        naming every short SKU, ReservationReleased after a release (also one that came first),
+        Conflict when the order holds other units than the wanted ones.
+        """
+        ...
+
+    async def release(self, order_id: OrderId, *, now_ms: int) -> Hold:
+        """Give back what the order holds and let it never hold again; repeatable.
+
+        StockReleased is published if, and only if, units were given back. An order without a
+        hold gets a released one without allocations.
+        """
+        ...
+
+    async def commit(
+        self, tx: Tx, order_id: OrderId, wanted: Mapping[Sku, int], *, now_ms: int
+    ) -> None:
+        """Keep the order's units for good: it is paid. Repeatable, and nothing after a release.
+
+        Runs inside the subscriber's transaction `tx` where the engine has one. An expired or
+        missing hold is taken anew. Raises OutOfStock when that is impossible.
+        """
+        ...
+
+    async def due(self, *, now_ms: int, limit: int) -> list[OrderId]:
+        """Orders whose hold's time is over, the longest overdue first."""
+        ...
+
+    async def settle(self, verdicts: Sequence[Verdict], *, now_ms: int) -> None:
+        """Commit, extend or expire holds whose time is still over; others stay untouched.
+
+        Publishes StockReleased for each that expires.
+        """
+        ...
+
+    async def next_expiry_ms(self) -> int | None:
+        """The instant at which the next hold is due, or None."""
+        ...
+
+    async def find(self, order_id: OrderId) -> Hold | None:
+        """The hold of an order, or None."""
+        ...
+
+    async def page(self, *, status: Status | None, before: str, limit: int) -> list[Hold]:
+        """Holds by falling order id, below `before` unless that is empty."""
+        ...
+
+
+class StockStore(Protocol):
+    """Warehouses, physical levels, and the movements that explain them.
+
+    At every instant a level's units on hand are the sum of its movements.
+    """
+
+    async def put_warehouse(self, warehouse: PutWarehouse) -> Warehouse:
+        """Create or change a warehouse. Raises FailedPrecondition when there are 200 others."""
+        ...
+
+    async def warehouses(self) -> list[Warehouse]:
+        """Every warehouse by priority, then by id; at most 200."""
+        ...
+
+    async def move(self, moves: Sequence[MoveStock], *, now_ms: int) -> list[Movement]:
+        """Change levels, all or nothing, and return the movements in that order.
+
+        A key that was used returns its stored movement. Raises NotFound for an unknown warehouse,
+        FailedPrecondition when less than is reserved, or more than fits, would lie there, Conflict
+        when a key was used for a different movement.
+        """
+        ...
+
+    async def movements(
+        self, *, sku: Sku | None, warehouse_id: WarehouseId | None, before: int, limit: int
+    ) -> list[tuple[int, Movement]]:
+        """Movements with their sequence numbers, newest first, below `before` unless it is 0."""
+        ...
+
+    async def levels(
+        self,
+        *,
+        sku: Sku | None,
+        warehouse_id: WarehouseId | None,
+        after: tuple[str, str],
+        limit: int,
+    ) -> list[Level]:
+        """Levels by SKU and warehouse, above `after`."""
+        ...
+
+    async def available(self, sku: Sku) -> int:
+        """Units of a SKU that are free, over all warehouses; 0 when it is unknown."""
+        ...

@@ -1,0 +1,118 @@
+"""What can be asked about stock; every list comes in bounded pages."""
+
+from collections.abc import Sequence
+
+from emporion.contracts.inventory import (
+    Allocation,
+    Availability,
+    Level,
+    LevelPage,
+    ListLevels,
+    ListMovements,
+    ListReservations,
+    MovementPage,
+    Reservation,
+    ReservationPage,
+    ReservationStatus,
+    WarehouseList,
+)
+from emporion.kernel.clock import to_datetime
+from emporion.kernel.errors import InvalidArgument, NotFound
+from emporion.kernel.ids import ORDER, OrderId, Sku, has_prefix
+from emporion.services.inventory.domain import Hold, Status
+from emporion.services.inventory.ports import HoldStore, StockStore
+
+_SEQ_DIGITS_MAX = 18
+_STATUSES: dict[str, ReservationStatus] = {status.value: status for status in ReservationStatus}
+
+
+class InventoryQueries:
+    """Reads of committed state."""
+
+    def __init__(self, holds: HoldStore, stock: StockStore) -> None:
+        self._holds = holds
+        self._stock = stock
+
+    async def reservation(self, order_id: OrderId) -> Reservation:
+        """The hold of an order. Raises NotFound."""
+        hold = await self._holds.find(order_id)
+        if hold is None:
+            raise NotFound(f"there is no reservation for {order_id}")
+        return reservation_of(hold)
+
+    async def reservations(self, request: ListReservations) -> ReservationPage:
+        """Holds, newest first. Raises InvalidArgument for a cursor that is not ours."""
+        if request.cursor and not has_prefix(request.cursor, ORDER):
+            raise _unknown_cursor()
+        found = await self._holds.page(
+            status=Status(request.status.value) if request.status else None,
+            before=request.cursor,
+            limit=request.limit + 1,
+        )
+        page = found[: request.limit]
+        return ReservationPage(
+            reservations=[reservation_of(hold) for hold in page],
+            next_cursor=page[-1].order_id if len(found) > request.limit else "",
+        )
+
+    async def warehouses(self) -> WarehouseList:
+        """Every warehouse, in the order in which stock is taken from them."""
+        return WarehouseList(warehouses=await self._stock.warehouses())
+
+    async def movements(self, request: ListMovements) -> MovementPage:
+        """Movements, newest first. Raises InvalidArgument for a cursor that is not ours."""
+        cursor = request.cursor or "0"
+        if len(cursor) > _SEQ_DIGITS_MAX or not (cursor.isascii() and cursor.isdecimal()):
+            raise _unknown_cursor()
+        found = await self._stock.movements(
+            sku=request.sku,
+            warehouse_id=request.warehouse_id,
+            before=int(cursor),
+            limit=request.limit + 1,
+        )
+        page = found[: request.limit]
+        return MovementPage(
+            movements=[movement for _, movement in page],
+            next_cursor=str(page[-1][0]) if len(found) > request.limit else "",
+        )
+
+    async def levels(self, request: ListLevels) -> LevelPage:
+        """Levels by SKU and warehouse. Raises InvalidArgument for a cursor that is not ours."""
+        sku, slash, warehouse_id = request.cursor.partition("/")
+        if request.cursor and not slash:
+            raise _unknown_cursor()
+        found = await self._stock.levels(
+            sku=request.sku,
+            warehouse_id=request.warehouse_id,
+            after=(sku, warehouse_id),
+            limit=request.limit + 1,
+        )
+        page = found[: request.limit]
+        return LevelPage(levels=page, next_cursor=_cursor(page) if len(found) > len(page) else "")
+
+    async def availability(self, sku: Sku) -> Availability:
+        """Units that could be ordered now; 0 for an unknown SKU."""
+        return Availability(sku=sku, available=await self._stock.available(sku))
+
+
+def reservation_of(hold: Hold) -> Reservation:
+    """A hold in the words of the contract."""
+    expires_at_ms = hold.expires_at_ms
+    return Reservation(
+        order_id=hold.order_id,
+        status=_STATUSES[hold.status],
+        allocations=[
+            Allocation(sku=sku, warehouse_id=warehouse_id, quantity=quantity)
+            for sku, warehouse_id, quantity in hold.allocations
+        ],
+        created_at=to_datetime(hold.created_at_ms),
+        expires_at=None if expires_at_ms is None else to_datetime(expires_at_ms),
+    )
+
+
+def _cursor(page: Sequence[Level]) -> str:
+    return f"{page[-1].sku}/{page[-1].warehouse_id}"
+
+
+def _unknown_cursor() -> InvalidArgument:
+    return InvalidArgument("the cursor is not one that this list gave out", field="cursor")

@@ -1,0 +1,45 @@
+"""Puts inventory together from what the platform hands in."""
+
+from collections.abc import Awaitable, Callable
+
+from emporion.chassis.data.database import Database, Tx
+from emporion.chassis.runtime.alarm import Alarm
+from emporion.chassis.runtime.assembly import Assembly, Needs
+from emporion.contracts.inventory import InventoryService
+from emporion.contracts.order import OrderService
+from emporion.services.inventory.adapters.sqlite import SqliteHoldStore, SqliteStockStore
+from emporion.services.inventory.api import InventoryApi
+from emporion.services.inventory.commands import HoldCommands, OverdueHolds, StockCommands
+from emporion.services.inventory.events import reactions
+from emporion.services.inventory.queries import InventoryQueries
+
+
+def build(needs: Needs) -> Assembly:
+    """Inventory on the database handed in; it asks the order service before it lets a hold go."""
+    clock = needs.runtime.clock
+    holds = SqliteHoldStore(needs.database)
+    stock = SqliteStockStore(needs.database)
+    overdue = OverdueHolds(holds, needs.clients.get(OrderService), clock)
+    alarm = Alarm("inventory: overdue holds", needs.runtime, overdue.run_due)
+    overdue.wake = alarm.poke
+    return Assembly(
+        contract=InventoryService,
+        implementation=InventoryApi(
+            HoldCommands(holds, clock, overdue),
+            StockCommands(stock, clock),
+            InventoryQueries(holds, stock),
+        ),
+        subscriptions=reactions(holds, clock),
+        alarms=(alarm,),
+        probes={"stock": _probe(needs.database)},
+    )
+
+
+def _probe(database: Database) -> Callable[[], Awaitable[None]]:
+    async def read_a_level(tx: Tx) -> None:
+        await tx.fetch_one("SELECT 1 FROM level LIMIT 1")
+
+    async def probe() -> None:
+        await database.read(read_a_level)
+
+    return probe
