@@ -17,10 +17,10 @@ and carries a slug. On the wire an error is (slug, category, detail, fields); a 
 same class back when its contract declares it, the category otherwise.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-Field = str | int | bool | None | list[str] | list[dict[str, str | int | None]]
+Field = str | int | bool | None | Sequence[str | Mapping[str, str | int | None]]
 
 
 class EmporionError(Exception):

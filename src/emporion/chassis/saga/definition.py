@@ -75,10 +75,12 @@ class Saga(Generic[I]):
 
     The first step must be local: it runs in the transaction that starts the saga. Every request
     is a function of the input, which is stored at the start: so progress between steps need not
-    be stored, and recovery simply runs the steps again.
+    be stored, and recovery simply runs the steps again. `refusals` are the named errors its steps
+    refuse with: the one that turned it is stored, and told again as the same class.
     """
 
     name: str
     version: int
     input: type[I]
     steps: tuple[RemoteStep[I] | LocalStep[I], ...]
+    refusals: tuple[type[EmporionError], ...] = ()

@@ -22,6 +22,7 @@ import msgspec
 
 from emporion.chassis.auth.identity import service_identity
 from emporion.chassis.calls.context import NO_TRACE, Call, Trace, current_call, enter, leave
+from emporion.chassis.calls.wire import ErrorTable
 from emporion.chassis.data.database import Database, Tx
 from emporion.chassis.runtime.alarm import Alarm
 from emporion.chassis.runtime.ports import Runtime
@@ -44,6 +45,7 @@ RECOVERED_AT_ONCE = 32
 LOOK_AGAIN_MS = 1_000
 """When what is due is being worked on already, or is not known here."""
 Work = Callable[[Tx], Awaitable[None]]
+_NO_ERRORS = ErrorTable(())
 _TERMINAL = (SagaState.COMPLETED, SagaState.REFUSED)
 
 
@@ -96,11 +98,12 @@ class SagaEngine:
         self._runtime = runtime
         self._sagas: dict[tuple[str, int], Saga[Any]] = {}
         self._decoders: dict[tuple[str, int], msgspec.json.Decoder[Any]] = {}
+        self._errors: dict[tuple[str, int], ErrorTable] = {}
         self._encode = msgspec.json.Encoder().encode
         self._active: dict[str, _Run] = {}
         self._interrupted: list[str] = []
         self._identity = service_identity(service)
-        self.alarm = Alarm(f"{service} sagas", runtime, self._run_due)
+        self.alarm = Alarm(f"{service} sagas", runtime, self.run_due)
 
     def register(self, sagas: Sequence[Saga[Any]]) -> None:
         """Make definitions known for recovery. Raises ValueError for a shape we cannot run."""
@@ -109,6 +112,7 @@ class SagaEngine:
                 raise ValueError(f"the first step of {saga.name!r} must be local")
             self._sagas[saga.name, saga.version] = saga
             self._decoders[saga.name, saga.version] = msgspec.json.Decoder(saga.input)
+            self._errors[saga.name, saga.version] = ErrorTable(saga.refusals)
 
     @property
     def active(self) -> int:
@@ -170,11 +174,9 @@ class SagaEngine:
         """Wait for a saga that was started before, taking it up if nobody works on it."""
         run = self._active.get(entry.saga_id)
         if run is None:
-            if entry.state in _TERMINAL:
-                return Outcome(entry.saga_id, entry.state, entry.refusal)
-            run = self._taken_up(entry)
+            run = None if entry.state in _TERMINAL else self._taken_up(entry)
             if run is None:
-                return Outcome(entry.saga_id, entry.state, entry.refusal)
+                return Outcome(entry.saga_id, entry.state, self._refusal_of(entry))
             _ = self._runtime.tasks.spawn(f"saga {entry.saga_id}", self._drive(run))
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         run.waiters.append(waiter)
@@ -190,10 +192,13 @@ class SagaEngine:
         input_ = self._decoders[entry.name, entry.version].decode(entry.input)
         run = _Run(saga, entry.saga_id, input_)
         run.state, run.step, run.attempts = entry.state, entry.step, entry.attempts
-        run.refusal = entry.refusal
+        run.refusal = self._refusal_of(entry)
         run.is_resumed = True
         self._active[run.saga_id] = run
         return run
+
+    def _refusal_of(self, entry: journal.Entry) -> EmporionError | None:
+        return entry.refusal_as(self._errors.get((entry.name, entry.version), _NO_ERRORS))
 
     # --- driving ---------------------------------------------------------------------------------
 
@@ -382,7 +387,7 @@ class SagaEngine:
 
         await self._database.transaction(work)
 
-    async def _run_due(self) -> int | None:
+    async def run_due(self) -> int | None:
         """Take up what is due, a bounded number at once."""
         now_ms = self._runtime.clock.now_ms()
         interrupted, self._interrupted = self._interrupted, []

@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 
-from emporion.chassis.calls import wire
+import msgspec
+
+from emporion.chassis.calls.wire import ErrorTable, WireError, to_wire
 from emporion.chassis.data.database import Row, Tx
 from emporion.chassis.saga.port import KeyConflict, SagaState
 from emporion.kernel.errors import Conflict, EmporionError
 
 ERROR_CHARS_MAX = 500
+_encode_error = msgspec.json.Encoder().encode
+_decode_error = msgspec.json.Decoder(WireError).decode
 _COLUMNS = "id, name, version, state, step, attempts, input, refusal, next_at_ms, traceparent"
 _INSERT = (
     "INSERT INTO saga (id, name, version, key, fingerprint, state, step, attempts, input,"
@@ -49,9 +53,13 @@ class Entry:
     step: int
     attempts: int
     input: bytes
-    refusal: EmporionError | None
+    refusal: bytes | None
     next_at_ms: int
     traceparent: str
+
+    def refusal_as(self, errors: ErrorTable) -> EmporionError | None:
+        """The refusal that turned the saga, as one of the errors it declares."""
+        return errors.from_wire(_decode_error(self.refusal)) if self.refusal else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +105,7 @@ async def finish(tx: Tx, saga_id: str, *, before: SagaState, after: SagaState, n
 
 async def turn(tx: Tx, saga_id: str, *, step: int, refusal: EmporionError, now_ms: int) -> None:
     """Record that the saga compensates from `step` down, before any undo. Raises Conflict."""
-    _moved(await tx.execute(_TURN, step, wire.encode(refusal), now_ms, saga_id), saga_id)
+    _moved(await tx.execute(_TURN, step, _encode_error(to_wire(refusal)), now_ms, saga_id), saga_id)
 
 
 async def progress(tx: Tx, saga_id: str, *, step: int, state: SagaState, now_ms: int) -> None:
@@ -173,7 +181,7 @@ def _entry(row: Row) -> Entry:
         step=step,
         attempts=attempts,
         input=input_,
-        refusal=wire.decode(refusal) if refusal else None,
+        refusal=refusal,
         next_at_ms=next_at_ms,
         traceparent=traceparent,
     )

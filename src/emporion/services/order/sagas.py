@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from emporion.chassis.data.database import Tx
 from emporion.chassis.saga.definition import Saga, local, step
 from emporion.contracts.contract import Message
-from emporion.contracts.inventory import InventoryService, Line, Reserve
+from emporion.contracts.inventory import (
+    InventoryService,
+    Line,
+    OutOfStock,
+    ReservationReleased,
+    Reserve,
+)
 from emporion.contracts.order import (
     OrderCancelled,
     OrderCreated,
@@ -13,7 +19,7 @@ from emporion.contracts.order import (
     PricedLine,
     Refusal,
 )
-from emporion.contracts.payment import Charge, PaymentService
+from emporion.contracts.payment import Charge, PaymentDeclined, PaymentService, PaymentVoided
 from emporion.kernel.clock import Clock, to_datetime
 from emporion.kernel.errors import EmporionError
 from emporion.kernel.ids import OrderId, Sku, UserId
@@ -139,6 +145,7 @@ def create_order(
             step("charge payment", request=_charge, do=payment.charge, undo=payment.refund),
             local("confirm order", do=order.confirm),
         ),
+        refusals=(OutOfStock, ReservationReleased, PaymentDeclined, PaymentVoided),
     )
 
 
