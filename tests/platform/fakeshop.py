@@ -134,9 +134,7 @@ class FakeShop:
         sent = (await request.json())["movements"]
         for movement in sent:
             self.movements.setdefault(movement["movement_key"], movement)
-        return web.json_response(
-            {"movements": [m | {"moved_at": NOW} for m in sent]}, status=201
-        )
+        return web.json_response({"movements": [m | {"moved_at": NOW} for m in sent]}, status=201)
 
     async def place_order(self, request: web.Request) -> web.StreamResponse:
         self.seen["order requests"] += 1

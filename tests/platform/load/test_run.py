@@ -15,9 +15,7 @@ OPERATOR = Operator("operator@emporion.test", "emporion-demo-operator")
 
 def options(shop: FakeShop, **more) -> LoadOptions:
     run_id = more.pop("run_id", None) or RunId.new(more.pop("shoppers", 4))
-    return LoadOptions(
-        address=Address.parse(shop.url), run_id=run_id, operator=OPERATOR, **more
-    )
+    return LoadOptions(address=Address.parse(shop.url), run_id=run_id, operator=OPERATOR, **more)
 
 
 async def load(shop: FakeShop, **more) -> LoadResult:

@@ -1,0 +1,1 @@
+"""A small shop to try things with: loaded at the first start in development."""

@@ -1,0 +1,121 @@
+"""A new service passes every check of the house before anybody has touched it."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from emporion.platform.scaffold.create import (
+    NoCheckout,
+    ServiceExists,
+    UnusableName,
+    create_service,
+)
+from tests.architecture.catalogue import RULES
+from tests.architecture.tree import ROOT, Tree
+
+NAME = "giftcard"
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A copy of the checkout with a new service in it."""
+    root = tmp_path_factory.mktemp("checkout")
+    ignored = shutil.ignore_patterns("__pycache__")
+    for name in ("src", "tests"):
+        shutil.copytree(ROOT / name, root / name, ignore=ignored)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        if (ROOT / name).exists():
+            shutil.copy(ROOT / name, root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def created(checkout):
+    """The new files."""
+    return create_service(checkout, NAME)
+
+
+def run(root, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a tool of this environment over the copy, whose source comes first on the path."""
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": str(root / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_new_service_passes_the_linter_and_the_formatter(checkout, created):
+    paths = [str(path) for path in created if path.suffix == ".py"]
+
+    linted = run(checkout, "-m", "ruff", "check", "--no-cache", *paths)
+    formatted = run(checkout, "-m", "ruff", "format", "--no-cache", "--check", *paths)
+
+    assert linted.returncode == 0, linted.stdout
+    assert formatted.returncode == 0, formatted.stdout
+
+
+def test_a_new_service_passes_the_type_checker(checkout, created, tmp_path):
+    paths = [str(path) for path in created if path.suffix == ".py"]
+
+    checked = run(checkout, "-m", "mypy", "--cache-dir", str(tmp_path), *paths)
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_a_new_service_passes_the_import_contracts(checkout, created):
+    assert created
+    command = "from importlinter.cli import lint_imports_command as run; run()"
+    for contract in ("service-layers", "independence", "domain", "engines"):
+        checked = run(checkout, "-c", command, "--no-cache", "--contract", contract)
+
+        assert NAME not in checked.stdout, checked.stdout
+
+
+@pytest.mark.parametrize("rule", RULES, ids=str)
+def test_a_new_service_keeps_every_rule(rule, checkout, created):
+    names = {path.relative_to(checkout).as_posix() for path in created}
+
+    found = [str(violation) for violation in rule.check(Tree(checkout)) if violation.path in names]
+
+    assert found == []
+
+
+def test_the_tests_of_a_new_service_pass(checkout, created):
+    assert created
+    tested = run(checkout, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/services/{NAME}")
+
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+def test_a_service_is_never_overwritten(checkout, created):
+    before = {path: path.read_bytes() for path in created}
+
+    with pytest.raises(ServiceExists):
+        create_service(checkout, NAME)
+
+    assert {path: path.read_bytes() for path in created} == before
+
+
+@pytest.mark.parametrize("name", ["", "ab", "Gift", "gift-card", "gift_card", "1st", "x" * 21])
+def test_a_name_that_is_not_one_short_word_is_refused(name, tmp_path):
+    with pytest.raises(UnusableName):
+        create_service(tmp_path, name)
+
+
+@pytest.mark.parametrize("name", ["class", "utils", "common", "manager"])
+def test_a_name_that_is_no_capability_is_refused(name, tmp_path):
+    with pytest.raises(UnusableName):
+        create_service(tmp_path, name)
+
+
+def test_outside_of_a_checkout_nothing_is_written(tmp_path):
+    with pytest.raises(NoCheckout):
+        create_service(tmp_path, NAME)
+
+    assert list(tmp_path.iterdir()) == []
