@@ -1,0 +1,95 @@
+"""The services of the shop and how each is built: the only table that names them all."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from emporion.chassis.runtime.assembly import Assembly, Needs
+from emporion.platform.settings import Settings
+from emporion.services.catalog import service as catalog
+from emporion.services.email import service as email
+from emporion.services.email.adapters.kept import KeptMailer
+from emporion.services.email.adapters.smtp import SmtpMailer, SmtpSettings
+from emporion.services.email.ports import Mailer
+from emporion.services.inventory import service as inventory
+from emporion.services.order import service as order
+from emporion.services.payment import service as payment
+from emporion.services.payment.adapters.rehearsal import BOOK_FILE, RehearsalProvider
+from emporion.services.user import service as user
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What every service gets, and the settings that some builders read."""
+
+    needs: Needs
+    settings: Settings
+
+
+def _user(common: Common) -> Assembly:
+    return user.build(common.needs)
+
+
+def _catalog(common: Common) -> Assembly:
+    return catalog.build(common.needs)
+
+
+def _inventory(common: Common) -> Assembly:
+    return inventory.build(common.needs)
+
+
+def _order(common: Common) -> Assembly:
+    return order.build(common.needs)
+
+
+def _payment(common: Common) -> Assembly:
+    needs, folder = common.needs, common.settings.folder
+    provider = RehearsalProvider(needs.runtime.tasks, path=folder / BOOK_FILE)
+    return payment.build(
+        payment.PaymentNeeds(
+            runtime=needs.runtime,
+            database=needs.database,
+            clients=needs.clients,
+            sagas=needs.sagas,
+            settings=needs.settings,
+            provider=provider,
+        )
+    )
+
+
+def _email(common: Common) -> Assembly:
+    needs = common.needs
+    return email.build(
+        email.EmailNeeds(
+            runtime=needs.runtime,
+            database=needs.database,
+            clients=needs.clients,
+            sagas=needs.sagas,
+            settings=needs.settings,
+            mailer=_mailer(common.settings),
+        )
+    )
+
+
+def _mailer(settings: Settings) -> Mailer:
+    if not settings.smtp_host:
+        return KeptMailer()
+    return SmtpMailer(
+        SmtpSettings(
+            host=settings.smtp_host,
+            port=settings.smtp_port,
+            username=settings.smtp_user,
+            password=settings.smtp_password,
+            sender=settings.mail_from,
+        )
+    )
+
+
+SERVICES: Mapping[str, Callable[[Common], Assembly]] = {
+    "user": _user,
+    "catalog": _catalog,
+    "inventory": _inventory,
+    "payment": _payment,
+    "order": _order,
+    "email": _email,
+}
+"""By name; the name is the folder, the database file and the gRPC package."""

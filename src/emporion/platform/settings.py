@@ -1,0 +1,139 @@
+"""What can be set, read once from a file and EMPORION_* variables; an unknown key is an error."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from emporion.kernel.errors import InvalidArgument
+
+PREFIX = "EMPORION_"
+SECRET = frozenset({"operator_password", "smtp_password"})
+CLIENT_ONLY = frozenset({"EMPORION_URL"})
+"""Variables that commands of the client side read."""
+
+
+class Environment(StrEnum):
+    """Whether the shop is a rehearsal or real."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class UnknownSetting(InvalidArgument):
+    """A setting of that name does not exist, or its value cannot be read."""
+
+    slug = "unknown-setting"
+    title = "A setting is wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The effective settings of one process.
+
+    Args:
+        host, port: where to listen; port 0 takes a free one.
+        data: the folder of the databases; made when missing, for its owner only.
+        environment: development seeds a demo catalogue and an operator, keeps mails instead of
+            sending them, and settles payments by the built-in test provider.
+        operator_email, operator_password: the operator that a development start creates.
+        smtp_host, smtp_port, smtp_user, smtp_password, mail_from: where mails are sent; an
+            empty host keeps them.
+        drain_s: how long requests in flight may take when the process is asked to stop.
+        group_commit_max: transactions a commit; 1 turns group commit off, for measuring.
+        has_subscribers: whether events are delivered; off only for measuring.
+        log_level: DEBUG, INFO, WARNING or ERROR.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    data: str = "emporion-data"
+    environment: Environment = Environment.DEVELOPMENT
+    operator_email: str = "operator@emporion.test"
+    operator_password: str = "emporion-demo-operator"  # noqa: S105 - loopback development only
+    smtp_host: str = ""
+    smtp_port: int = 587
+    smtp_user: str = ""
+    smtp_password: str = ""
+    mail_from: str = "shop@emporion.test"
+    drain_s: int = 20
+    group_commit_max: int = 256
+    has_subscribers: bool = True
+    log_level: str = "INFO"
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether known passwords and the test provider are in order: development, on loopback."""
+        return self.environment is Environment.DEVELOPMENT and self.is_loopback
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether nobody outside this machine can connect."""
+        return self.host in ("127.0.0.1", "::1", "localhost")
+
+    @property
+    def folder(self) -> Path:
+        """The data folder."""
+        return Path(self.data)
+
+
+def load(
+    *, file: Path | None = None, environ: Mapping[str, str] = os.environ, **flags: Any
+) -> Settings:
+    """Defaults, then the file (TOML), then EMPORION_* variables, then flags that are not None.
+
+    Raises UnknownSetting naming the key and where it stands.
+    """
+    settings = Settings()
+    if file is not None:
+        settings = _with(settings, _read(file), str(file))
+    variables = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in environ.items()
+        if name.startswith(PREFIX) and name not in CLIENT_ONLY
+    }
+    settings = _with(settings, variables, "the environment")
+    return _with(settings, {k: v for k, v in flags.items() if v is not None}, "the command line")
+
+
+def effective(settings: Settings) -> dict[str, str]:
+    """Every setting as text, secrets masked."""
+    return {
+        field.name: "********"
+        if field.name in SECRET and getattr(settings, field.name)
+        else str(getattr(settings, field.name))
+        for field in fields(settings)
+    }
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UnknownSetting(f"{file}: {error}") from error
+
+
+def _with(settings: Settings, values: Mapping[str, Any], where: str) -> Settings:
+    kinds = {field.name: type(getattr(settings, field.name)) for field in fields(settings)}
+    read: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in kinds:
+            known = ", ".join(sorted(kinds))
+            raise UnknownSetting(f"{where}: there is no setting {key!r}; there are {known}")
+        try:
+            read[key] = _converted(kinds[key], value)
+        except ValueError as error:
+            raise UnknownSetting(f"{where}: {key}: {error}") from error
+    return replace(settings, **read)
+
+
+def _converted(kind: type[Any], value: Any) -> Any:
+    if kind is bool:
+        text = str(value).lower()
+        if text not in ("true", "false", "1", "0", "yes", "no"):
+            raise ValueError(f"{value!r} is neither true nor false")
+        return text in ("true", "1", "yes")
+    return kind(value)

@@ -1,0 +1,132 @@
+"""All services in one process on embedded storage: opened, started, drained, closed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.resources import files
+
+from emporion.chassis.calls.chain import Chain
+from emporion.chassis.calls.directory import Binding, Directory
+from emporion.chassis.data.migrations.runner import Migrations
+from emporion.chassis.data.sqlite.database import SqliteDatabase, SqliteOptions
+from emporion.chassis.events.inprocess import InProcessBus
+from emporion.chassis.runtime.assembly import Assembly, Needs
+from emporion.chassis.runtime.ports import Runtime
+from emporion.chassis.saga.engine import SagaEngine
+from emporion.chassis.telemetry.telemetry import Telemetry
+from emporion.platform.data_folder import DataFolder
+from emporion.platform.services import SERVICES, Common
+from emporion.platform.settings import Settings
+
+CHASSIS = Migrations("chassis", files("emporion.chassis.data.migrations") / "sqlite")
+STAFF_SCOPES = frozenset(
+    {"catalog:write", "inventory:read", "inventory:write", "payments:read", "mails:read"}
+)
+
+
+class Shop:
+    """The services of one process. Make one with `open_shop`."""
+
+    def __init__(self, settings: Settings, runtime: Runtime, telemetry: Telemetry) -> None:
+        self.settings = settings
+        self.runtime = runtime
+        self.telemetry = telemetry
+        self.directory = Directory(Chain.of(runtime, telemetry))
+        self.bus = InProcessBus(runtime)
+        self.databases: dict[str, SqliteDatabase] = {}
+        self.engines: dict[str, SagaEngine] = {}
+        self.assemblies: dict[str, Assembly] = {}
+        self._alarms: list[asyncio.Task[None]] = []
+
+    async def open(self, binding: Binding) -> None:
+        """Open the databases, bring their schemas up to date, and put the services together."""
+        for name, build in SERVICES.items():
+            database = SqliteDatabase(
+                self.settings.folder / f"{name}.sqlite",
+                source=name,
+                clock=self.runtime.clock,
+                ids=self.runtime.ids,
+                options=SqliteOptions(batch_max=self.settings.group_commit_max),
+            )
+            self.databases[name] = database
+            await database.open([CHASSIS, migrations_of(name)])
+            engine = SagaEngine(name, database, self.runtime)
+            needs = Needs(
+                runtime=self.runtime,
+                database=database,
+                clients=self.directory.clients(name, binding),
+                sagas=engine,
+            )
+            assembly = build(Common(needs, self.settings))
+            engine.register(assembly.sagas)
+            self.engines[name] = engine
+            self.assemblies[name] = assembly
+            self.directory.add(
+                assembly.contract, assembly.implementation, shed_first=assembly.shed_first
+            )
+            self.bus.join(name, database, assembly.subscriptions)
+            database.on_published = self.bus.doorbell(name)
+
+    async def start(self) -> None:
+        """Take up the sagas that were open, start the alarms and the delivery of events."""
+        for name, assembly in self.assemblies.items():
+            alarms = list(assembly.alarms)
+            if assembly.sagas:
+                await self.engines[name].recover()
+                alarms.append(self.engines[name].alarm)
+            self._alarms += [
+                self.runtime.tasks.spawn(alarm.name, alarm.serve()) for alarm in alarms
+            ]
+        if self.settings.has_subscribers:
+            await self.bus.start()
+
+    async def stop(self) -> None:
+        """Stop delivering and the alarms. What was cut off is taken up at the next start."""
+        await self.bus.stop()
+        alarms, self._alarms = self._alarms, []
+        for alarm in alarms:
+            alarm.cancel("the process stops")
+        if alarms:
+            await asyncio.wait(alarms)
+
+    async def close(self) -> None:
+        """Finish the transactions that wait, and close the files."""
+        await asyncio.gather(*(database.close() for database in self.databases.values()))
+
+    def assembly(self, name: str) -> Assembly:
+        """A service, put together."""
+        return self.assemblies[name]
+
+    @property
+    def probes(self) -> Mapping[str, Mapping[str, Callable[[], Awaitable[None]]]]:
+        """Readiness probes of each service: its own, and its database's."""
+        return {
+            name: {"database": self.databases[name].probe, **assembly.probes}
+            for name, assembly in self.assemblies.items()
+        }
+
+
+def migrations_of(service: str) -> Migrations:
+    """The SQLite migrations of a service."""
+    return Migrations(service, files(f"emporion.services.{service}") / "migrations" / "sqlite")
+
+
+@asynccontextmanager
+async def open_shop(
+    settings: Settings,
+    runtime: Runtime,
+    telemetry: Telemetry,
+    *,
+    binding: Binding = Binding.LOCAL_FAST,
+) -> AsyncIterator[Shop]:
+    """A shop on its data folder, not started; closed at the end, whatever happens.
+
+    Raises FolderInUse when another process has the folder, Unavailable or MigrationFailed when a
+    database cannot be opened: then nothing was started.
+    """
+    async with AsyncExitStack() as stack:
+        stack.enter_context(DataFolder(settings.folder))
+        shop = Shop(settings, runtime, telemetry)
+        stack.push_async_callback(shop.close)
+        await shop.open(binding)
+        yield shop
