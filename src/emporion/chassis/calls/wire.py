@@ -1,50 +1,70 @@
-"""Errors on the wire and in storage: slug, category, detail and fields; and the class again."""
+"""Errors between processes: (slug, category, detail, fields) there, the declared class here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import msgspec
 
-from emporion.kernel.errors import CATEGORIES, EmporionError, Field, Internal
+from emporion.kernel.errors import CATEGORIES, EmporionError, Field, Internal, InvalidArgument
+
+_RETRIED = "is_retried"
 
 
-class WireError(msgspec.Struct, frozen=True, gc=False):
-    """An error as data."""
+class WireError(msgspec.Struct, frozen=True):
+    """An error as it travels. `is_retried`: a layer below has retried already; do not add to it."""
 
     slug: str
     category: str
-    title: str
     detail: str
-    fields: dict[str, Field]
+    fields: dict[str, Field] = {}
+    is_retried: bool = False
 
 
-_encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(WireError)
+class ErrorTable:
+    """The errors a caller of one method can meet: those it declares, and the categories.
+
+    Anything else a method raises arrives as its category, locally as well as remotely: a caller
+    cannot come to depend on a class that the contract does not name.
+    """
+
+    def __init__(self, raises: tuple[type[EmporionError], ...]) -> None:
+        self.known = frozenset(raises) | frozenset(CATEGORIES.values())
+        self._by_slug = {(kind.category, kind.slug): kind for kind in raises}
+
+    def as_declared(self, error: EmporionError) -> EmporionError:
+        """The error itself when its class is known here, otherwise its like in a known class."""
+        if type(error) in self.known:
+            return error
+        return self.from_wire(to_wire(error))
+
+    def from_wire(self, wire: WireError) -> EmporionError:
+        """The error that was meant; an unknown category counts as Internal."""
+        kind = self._by_slug.get((wire.category, wire.slug)) or CATEGORIES.get(
+            wire.category, Internal
+        )
+        error = kind.__new__(kind)
+        EmporionError.__init__(error, wire.detail, **wire.fields)
+        if wire.is_retried:
+            mark_retried(error)
+        return error
 
 
 def to_wire(error: EmporionError) -> WireError:
-    """An error as data."""
-    return WireError(error.slug, error.category, error.title, error.detail, dict(error.fields))
+    """What travels: never the stack, never the cause."""
+    fields: Mapping[str, Field] = error.fields
+    return WireError(error.slug, error.category, error.detail, dict(fields), is_retried(error))
 
 
-def from_wire(data: WireError, known: Sequence[type[EmporionError]] = ()) -> EmporionError:
-    """The error again: of the class in `known` that has its slug, else of its category.
-
-    An error of the category keeps slug and title, so that whoever passes it on loses nothing.
-    """
-    for kind in known:
-        if kind.slug == data.slug:
-            return kind(data.detail, **data.fields)
-    error = CATEGORIES.get(data.category, Internal)(data.detail, **data.fields)
-    error.slug = data.slug
-    error.title = data.title
-    return error
+def mark_retried(error: EmporionError) -> None:
+    """Say that whoever met this error first has done the retrying."""
+    vars(error)[_RETRIED] = True
 
 
-def encode(error: EmporionError) -> bytes:
-    """JSON."""
-    return _encoder.encode(to_wire(error))
+def is_retried(error: EmporionError) -> bool:
+    """Whether a retry layer below has given up on it: there is one retry layer only."""
+    return _RETRIED in vars(error)
 
 
-def decode(data: bytes, known: Sequence[type[EmporionError]] = ()) -> EmporionError:
-    """The error of `encode`. Raises msgspec.DecodeError when it is not one."""
-    return from_wire(_decoder.decode(data), known)
+def invalid(error: Exception) -> InvalidArgument:
+    """The InvalidArgument for a decoder's complaint; field `path` says where, like `$.lines[0]`."""
+    problem, _, path = str(error).partition(" - at ")
+    return InvalidArgument(problem, path=path.strip("`") or "$")

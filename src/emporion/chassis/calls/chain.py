@@ -1,0 +1,37 @@
+"""What all calls of one process share: time, telemetry, the deadline wheel, the limit at the door.
+
+Outbound, in this order: deadline (own and remaining; refuse what cannot finish) -> retry budget ->
+breaker -> attempt. Inbound: deadline already passed? -> limit and shedding -> access ->
+validation -> the service's method.
+"""
+
+from dataclasses import dataclass, field
+
+from emporion.chassis.resilience.limiter import AdaptiveLimiter
+from emporion.chassis.resilience.wheel import DeadlineWheel
+from emporion.chassis.runtime.ports import Runtime
+from emporion.chassis.telemetry.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The shared parts; make one a process with `Chain.of(runtime, telemetry)`."""
+
+    runtime: Runtime
+    telemetry: Telemetry
+    wheel: DeadlineWheel
+    limiter: AdaptiveLimiter = field(default_factory=AdaptiveLimiter)
+
+    @classmethod
+    def of(
+        cls, runtime: Runtime, telemetry: Telemetry, *, limiter: AdaptiveLimiter | None = None
+    ) -> "Chain":
+        """A chain whose gauges are in the process's metrics."""
+        held = limiter or AdaptiveLimiter()
+        chain = cls(runtime, telemetry, DeadlineWheel(runtime), held)
+        gauge = telemetry.metrics.gauge
+        gauge("edge_calls_limit", "Calls admitted at once.", lambda: held.limit)
+        gauge("edge_calls_in_flight", "Calls under way at the edge.", lambda: held.in_flight)
+        gauge("edge_calls_shed", "Calls refused under load so far.", lambda: held.shed)
+        gauge("calls_in_flight", "Calls under way.", lambda: len(chain.wheel.flights))
+        return chain
