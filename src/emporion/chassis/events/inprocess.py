@@ -6,6 +6,7 @@ published; a rare jittered sweep is only a net under that.
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -73,6 +74,8 @@ class InProcessBus:
         self._by_source: dict[str, list[Pump]] = {}
         self._feeds: dict[str, Feed] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._rung_at_s: dict[str, float] = {}
+        self._lingering: dict[str, asyncio.Task[None]] = {}
 
     @property
     def features(self) -> Features:
@@ -97,11 +100,35 @@ class InProcessBus:
         return ring
 
     def poke(self, source: str) -> None:
-        """That service published something. O(its subscribers), does no I/O."""
+        """That service published something. Cheap; does no I/O.
+
+        The first ring after a quiet time is passed on at once, further ones at most every
+        `linger_s`, together: a batch costs a commit, whatever its size.
+        """
         feed = self._feeds.get(source)
         if feed is None:
             return  # nobody subscribes, or not started: the start looks by itself
         feed.ring()
+        if source in self._lingering:
+            return
+        quiet_until_s = self._rung_at_s.get(source, -math.inf) + self._config.linger_s
+        wait_s = quiet_until_s - self._runtime.clock.monotonic_s()
+        if wait_s <= 0:
+            self._wake(source)
+        else:
+            self._lingering[source] = self._runtime.tasks.spawn(
+                f"bus linger {source}", self._wake_later(source, wait_s)
+            )
+
+    async def _wake_later(self, source: str, wait_s: float) -> None:
+        try:
+            await self._runtime.tasks.sleep(wait_s)
+        finally:
+            self._lingering.pop(source, None)
+        self._wake(source)
+
+    def _wake(self, source: str) -> None:
+        self._rung_at_s[source] = self._runtime.clock.monotonic_s()
         for pump in self._by_source[source]:
             pump.alarm.poke()
 
@@ -152,7 +179,8 @@ class InProcessBus:
 
     async def stop(self) -> None:
         """See Bus.stop. Waits at most STOP_TIMEOUT_S; what was cut off is delivered again."""
-        tasks, self._tasks = self._tasks, []
+        tasks, self._tasks = [*self._tasks, *self._lingering.values()], []
+        self._lingering = {}
         closing = [asyncio.ensure_future(pump.close()) for pump in self._pumps]
         if closing:
             _, late = await asyncio.wait(closing, timeout=STOP_TIMEOUT_S)
@@ -170,6 +198,8 @@ class InProcessBus:
         `start` or beside it. Raises what the databases raise.
         """
         self.prepare()
+        for feed in self._feeds.values():
+            feed.ring()
         while True:
             dues = [await pump.run_due() for pump in self._pumps]
             later = [due for due in dues if due is not None]

@@ -40,6 +40,9 @@ class BusConfig:
         batch_max: events delivered in one transaction of the subscriber, 1..256. A batch holds
             the subscriber's only writer: larger is cheaper per event, and slower for whoever
             waits for that writer.
+        linger_s: the least time between two batches of a publisher's events, unless they are
+            full: a commit costs as much as fifty reactions, so few large batches leave the core
+            to the orders. The first event after a quiet time does not wait. 0: never wait.
         reaction_timeout_s: how long a batch may take before it is given up, delivered one by one
             and, at last, the event that hangs is set aside.
         retry: backoff and give-up time of events that fail.
@@ -55,6 +58,7 @@ class BusConfig:
     """
 
     batch_max: int = 64
+    linger_s: float = 0.02
     reaction_timeout_s: float = 10.0
     retry: RetryPolicy = RetryPolicy()
     failures_in_a_row_max: int = 32

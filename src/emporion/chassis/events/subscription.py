@@ -4,14 +4,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+import msgspec
+
 from emporion.chassis.data.database import Tx
 from emporion.contracts.contract import Event
 
 E = TypeVar("E", bound=Event)
 
 
-@dataclass(frozen=True, slots=True)
-class Received(Generic[E]):
+class Received(msgspec.Struct, Generic[E], frozen=True, gc=False):
     """An event as delivered: `event_id` is the same at every delivery of it."""
 
     event: E
