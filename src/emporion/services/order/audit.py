@@ -1,4 +1,4 @@
-"""Proves the order service's own books, and gives the facts that others' books are compared with."""
+"""Proves the orders' books, and gives the facts that other services' are compared with."""
 
 from collections.abc import AsyncIterator
 from typing import NamedTuple

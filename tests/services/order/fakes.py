@@ -1,0 +1,130 @@
+"""Small working stand-ins for the services around the order service: in memory, idempotent."""
+
+from emporion.chassis.auth.identity import Identity, Kind
+from emporion.chassis.calls.context import Call
+from emporion.chassis.testing.time import START_MS
+from emporion.contracts.catalog import CatalogService, Quote, QuotePrices, Quotes, UnknownSku
+from emporion.contracts.inventory import (
+    InventoryService,
+    OutOfStock,
+    Reservation,
+    ReservationReleased,
+    ReservationStatus,
+    Reserve,
+)
+from emporion.contracts.payment import (
+    Charge,
+    Payment,
+    PaymentDeclined,
+    PaymentService,
+    PaymentStatus,
+    PaymentVoided,
+)
+from emporion.kernel.clock import to_datetime
+from emporion.kernel.errors import Unavailable
+from emporion.kernel.ids import OrderId, PaymentId, Sku, UserId
+from emporion.kernel.money import Money
+
+ADA = UserId("usr_" + "a" * 32)
+BOB = UserId("usr_" + "b" * 32)
+NOW = to_datetime(START_MS)
+
+
+def signed_in(user_id: UserId) -> Call:
+    """The call of a customer."""
+    scopes = frozenset({"orders:read", "orders:write"})
+    return Call(identity=Identity(Kind.PERSON, user_id, scopes))
+
+
+class Catalog(CatalogService):
+    """Prices in a dict."""
+
+    def __init__(self) -> None:
+        self.prices = {Sku("bread"): Money(250, "EUR"), Sku("tea"): Money(199, "EUR")}
+
+    async def quote(self, request: QuotePrices) -> Quotes:
+        unknown = [sku for sku in request.skus if sku not in self.prices]
+        if unknown:
+            raise UnknownSku(skus=[str(sku) for sku in unknown])
+        return Quotes(
+            quotes=[Quote(sku=s, name=s.title(), price=self.prices[s]) for s in request.skus]
+        )
+
+
+class Inventory(InventoryService):
+    """Stock in a dict."""
+
+    def __init__(self) -> None:
+        self.stock = {Sku("bread"): 100, Sku("tea"): 100}
+        self.held: dict[OrderId, Reserve] = {}
+        self.released: set[OrderId] = set()
+
+    async def reserve(self, request: Reserve) -> Reservation:
+        if request.order_id in self.released:
+            raise ReservationReleased
+        if request.order_id not in self.held:
+            if any(self.stock.get(line.sku, 0) < line.quantity for line in request.lines):
+                raise OutOfStock("not enough", sku=request.lines[0].sku)
+            for line in request.lines:
+                self.stock[line.sku] -= line.quantity
+            self.held[request.order_id] = request
+        return _reservation(request)
+
+    async def release(self, request: Reserve) -> Reservation:
+        self.released.add(request.order_id)
+        held = self.held.pop(request.order_id, None)
+        for line in held.lines if held else []:
+            self.stock[line.sku] += line.quantity
+        return _reservation(request)
+
+
+def _reservation(request: Reserve) -> Reservation:
+    return Reservation(
+        order_id=request.order_id,
+        status=ReservationStatus.HELD,
+        allocations=[],
+        created_at=NOW,
+        expires_at=None,
+    )
+
+
+class Payments(PaymentService):
+    """Money by order; `tok_declined` is declined, and outages can be counted down."""
+
+    def __init__(self) -> None:
+        self.captured: dict[OrderId, int] = {}
+        self.voided: set[OrderId] = set()
+        self.charges = 0
+        self.outages = 0
+
+    async def charge(self, request: Charge) -> Payment:
+        if self.outages:
+            self.outages -= 1
+            raise Unavailable
+        if request.order_id in self.voided:
+            raise PaymentVoided
+        if request.payment_token == "tok_declined":
+            raise PaymentDeclined("insufficient funds", reason="insufficient_funds")
+        if request.order_id not in self.captured:
+            self.charges += 1
+            self.captured[request.order_id] = request.amount.amount_minor
+        return _payment(request)
+
+    async def refund(self, request: Charge) -> Payment:
+        self.voided.add(request.order_id)
+        self.captured.pop(request.order_id, None)
+        return _payment(request)
+
+
+def _payment(request: Charge) -> Payment:
+    return Payment(
+        payment_id=PaymentId("pay_" + "0" * 32),
+        order_id=request.order_id,
+        user_id=request.user_id,
+        status=PaymentStatus.CAPTURED,
+        amount=request.amount,
+        refunded=Money(0, request.amount.currency),
+        provider_reference="r",
+        created_at=NOW,
+        updated_at=NOW,
+    )
