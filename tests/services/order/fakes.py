@@ -1,5 +1,7 @@
 """Small working stand-ins for the services around the order service: in memory, idempotent."""
 
+from typing import Any
+
 from emporion.chassis.auth.identity import Identity, Kind
 from emporion.chassis.calls.context import Call
 from emporion.chassis.testing.time import START_MS
@@ -28,6 +30,13 @@ from emporion.kernel.money import Money
 ADA = UserId("usr_" + "a" * 32)
 BOB = UserId("usr_" + "b" * 32)
 NOW = to_datetime(START_MS)
+
+
+def neighbours() -> tuple[Any, Any, Any]:
+    """Catalogue, inventory and payment: only the methods that the order service calls."""
+    kinds: tuple[Any, ...] = (Catalog, Inventory, Payments)
+    catalog, inventory, payments = (kind() for kind in kinds)
+    return catalog, inventory, payments
 
 
 def signed_in(user_id: UserId) -> Call:

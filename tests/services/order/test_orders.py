@@ -42,7 +42,7 @@ from emporion.kernel.ids import Sku, UserId
 from emporion.kernel.money import CurrencyMismatch, Money
 from emporion.services.order import audit
 from emporion.services.order.service import build
-from tests.services.order.fakes import ADA, BOB, Catalog, Inventory, Payments, signed_in
+from tests.services.order.fakes import ADA, BOB, neighbours, signed_in
 
 
 class Shop:
@@ -50,9 +50,9 @@ class Shop:
 
     def __init__(self, database: SqliteDatabase, runtime: Runtime) -> None:
         self.database = database
-        self.catalog, self.inventory, self.payments = Catalog(), Inventory(), Payments()
+        self.catalog, self.inventory, self.payments = neighbours()
         self.engine = SagaEngine("order", database, runtime)
-        assembly = build(Needs(runtime, database, self, self.engine))  # type: ignore[arg-type]
+        assembly = build(Needs(runtime, database, self, self.engine))
         self.engine.register(assembly.sagas)
         self.api = cast("OrderService", assembly.implementation)
 
