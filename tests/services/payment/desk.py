@@ -1,0 +1,156 @@
+"""A payment service on a real database, with a provider that is watched and keeps a book."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from emporion.chassis.data.database import Row, Tx
+from emporion.chassis.data.sqlite.database import SqliteDatabase
+from emporion.chassis.runtime.assembly import Assembly
+from emporion.chassis.runtime.ports import Runtime
+from emporion.chassis.testing.databases import migrations_of, sqlite_database
+from emporion.chassis.testing.time import ManualClock, manual_runtime
+from emporion.contracts.payment import Charge, PaymentService
+from emporion.kernel.ids import OrderId, UserId
+from emporion.kernel.money import Money
+from emporion.services.payment.adapters.book import Entry, entries_in
+from emporion.services.payment.adapters.rehearsal import RehearsalProvider
+from emporion.services.payment.ports import (
+    Answer,
+    Listener,
+    PaymentProvider,
+    Reversal,
+)
+from emporion.services.payment.service import PaymentNeeds, build
+
+OTHER_USER = UserId("usr_" + "8" * 32)
+USER = UserId("usr_" + "7" * 32)
+Hook = Callable[[str], Awaitable[None]]
+
+
+class Interrupted(Exception):
+    """The process died here."""
+
+
+class WatchedProvider:
+    """A provider in front of another: counts calls, and lets a test act around each."""
+
+    def __init__(self, real: PaymentProvider) -> None:
+        self.real = real
+        self.calls: list[str] = []
+        self.before: Hook | None = None
+        self.after: Hook | None = None
+
+    async def charge(self, *, key: str, amount: Money, token: str) -> Answer:
+        await self._enter(f"charge {key}")
+        answer = await self.real.charge(key=key, amount=amount, token=token)
+        await self._leave(f"charge {key}")
+        return answer
+
+    async def refund(self, *, key: str, reference: str, amount: Money) -> Reversal:
+        await self._enter(f"refund {key}")
+        answer = await self.real.refund(key=key, reference=reference, amount=amount)
+        await self._leave(f"refund {key}")
+        return answer
+
+    async def find(self, *, key: str) -> Answer | None:
+        await self._enter(f"find {key}")
+        return await self.real.find(key=key)
+
+    def listen(self, listener: Listener) -> None:
+        self.real.listen(listener)
+
+    async def _enter(self, call: str) -> None:
+        self.calls.append(call)
+        if self.before is not None:
+            await self.before(call)
+
+    async def _leave(self, call: str) -> None:
+        if self.after is not None:
+            await self.after(call)
+
+
+@dataclass
+class Desk:
+    """What a test holds: the service, its database, its clock, and the provider's book."""
+
+    folder: Path
+    clock: ManualClock
+    runtime: Runtime
+    database: SqliteDatabase
+    provider: WatchedProvider
+    needs: PaymentNeeds
+    assembly: Assembly
+
+    @property
+    def service(self) -> PaymentService:
+        return cast("PaymentService", self.assembly.implementation)
+
+    def beside(self) -> "Desk":
+        """A second instance of the service, as in another process, on the same data."""
+        assembly = build(replace(self.needs))
+        return replace(self, assembly=assembly)
+
+    async def recheck(self) -> int | None:
+        """One run of the alarm that looks at voided payments again."""
+        (alarm,) = self.assembly.alarms
+        return await alarm._run_due()
+
+    def effects(self, kind: str = "") -> list[Entry]:
+        """What the provider did."""
+        book = entries_in(self.folder / "provider.log")
+        return [entry for entry in book if kind in ("", entry.kind)]
+
+    async def rows(self, sql: str, *args: Any) -> list[Row]:
+        async def work(tx: Tx) -> list[Row]:
+            return await tx.fetch(sql, *args)
+
+        return await self.database.read(work)
+
+    async def published(self) -> list[str]:
+        """The names of the published events, in order."""
+        return [row[0] for row in await self.rows("SELECT name FROM outbox ORDER BY rowid")]
+
+    async def events(self) -> list[str]:
+        """The stored names of the domain events, in order."""
+        return [
+            row[0] for row in await self.rows("SELECT type FROM event ORDER BY stream, version")
+        ]
+
+    async def transfers(self) -> list[Row]:
+        return await self.rows("SELECT kind, amount_minor FROM ledger_transfer ORDER BY seq")
+
+
+def request(
+    token: str = "tok_ok", *, order: int = 1, amount: Money | None = None, user: UserId = USER
+) -> Charge:
+    """A charge of 12.50 EUR."""
+    return Charge(
+        order_id=OrderId(f"ord_{order:032x}"),
+        user_id=user,
+        amount=amount or Money(1250, "EUR"),
+        payment_token=token,
+    )
+
+
+@asynccontextmanager
+async def open_desk(folder: Path) -> AsyncIterator[Desk]:
+    """The service on the files of `folder`: opening it again is a restart."""
+    clock = ManualClock()
+    runtime = manual_runtime(clock)
+    real = RehearsalProvider(runtime.tasks, path=folder / "provider.log")
+    async with sqlite_database(
+        folder, [migrations_of("payment")], source="payment", runtime=runtime
+    ) as database:
+        provider = WatchedProvider(real)
+        needs = PaymentNeeds(
+            runtime=runtime,
+            database=database,
+            clients=cast("Any", None),
+            sagas=cast("Any", None),
+            provider=provider,
+        )
+        yield Desk(folder, clock, runtime, database, provider, needs, build(needs))
+    real.close()
