@@ -1,6 +1,5 @@
 """Catalog: products, their variants, and the one true price of each."""
 
-from datetime import datetime
 from typing import Annotated, ClassVar, Protocol
 
 from msgspec import Meta
@@ -23,7 +22,7 @@ from emporion.contracts.contract import (
     query,
     staff,
 )
-from emporion.contracts.words import Cursor, Name, PageSize, ProductId, Sku, Text
+from emporion.contracts.words import Cursor, Instant, Name, PageSize, ProductId, Sku, Text
 from emporion.kernel.errors import FailedPrecondition, NotFound
 from emporion.kernel.money import Money
 
@@ -78,7 +77,7 @@ class Product(Reply, frozen=True, kw_only=True):
     category: str
     variants: list[Variant]
     is_archived: bool
-    updated_at: datetime
+    updated_at: Instant
 
 
 class GetProduct(Request, frozen=True, kw_only=True):
@@ -109,8 +108,8 @@ class ImportRow(Message, frozen=True, kw_only=True):
     line: Annotated[int, Meta(ge=1, description="Where it stands in the file; for errors.")]
     sku: str
     product: str
-    price: Annotated[str, Meta(description="Decimal, e.g. 2.50")]
-    currency: str
+    price: Annotated[str, Meta(description="Decimal, e.g. 2.50", examples=["2.50"])]
+    currency: Annotated[str, Meta(description="ISO 4217.", examples=["EUR"])]
     variant: str = ""
     description: str = ""
     category: str = ""
@@ -168,7 +167,7 @@ class ProductChanged(Event, frozen=True, kw_only=True):
     product_id: ProductId
     skus: list[Sku]
     is_archived: bool
-    changed_at: datetime
+    changed_at: Instant
 
 
 class CatalogService(Service, Protocol):

@@ -1,6 +1,5 @@
 """Email: order confirmations to people, as an independent subscriber."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
@@ -13,7 +12,7 @@ from emporion.contracts.contract import (
     query,
     staff,
 )
-from emporion.contracts.words import Cursor, MailId, OrderId, PageSize, UserId
+from emporion.contracts.words import Cursor, Instant, MailId, OrderId, PageSize, UserId
 from emporion.kernel.errors import NotFound
 
 
@@ -50,8 +49,8 @@ class MailSummary(Message, frozen=True, kw_only=True):
     status: MailStatus
     attempts: int
     last_error: str
-    created_at: datetime
-    sent_at: datetime | None
+    created_at: Instant
+    sent_at: Instant | None
 
 
 class MailPage(Reply, frozen=True, kw_only=True):

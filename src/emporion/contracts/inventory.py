@@ -1,6 +1,5 @@
 """Inventory: warehouses, stock levels, movements, and holds on stock for orders."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, ClassVar, Protocol
 
@@ -26,6 +25,7 @@ from emporion.contracts.contract import (
 from emporion.contracts.words import (
     Cursor,
     IdempotencyKey,
+    Instant,
     Name,
     OrderId,
     PageSize,
@@ -91,8 +91,8 @@ class Reservation(Reply, frozen=True, kw_only=True):
     order_id: OrderId
     status: ReservationStatus
     allocations: list[Allocation]
-    created_at: datetime
-    expires_at: datetime | None
+    created_at: Instant
+    expires_at: Instant | None
 
 
 class ListReservations(Request, frozen=True, kw_only=True):
@@ -171,7 +171,7 @@ class Movement(Reply, frozen=True, kw_only=True):
     quantity: int
     reason: MovementReason
     note: str
-    moved_at: datetime
+    moved_at: Instant
 
 
 class Movements(Reply, frozen=True, kw_only=True):
@@ -248,7 +248,7 @@ class StockReleased(Event, frozen=True, kw_only=True):
 
     order_id: OrderId
     status: ReservationStatus
-    released_at: datetime
+    released_at: Instant
 
 
 class InventoryService(Service, Protocol):

@@ -1,6 +1,5 @@
 """Order: cart, checkout, and an order's life; runs the saga that reserves, charges, confirms."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, ClassVar, Protocol
 
@@ -28,6 +27,7 @@ from emporion.contracts.payment import PaymentDeclined, PaymentToken
 from emporion.contracts.words import (
     Cursor,
     IdempotencyKey,
+    Instant,
     OrderId,
     PageSize,
     Quantity,
@@ -107,8 +107,8 @@ class Order(Reply, frozen=True, kw_only=True):
     status: OrderStatus
     lines: list[PricedLine]
     total: Money
-    created_at: datetime
-    updated_at: datetime
+    created_at: Instant
+    updated_at: Instant
     refusal: Refusal | None = None
 
     @property
@@ -145,7 +145,7 @@ class OrderSummary(Message, frozen=True, kw_only=True):
     status: OrderStatus
     total: Money
     units: int
-    created_at: datetime
+    created_at: Instant
 
 
 class OrderPage(Reply, frozen=True, kw_only=True):
@@ -209,7 +209,7 @@ class OrderCreated(Event, frozen=True, kw_only=True):
     user_id: UserId
     amount: Money
     lines: list[PricedLine]
-    created_at: datetime
+    created_at: Instant
 
 
 class OrderRejected(Event, frozen=True, kw_only=True):
@@ -221,7 +221,7 @@ class OrderRejected(Event, frozen=True, kw_only=True):
     user_id: UserId
     amount: Money
     refusal: Refusal
-    rejected_at: datetime
+    rejected_at: Instant
 
 
 class OrderCancelled(Event, frozen=True, kw_only=True):
@@ -233,7 +233,7 @@ class OrderCancelled(Event, frozen=True, kw_only=True):
     user_id: UserId
     amount: Money
     reason: str
-    cancelled_at: datetime
+    cancelled_at: Instant
 
 
 _REFUSALS = (OutOfStock, PaymentDeclined, UnknownSku, KeyReused, CurrencyMismatch)

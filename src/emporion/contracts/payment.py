@@ -1,6 +1,5 @@
 """Payment: charges and refunds through a provider, and the double-entry ledger behind them."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, ClassVar, Protocol
 
@@ -20,7 +19,7 @@ from emporion.contracts.contract import (
     query,
     staff,
 )
-from emporion.contracts.words import Cursor, OrderId, PageSize, PaymentId, UserId
+from emporion.contracts.words import Cursor, Instant, OrderId, PageSize, PaymentId, UserId
 from emporion.kernel.errors import FailedPrecondition, NotFound
 from emporion.kernel.money import Money
 
@@ -81,8 +80,8 @@ class Payment(Reply, frozen=True, kw_only=True):
     amount: Money
     refunded: Money
     provider_reference: str
-    created_at: datetime
-    updated_at: datetime
+    created_at: Instant
+    updated_at: Instant
 
 
 class PaymentOf(Request, frozen=True, kw_only=True):
@@ -134,7 +133,7 @@ class PaymentCaptured(Event, frozen=True, kw_only=True):
     payment_id: PaymentId
     order_id: OrderId
     amount: Money
-    captured_at: datetime
+    captured_at: Instant
 
 
 class PaymentRefunded(Event, frozen=True, kw_only=True):
@@ -145,7 +144,7 @@ class PaymentRefunded(Event, frozen=True, kw_only=True):
     payment_id: PaymentId
     order_id: OrderId
     amount: Money
-    refunded_at: datetime
+    refunded_at: Instant
 
 
 class PaymentService(Service, Protocol):

@@ -1,6 +1,5 @@
 """User: accounts, sign-in, tokens, profiles and preferences."""
 
-from datetime import datetime
 from typing import Annotated, ClassVar, Protocol
 
 from msgspec import Meta
@@ -23,7 +22,7 @@ from emporion.contracts.contract import (
     put,
     query,
 )
-from emporion.contracts.words import Name, UserId
+from emporion.contracts.words import Instant, Name, UserId
 from emporion.kernel.errors import (
     FailedPrecondition,
     ResourceExhausted,
@@ -129,7 +128,7 @@ class User(Reply, frozen=True, kw_only=True):
     name: Name
     scopes: list[str]
     preferences: Preferences
-    created_at: datetime
+    created_at: Instant
 
 
 class Session(Reply, frozen=True, kw_only=True):
@@ -187,7 +186,7 @@ class UserRegistered(Event, frozen=True, kw_only=True):
     SPEC = EventSpec("users.registered", key="user_id")
 
     user_id: UserId
-    registered_at: datetime
+    registered_at: Instant
 
 
 class UserService(Service, Protocol):

@@ -1,5 +1,6 @@
 """Constrained field types that several contracts share."""
 
+from datetime import datetime
 from typing import Annotated
 
 from msgspec import Meta
@@ -9,15 +10,24 @@ from emporion.kernel import ids
 _END = r"$(?!\n)"
 """The very end: in Python, a bare `$` would also match before a final line feed."""
 _ID = "_[0-9a-f]{32}" + _END
+_ZEROS = "0" * 32
 
-UserId = Annotated[ids.UserId, Meta(pattern=f"^{ids.USER}{_ID}", examples=["usr_" + "0" * 32])]
-ProductId = Annotated[ids.ProductId, Meta(pattern=f"^{ids.PRODUCT}{_ID}")]
-OrderId = Annotated[ids.OrderId, Meta(pattern=f"^{ids.ORDER}{_ID}")]
-PaymentId = Annotated[ids.PaymentId, Meta(pattern=f"^{ids.PAYMENT}{_ID}")]
-MailId = Annotated[ids.MailId, Meta(pattern=f"^{ids.MAIL}{_ID}")]
+UserId = Annotated[ids.UserId, Meta(pattern=f"^{ids.USER}{_ID}", examples=["usr_" + _ZEROS])]
+ProductId = Annotated[
+    ids.ProductId, Meta(pattern=f"^{ids.PRODUCT}{_ID}", examples=["prd_" + _ZEROS])
+]
+OrderId = Annotated[ids.OrderId, Meta(pattern=f"^{ids.ORDER}{_ID}", examples=["ord_" + _ZEROS])]
+PaymentId = Annotated[
+    ids.PaymentId, Meta(pattern=f"^{ids.PAYMENT}{_ID}", examples=["pay_" + _ZEROS])
+]
+MailId = Annotated[ids.MailId, Meta(pattern=f"^{ids.MAIL}{_ID}", examples=["mail_" + _ZEROS])]
 WarehouseId = Annotated[
     ids.WarehouseId,
-    Meta(pattern="^[a-z0-9][a-z0-9-]{0,39}" + _END, description="Chosen by you, e.g. `main`."),
+    Meta(
+        pattern="^[a-z0-9][a-z0-9-]{0,39}" + _END,
+        description="Chosen by you, e.g. `main`.",
+        examples=["main"],
+    ),
 ]
 Sku = Annotated[
     ids.Sku,
@@ -28,12 +38,14 @@ Sku = Annotated[
     ),
 ]
 Quantity = Annotated[int, Meta(ge=1, le=10_000, description="Units, 1..10000.")]
+Instant = Annotated[datetime, Meta(tz=True, examples=["2026-01-01T12:00:00Z"])]
 IdempotencyKey = Annotated[
     str,
     Meta(
         pattern="^[!-~]{1,255}" + _END,
         description="Chosen by the client, 1..255 printable characters without spaces. The same "
         "key gives the same outcome; a retry must use it.",
+        examples=["3f1c2b6e-basket-7"],
     ),
 ]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]

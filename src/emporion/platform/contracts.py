@@ -1,0 +1,42 @@
+"""Which contracts the shop publishes, and their committed descriptions under `contracts/`."""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from emporion.chassis.surfaces import published
+from emporion.chassis.surfaces.openapi import openapi
+from emporion.contracts.catalog import CatalogService
+from emporion.contracts.contract import Service
+from emporion.contracts.email import EmailService
+from emporion.contracts.inventory import InventoryService
+from emporion.contracts.order import OrderService
+from emporion.contracts.payment import PaymentService
+from emporion.contracts.user import UserService
+
+CONTRACTS: Final[Sequence[type[Service]]] = (
+    UserService,
+    CatalogService,
+    InventoryService,
+    OrderService,
+    PaymentService,
+    EmailService,
+)
+TITLE: Final = "Emporion"
+DIRECTORY: Final = Path("contracts")
+
+
+def generate(directory: Path = DIRECTORY) -> list[Path]:
+    """Write what has changed below `directory`; which files. Raises BreakingChange."""
+    return published.generate(CONTRACTS, directory, title=TITLE, version=version("emporion"))
+
+
+def check(directory: Path = DIRECTORY) -> list[str]:
+    """What is stale, missing or breaking below `directory`, a sentence each."""
+    return published.check(CONTRACTS, directory, title=TITLE, version=version("emporion"))
+
+
+def rest_description(contracts: Sequence[type[Service]] = CONTRACTS) -> dict[str, Any]:
+    """The OpenAPI document of the services that a process answers for."""
+    return openapi(contracts, title=TITLE, version=version("emporion"))
