@@ -43,7 +43,7 @@ class RunId:
         """The run id in the form it is printed. Raises BadRunId."""
         match = _RUN_ID.fullmatch(text.strip())
         if match is None or int(match[2]) > SHOPPERS_MAX:
-            raise BadRunId
+            raise BadRunId(f"--run-id {text[:60]!r} is not one that `emporion load` has printed")
         return cls(match[1], int(match[2]))
 
     def __str__(self) -> str:

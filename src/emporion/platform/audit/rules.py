@@ -1,0 +1,110 @@
+"""The rules that hold between services, each about the whole story of one order."""
+
+from collections.abc import Callable, Mapping
+
+from emporion.contracts.email import EmailService
+from emporion.contracts.inventory import InventoryService, ReservationStatus
+from emporion.contracts.order import OrderStatus
+from emporion.kernel.money import Money
+from emporion.platform.audit.facts import Story
+
+Rule = Callable[[Story], str | None]
+"""None: the rule is not about this order. Empty: it is kept. Otherwise: how it is broken."""
+
+SOLD = frozenset({OrderStatus.PAID, OrderStatus.CANCELLED})
+"""Statuses of orders that were announced as created."""
+
+
+def paid_means_captured(story: Story) -> str | None:
+    """A paid order has captured exactly its total."""
+    order, payment = story.order, story.payment
+    if order is None or order.status != OrderStatus.PAID:
+        return None
+    if payment is None:
+        return f"is paid ({_money(order.total_minor, order.currency)}) without a payment"
+    kept = (story.net_minor, payment.currency)
+    if kept != (order.total_minor, order.currency):
+        return f"costs {_money(order.total_minor, order.currency)}, kept are {_money(*kept)}"
+    return ""
+
+
+def no_money_without_a_sale(story: Story) -> str | None:
+    """A rejected or cancelled order keeps no money."""
+    order, payment = story.order, story.payment
+    if order is None or payment is None or story.is_saga_open:
+        return None
+    if order.status not in {OrderStatus.REJECTED, OrderStatus.CANCELLED}:
+        return None
+    if story.net_minor:
+        return f"is {order.status}, but {_money(story.net_minor, payment.currency)} are kept"
+    return ""
+
+
+def every_payment_has_its_order(story: Story) -> str | None:
+    """A payment belongs to an order."""
+    if story.payment is None:
+        return None
+    if story.order is None:
+        kept = _money(story.net_minor, story.payment.currency)
+        return f"a payment ({story.payment.status}, {kept} kept) without an order"
+    return ""
+
+
+def sold_means_stock_held(story: Story) -> str | None:
+    """A paid order has its stock, committed once inventory has heard of it."""
+    order, hold = story.order, story.hold
+    if order is None or order.status != OrderStatus.PAID:
+        return None
+    if hold is None:
+        return "is paid, but no stock is held for it"
+    is_told = InventoryService.NAME not in story.unread_by
+    if hold.status != ReservationStatus.COMMITTED and is_told:
+        return f"is paid, but its stock is only {hold.status}"
+    return ""
+
+
+def stock_is_held_for_orders_that_need_it(story: Story) -> str | None:
+    """An open hold belongs to an order that is paid or being decided."""
+    if story.hold is None:
+        return None
+    if story.order is None:
+        return f"stock is {story.hold.status} for an order that does not exist"
+    if story.order.status in {OrderStatus.REJECTED, OrderStatus.CANCELLED}:
+        if story.is_saga_open:
+            return None
+        return f"is {story.order.status}, but its stock is still {story.hold.status}"
+    return ""
+
+
+def one_confirmation_per_sale(story: Story) -> str | None:
+    """A sold order has one confirmation mail, or its event is still to come; others have none."""
+    if story.order is None:
+        return f"{story.confirmations} mails, but no order" if story.confirmations else None
+    if story.order.status not in SOLD:
+        return f"is {story.order.status}, but was confirmed" if story.confirmations else None
+    is_told = EmailService.NAME not in story.unread_by
+    if story.confirmations > 1 or (is_told and story.confirmations == 0):
+        return f"has {story.confirmations} confirmations"
+    return ""
+
+
+def pending_means_a_saga_works_on_it(story: Story) -> str | None:
+    """A pending order is being decided by a saga."""
+    if story.order is None or story.order.status != OrderStatus.PENDING:
+        return None
+    return "" if story.is_saga_open else "is pending, but no saga works on it"
+
+
+RULES: Mapping[str, Rule] = {
+    "paid orders = captured payments": paid_means_captured,
+    "no money kept for unsold orders": no_money_without_a_sale,
+    "every payment has its order": every_payment_has_its_order,
+    "paid orders have their stock": sold_means_stock_held,
+    "open holds = orders that need them": stock_is_held_for_orders_that_need_it,
+    "one confirmation per sold order": one_confirmation_per_sale,
+    "a saga works on each pending order": pending_means_a_saga_works_on_it,
+}
+
+
+def _money(amount_minor: int, currency: str) -> str:
+    return str(Money(amount_minor, currency))

@@ -1,0 +1,143 @@
+"""The command `emporion`: registers one module per command and turns errors into one line."""
+
+import inspect
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+import typer
+
+from emporion.platform.cli import (
+    audit,
+    config,
+    contracts,
+    events,
+    import_catalog,
+    load,
+    new,
+    operators,
+    sagas,
+    up,
+    version,
+)
+from emporion.platform.cli.exits import INTERRUPTED, PROBLEM, USAGE, say
+
+HELP = """A commerce back end in one process: take orders tomorrow, grow without a rewrite.
+
+Start here:
+
+  emporion up                             start the shop on http://127.0.0.1:8080
+  emporion import catalogue.csv           load products, prices and stock
+  emporion load --orders 1000             send a thousand orders, see how fast it is
+  emporion audit                          prove that money, stock and orders add up
+
+Each command explains itself: emporion COMMAND --help.
+"""
+COMMANDS: Mapping[str, Callable[..., None]] = {
+    "up": up.up,
+    "import": import_catalog.import_,
+    "load": load.load,
+    "audit": audit.audit,
+    "config": config.config,
+    "version": version.version,
+}
+GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., None]]]] = {
+    "operator": ("People who may run the shop.", {"add": operators.add}),
+    "events": (
+        "Events on their way to subscribers.",
+        {
+            "lag": events.lag,
+            "dead-letters": events.dead_letters,
+            "redrive": events.redrive,
+        },
+    ),
+    "sagas": ("Transactions over several services.", {"list": sagas.list_}),
+    "contracts": (
+        "The published descriptions of the services.",
+        {"check": contracts.check, "generate": contracts.generate},
+    ),
+    "new": ("Start a new part of the shop.", {"service": new.service}),
+}
+
+
+def _typer(name: str, text: str) -> typer.Typer:
+    return typer.Typer(
+        name=name,
+        help=as_written(text),
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+
+
+def build() -> typer.Typer:
+    """The whole command line."""
+    app = _typer("emporion", HELP)
+    for name, command in COMMANDS.items():
+        _register(app, name, command)
+    for name, (text, commands) in GROUPS.items():
+        group = _typer(name, text)
+        for word, command in commands.items():
+            _register(group, word, command)
+        app.add_typer(group)
+    return app
+
+
+def _register(app: typer.Typer, name: str, command: Callable[..., None]) -> None:
+    text = as_written(command.__doc__ or "")
+    app.command(name, help=text, short_help=text.partition("\n\n")[0].replace("\n", " "))(command)
+
+
+def as_written(text: str) -> str:
+    """Help text in which indented paragraphs keep their lines, as examples must."""
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(f"\b\n{part}" if part.startswith(" ") else part for part in paragraphs)
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run the command line (`words`, or those of the process) and exit.
+
+    Exits 0 when all is well, 1 on a problem, 2 on wrong usage, 130 after Ctrl-C.
+    """
+    try:
+        build()(words)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output is gone (`| head`): nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(PROBLEM)
+    except Exception as error:
+        if os.environ.get("EMPORION_LOG_LEVEL") == "DEBUG":
+            raise
+        say(explain(error))
+        sys.exit(USAGE if is_wrong_usage(error) else PROBLEM)
+
+
+def is_wrong_usage(error: Exception) -> bool:
+    """Whether the words of the command, or a setting, can never be right."""
+    from emporion.kernel.errors import InvalidArgument
+
+    return isinstance(error, InvalidArgument)
+
+
+def explain(error: BaseException) -> str:
+    """One line (or one per mistake) that says what is wrong and what to do next."""
+    from emporion.kernel.errors import EmporionError
+    from emporion.platform.table_file import BadFile
+
+    match error:
+        case BadFile():
+            return "\n".join(mistake.show(error.file) for mistake in error.mistakes)
+        case BaseExceptionGroup():
+            return explain(error.exceptions[0])
+        case EmporionError():
+            return error.detail
+        case _:
+            what = " ".join(str(error).split())[:300]
+            return (
+                f"unexpected {type(error).__name__}: {what}\n"
+                "This is a defect of emporion; EMPORION_LOG_LEVEL=DEBUG shows where."
+            )
