@@ -160,3 +160,24 @@ async def test_the_served_alarm_lets_go_at_the_hold_s_own_time(stockroom):
     assert await stockroom.statuses() == {request.order_id: "expired"}
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)
+
+
+async def test_a_hold_that_is_extended_while_its_order_is_asked_is_asked_about_again_later(
+    stockroom,
+):
+    await stockroom.stock("tart", 5)
+    request = await overdue(stockroom)
+    answer = stockroom.orders.is_hold_needed
+
+    async def extend_meanwhile(question):
+        stockroom.orders.is_hold_needed = answer
+        stockroom.orders.needs[request.order_id] = UNDECIDED
+        await stockroom.run_alarm()
+        stockroom.orders.needs.clear()
+        return await answer(question)
+
+    stockroom.orders.is_hold_needed = extend_meanwhile
+    due_ms = await stockroom.run_alarm()
+
+    assert due_ms == stockroom.clock.now_ms() + EXTENSION_MS
+    assert await stockroom.statuses() == {request.order_id: "held"}
