@@ -1,0 +1,42 @@
+"""Which events there are, who announces them, and who reacts."""
+
+import inspect
+from pathlib import Path
+
+from emporion.contracts.contract import Event
+from emporion.platform.docs.source import ServiceSource, events, last_word, services
+
+
+def table(root: Path) -> str:
+    """One row an event."""
+    all_services = services(root)
+    lines = [
+        "| event | version | in order by | announced by | reacts | means |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, event in events().items():
+        spec = event.SPEC
+        announcers = [service.name for service in all_services if _announces(service, name)]
+        subscribers = [service.name for service in all_services if _reacts(service, name)]
+        cells = [
+            f"`{spec.name}`",
+            str(spec.version),
+            f"`{spec.key}`",
+            ", ".join(announcers),
+            ", ".join(subscribers),
+            _meaning(event),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _announces(service: ServiceSource, event: str) -> bool:
+    return any(service.calls(event))
+
+
+def _reacts(service: ServiceSource, event: str) -> bool:
+    return any(last_word(call.args[0]) == event for call in service.calls("on") if call.args)
+
+
+def _meaning(event: type[Event]) -> str:
+    return (inspect.getdoc(event) or "").partition("\n")[0]
