@@ -1,7 +1,7 @@
 """A user service over a real database, in manual time, with a password hash that costs nothing."""
 
 import base64
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,16 @@ PASSWORD = "correct horse"
 
 
 class PlainHasher:
-    """PasswordHasher that hashes nothing; `version` plays the parameters, `work` counts runs."""
+    """PasswordHasher that hashes nothing; `version` plays the parameters, `work` counts.
+
+    `meanwhile` is what else happens, once, while a password is being compared.
+    """
 
     def __init__(self) -> None:
         self.version = 1
         self.work = 0
         self.is_full = False
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
 
     async def hash(self, password: str) -> str:
         self._run()
@@ -39,6 +43,9 @@ class PlainHasher:
 
     async def verify(self, password: str, password_hash: str) -> Verdict:
         self._run()
+        if (meanwhile := self.meanwhile) is not None:
+            self.meanwhile = None
+            await meanwhile()
         version, _, stored = password_hash.partition(":")
         return Verdict(is_match=stored == password, is_outdated=int(version) < self.version)
 

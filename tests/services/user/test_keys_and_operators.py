@@ -64,6 +64,7 @@ async def test_a_key_is_published_before_it_signs_and_after_it_signed(world) -> 
     world.clock.advance(KEY_OVERLAP_MS / 1000)
     await world.serve(rotate)
     assert await kids(world) == [second]
+    assert await world.rows("SELECT kid FROM signing_key") == [(second,)]
 
 
 async def test_two_instances_rotate_to_the_same_key(world) -> None:

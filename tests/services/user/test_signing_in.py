@@ -137,6 +137,19 @@ async def test_a_hash_with_old_parameters_is_renewed_at_sign_in(world) -> None:
     assert await world.sign_in()
 
 
+async def test_a_password_changed_during_a_sign_in_lets_no_session_start(world) -> None:
+    await world.sign_up()
+
+    async def reset() -> None:
+        await world.assembly.operators.put("ada@example.test", "another password")
+
+    world.hasher.meanwhile = reset
+    with pytest.raises(WrongCredentials):
+        await world.sign_in()
+
+    assert await world.rows("SELECT * FROM session") == []
+
+
 async def test_a_refresh_spends_the_token(world) -> None:
     user = await world.sign_up()
     first = await world.sign_in()
