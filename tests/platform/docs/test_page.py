@@ -88,11 +88,10 @@ def test_a_call_is_drawn_only_from_what_holds_the_client(planted):
 def test_events_are_drawn_from_who_makes_them_and_who_reacts(planted):
     rows = event_catalogue.table(planted).splitlines()
 
-    assert next(row for row in rows if "orders.created" in row).split(" | ")[3:5] == ["", "planted"]
-    assert next(row for row in rows if "orders.rejected" in row).split(" | ")[3:5] == [
-        "planted",
-        "",
-    ]
+    said_by_and_heard_by = {row.split(" | ")[0]: row.split(" | ")[3:5] for row in rows}
+
+    assert said_by_and_heard_by["| `orders.created`"] == ["", "planted"]
+    assert said_by_and_heard_by["| `orders.rejected`"] == ["planted", ""]
 
 
 def test_a_saga_is_drawn_with_what_undoes_each_step(planted):
