@@ -59,7 +59,11 @@ class Feed:
         is_at_end = not self._positions or self._positions[-1] == position
         if is_at_end:
             self._may_have_more = False
-        items = [Item(*row) for row in await self.database.read(read)]
+        try:
+            items = [Item(*row) for row in await self.database.read(read)]
+        except BaseException:
+            self._may_have_more = True
+            raise
         if is_at_end and (not self._positions or self._positions[-1] == position):
             self._keep(items)
         if len(items) == limit:
