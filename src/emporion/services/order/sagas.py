@@ -1,10 +1,6 @@
 """Transactions over several services: taking an order, and calling one off."""
 
-from dataclasses import dataclass
-
-from emporion.chassis.data.database import Tx
 from emporion.chassis.saga.definition import Saga, local, step
-from emporion.contracts.contract import Message
 from emporion.contracts.inventory import (
     InventoryService,
     Line,
@@ -12,118 +8,10 @@ from emporion.contracts.inventory import (
     ReservationReleased,
     Reserve,
 )
-from emporion.contracts.order import (
-    OrderCancelled,
-    OrderCreated,
-    OrderRejected,
-    PricedLine,
-    Refusal,
-)
 from emporion.contracts.payment import Charge, PaymentDeclined, PaymentService, PaymentVoided
-from emporion.kernel.clock import Clock, to_datetime
-from emporion.kernel.errors import EmporionError
-from emporion.kernel.ids import OrderId, Sku, UserId
-from emporion.kernel.money import Money
-from emporion.services.order.domain import Order, OrderLine
-from emporion.services.order.ports import CartStore, OrderStore
-from emporion.services.order.queries import priced_lines
+from emporion.services.order.commands.steps import CallOff, OrderSteps, TakeOrder
 
 HOLD_S = 900
-
-
-class TakeOrder(Message, frozen=True, kw_only=True):
-    """What taking an order needs, in every step and in their undoing. Erased when it is over."""
-
-    order_id: OrderId
-    user_id: UserId
-    lines: list[PricedLine]
-    total: Money
-    payment_token: str
-    is_from_cart: bool = False
-
-
-class CallOff(Message, frozen=True, kw_only=True):
-    """What calling off a paid order needs."""
-
-    order_id: OrderId
-    user_id: UserId
-    lines: list[Line]
-    total: Money
-    reason: str
-
-
-class OrderSteps:
-    """The steps that happen in the order service's own database."""
-
-    def __init__(self, orders: OrderStore, carts: CartStore, clock: Clock) -> None:
-        self._orders = orders
-        self._carts = carts
-        self._clock = clock
-
-    async def open(self, tx: Tx, taking: TakeOrder) -> None:
-        """Take the order down; it is pending from here on."""
-        order = Order(taking.order_id)
-        order.create(taking.user_id, tuple(_line(line) for line in taking.lines))
-        await self._orders.save(tx, order, at_ms=self._clock.now_ms())
-
-    async def reject(self, tx: Tx, taking: TakeOrder, refusal: EmporionError) -> None:
-        """It could not be fulfilled: say why, and give the lines back to the cart."""
-        now_ms = self._clock.now_ms()
-        order = (await self._orders.load(tx, taking.order_id)).order
-        order.reject(refusal.slug, refusal.detail)
-        await self._orders.save(tx, order, at_ms=now_ms)
-        if taking.is_from_cart:
-            units = {line.sku: line.quantity for line in taking.lines}
-            await self._carts.add(tx, taking.user_id, units, at_ms=now_ms)
-        await tx.publish(
-            OrderRejected(
-                order_id=taking.order_id,
-                user_id=taking.user_id,
-                amount=taking.total,
-                refusal=Refusal(slug=refusal.slug, detail=refusal.detail),
-                rejected_at=to_datetime(now_ms),
-            )
-        )
-
-    async def confirm(self, tx: Tx, taking: TakeOrder) -> None:
-        """Stock is held and money captured: the order is paid, and everybody may know."""
-        now_ms = self._clock.now_ms()
-        loaded = await self._orders.load(tx, taking.order_id)
-        loaded.order.pay()
-        await self._orders.save(tx, loaded.order, at_ms=now_ms)
-        await tx.publish(
-            OrderCreated(
-                order_id=taking.order_id,
-                user_id=taking.user_id,
-                amount=taking.total,
-                lines=priced_lines(loaded.order),
-                created_at=to_datetime(loaded.created_at_ms),
-            )
-        )
-
-    async def cancel(self, tx: Tx, calling_off: CallOff) -> None:
-        """Call off a paid order. Raises NotInThisState for any other."""
-        now_ms = self._clock.now_ms()
-        order = (await self._orders.load(tx, calling_off.order_id)).order
-        order.cancel(calling_off.reason)
-        await self._orders.save(tx, order, at_ms=now_ms)
-        await tx.publish(
-            OrderCancelled(
-                order_id=calling_off.order_id,
-                user_id=calling_off.user_id,
-                amount=calling_off.total,
-                reason=calling_off.reason,
-                cancelled_at=to_datetime(now_ms),
-            )
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class OrderSagas:
-    """The sagas of this service."""
-
-    create_order: Saga[TakeOrder]
-    cancel_order: Saga[CallOff]
 
 
 def create_order(
@@ -190,7 +78,3 @@ def _charged(calling_off: CallOff) -> Charge:
     return Charge(
         order_id=calling_off.order_id, user_id=calling_off.user_id, amount=calling_off.total
     )
-
-
-def _line(line: PricedLine) -> OrderLine:
-    return OrderLine(Sku(line.sku), line.name, line.quantity, line.unit_price)

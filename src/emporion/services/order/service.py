@@ -9,8 +9,9 @@ from emporion.services.order.adapters.sqlite import SqliteCartStore, SqliteOrder
 from emporion.services.order.api import OrderApi
 from emporion.services.order.commands.carts import CartCommands, CheckoutCommands
 from emporion.services.order.commands.orders import OrderCommands
+from emporion.services.order.commands.steps import OrderSagas, OrderSteps
 from emporion.services.order.queries import OrderQueries
-from emporion.services.order.sagas import OrderSagas, OrderSteps, cancel_order, create_order
+from emporion.services.order.sagas import cancel_order, create_order
 
 
 def build(needs: Needs) -> Assembly:

@@ -19,9 +19,9 @@ from emporion.contracts.order import (
 )
 from emporion.kernel.ids import ORDER, Ids, OrderId, Sku, UserId
 from emporion.kernel.money import CurrencyMismatch
+from emporion.services.order.commands.steps import CallOff, OrderSagas, TakeOrder
 from emporion.services.order.domain import OrderLine, total_of
 from emporion.services.order.queries import OrderQueries
-from emporion.services.order.sagas import CallOff, OrderSagas, TakeOrder
 
 WAIT_S = 8.0
 """How long a repeated request waits for the first one before it answers `pending`."""
