@@ -10,7 +10,7 @@ from tests.architecture.tree import Tree, Violation
 
 # Joined from halves, so that this file does not break its own rule.
 LEFT_OUT = re.compile(
-    r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b|\bNotImplemented" + r"Error\b"
+    r"\b(?:TO" + r"DO|FIX" + r"ME|HA" + r"CK)\b|#.*\bXX" + r"X\b|\bNotImplemented" + r"Error\b"
     r"|pragma: no" + r" cover"
 )
 SKIPS = re.compile(r"\b(?:mark\.sk" + r"ip|mark\.xf" + r"ail|pytest\.(?:sk" + r"ip|xf" + r"ail))")
