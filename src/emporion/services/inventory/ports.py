@@ -77,7 +77,8 @@ class HoldStore(Protocol):
 class StockStore(Protocol):
     """Warehouses, physical levels, and the movements that explain them.
 
-    At every instant a level's units on hand are the sum of its movements.
+    At every instant a level's units on hand are the sum of its movements. Every method also raises
+    what the database raises.
     """
 
     async def put_warehouse(self, warehouse: PutWarehouse) -> Warehouse:

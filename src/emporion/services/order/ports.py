@@ -43,7 +43,10 @@ class PageOfOrders:
 
 
 class OrderStore(Protocol):
-    """Orders as streams of events, with a row each for their current state."""
+    """Orders as streams of events, with a row each for their current state.
+
+    Every method also raises what the transaction raises.
+    """
 
     async def save(self, tx: Tx, order: Order, *, at_ms: int) -> None:
         """Append the pending events and bring the row up to date.
@@ -74,7 +77,10 @@ class OrderStore(Protocol):
 
 
 class CartStore(Protocol):
-    """Carts: units per SKU."""
+    """Carts: units per SKU.
+
+    Every method also raises what the transaction raises.
+    """
 
     async def lines(self, tx: Tx, user_id: UserId) -> dict[Sku, int]:
         """The cart, in the order in which the SKUs were first added."""

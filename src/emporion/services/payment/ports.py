@@ -86,7 +86,10 @@ class Posted(msgspec.Struct, frozen=True, gc=False):
 
 
 class PaymentStore(Protocol):
-    """Payments, their events and the ledger, inside the caller's transaction."""
+    """Payments, their events and the ledger, inside the caller's transaction.
+
+    Every method also raises what the transaction raises.
+    """
 
     async def find(self, tx: Tx, order_id: OrderId) -> StoredPayment | None:
         """The row, or None."""

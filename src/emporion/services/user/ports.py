@@ -20,7 +20,10 @@ from emporion.services.user.domain import (
 
 
 class Accounts(Protocol):
-    """Accounts, one per address."""
+    """Accounts, one per address.
+
+    Every method also raises what the transaction raises.
+    """
 
     async def add(self, tx: Tx, account: Account) -> None:
         """Store a new account. Raises UniqueViolation when its address has one."""
@@ -56,7 +59,10 @@ class Accounts(Protocol):
 
 
 class Sessions(Protocol):
-    """Sessions, each with the hash of its one good refresh token."""
+    """Sessions, each with the hash of its one good refresh token.
+
+    Every method also raises what the transaction raises.
+    """
 
     async def add(self, tx: Tx, session: Session) -> None:
         """Store a new session; the longest unused ones beyond the limit per account end."""
@@ -84,7 +90,10 @@ class Sessions(Protocol):
 
 
 class Throttle(Protocol):
-    """Attempts to sign in that have not succeeded, by the hash of the address."""
+    """Attempts to sign in that have not succeeded, by the hash of the address.
+
+    Every method also raises what the transaction raises.
+    """
 
     async def find(self, tx: Tx, address: bytes) -> Attempts:
         """The attempts so far; none for an address never seen."""
@@ -117,7 +126,10 @@ class StoredKey:
 
 
 class SigningKeys(Protocol):
-    """The key pairs that sign access tokens."""
+    """The key pairs that sign access tokens.
+
+    Every method also raises what the transaction raises.
+    """
 
     async def all(self, tx: Tx) -> list[StoredKey]:
         """Every key, in the order in which they begin to sign."""
