@@ -18,31 +18,31 @@ from emporion.services.user import service as user
 
 
 @dataclass(frozen=True, slots=True)
-class Common:
+class Given:
     """What every service gets, and the settings that some builders read."""
 
     needs: Needs
     settings: Settings
 
 
-def _user(common: Common) -> Assembly:
-    return user.build(common.needs)
+def _user(given: Given) -> Assembly:
+    return user.build(given.needs)
 
 
-def _catalog(common: Common) -> Assembly:
-    return catalog.build(common.needs)
+def _catalog(given: Given) -> Assembly:
+    return catalog.build(given.needs)
 
 
-def _inventory(common: Common) -> Assembly:
-    return inventory.build(common.needs)
+def _inventory(given: Given) -> Assembly:
+    return inventory.build(given.needs)
 
 
-def _order(common: Common) -> Assembly:
-    return order.build(common.needs)
+def _order(given: Given) -> Assembly:
+    return order.build(given.needs)
 
 
-def _payment(common: Common) -> Assembly:
-    needs, folder = common.needs, common.settings.folder
+def _payment(given: Given) -> Assembly:
+    needs, folder = given.needs, given.settings.folder
     provider = RehearsalProvider(needs.runtime.tasks, path=folder / BOOK_FILE)
     return payment.build(
         payment.PaymentNeeds(
@@ -56,8 +56,8 @@ def _payment(common: Common) -> Assembly:
     )
 
 
-def _email(common: Common) -> Assembly:
-    needs = common.needs
+def _email(given: Given) -> Assembly:
+    needs = given.needs
     return email.build(
         email.EmailNeeds(
             runtime=needs.runtime,
@@ -65,7 +65,7 @@ def _email(common: Common) -> Assembly:
             clients=needs.clients,
             sagas=needs.sagas,
             settings=needs.settings,
-            mailer=_mailer(common.settings),
+            mailer=_mailer(given.settings),
         )
     )
 
@@ -84,7 +84,7 @@ def _mailer(settings: Settings) -> Mailer:
     )
 
 
-SERVICES: Mapping[str, Callable[[Common], Assembly]] = {
+SERVICES: Mapping[str, Callable[[Given], Assembly]] = {
     "user": _user,
     "catalog": _catalog,
     "inventory": _inventory,

@@ -15,7 +15,7 @@ from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.saga.engine import SagaEngine
 from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.platform.data_folder import DataFolder
-from emporion.platform.services import SERVICES, Common
+from emporion.platform.services import SERVICES, Given
 from emporion.platform.settings import Settings
 
 CHASSIS = Migrations("chassis", files("emporion.chassis.data.migrations") / "sqlite")
@@ -57,7 +57,7 @@ class Shop:
                 clients=self.directory.clients(name, binding),
                 sagas=engine,
             )
-            assembly = build(Common(needs, self.settings))
+            assembly = build(Given(needs, self.settings))
             engine.register(assembly.sagas)
             self.engines[name] = engine
             self.assemblies[name] = assembly
