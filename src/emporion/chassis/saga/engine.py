@@ -29,6 +29,7 @@ from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.saga import journal
 from emporion.chassis.saga.definition import LocalStep, RemoteStep, Saga
 from emporion.chassis.saga.port import Outcome, SagaState, Start
+from emporion.chassis.saga.run import Run
 from emporion.contracts.contract import Message
 from emporion.kernel.errors import Conflict, EmporionError, ResourceExhausted
 
@@ -49,41 +50,6 @@ _NO_ERRORS = ErrorTable(())
 _TERMINAL = (SagaState.COMPLETED, SagaState.REFUSED)
 
 
-class _Run:
-    """A saga that this process is working on, or that somebody here waits for."""
-
-    __slots__ = (
-        "attempts",
-        "input",
-        "is_resumed",
-        "refusal",
-        "saga",
-        "saga_id",
-        "state",
-        "step",
-        "waiters",
-    )
-
-    def __init__(self, saga: Saga[Any], saga_id: str, input_: Message) -> None:
-        self.saga = saga
-        self.saga_id = saga_id
-        self.input = input_
-        self.state = SagaState.RUNNING
-        self.step = 1
-        self.attempts = 0
-        self.refusal: EmporionError | None = None
-        self.is_resumed = False
-        self.waiters: list[asyncio.Future[None]] = []
-
-    @property
-    def is_doubtful(self) -> bool:
-        """Whether an earlier attempt of this step may have an effect, now or when it arrives."""
-        return self.is_resumed or self.attempts > 0
-
-    def outcome(self) -> Outcome:
-        return Outcome(self.saga_id, self.state, self.refusal)
-
-
 class SagaEngine:
     """Sagas (the port) over the database of one service.
 
@@ -100,7 +66,7 @@ class SagaEngine:
         self._decoders: dict[tuple[str, int], msgspec.json.Decoder[Any]] = {}
         self._errors: dict[tuple[str, int], ErrorTable] = {}
         self._encode = msgspec.json.Encoder().encode
-        self._active: dict[str, _Run] = {}
+        self._active: dict[str, Run] = {}
         self._interrupted: list[str] = []
         self._identity = service_identity(service)
         self.alarm = Alarm(f"{service} sagas", runtime, self.run_due)
@@ -123,7 +89,7 @@ class SagaEngine:
         """See Sagas.run."""
         if len(self._active) >= OPEN_MAX:
             raise ResourceExhausted(f"{OPEN_MAX} sagas are under way; try again in a moment")
-        run = _Run(saga, start.saga_id, start.input_)
+        run = Run(saga, start.saga_id, start.input_)
         self._active[run.saga_id] = run
         try:
             existing = await self._store_start(saga, start)
@@ -183,14 +149,14 @@ class SagaEngine:
         await asyncio.wait((waiter,), timeout=wait_s)
         return run.outcome()
 
-    def _taken_up(self, entry: journal.Entry) -> _Run | None:
+    def _taken_up(self, entry: journal.Entry) -> Run | None:
         """The run of a stored saga; None when its definition is not known here."""
         saga = self._sagas.get((entry.name, entry.version))
         if saga is None:
             _log.error("no saga %s version %d is known here", entry.name, entry.version)
             return None
         input_ = self._decoders[entry.name, entry.version].decode(entry.input)
-        run = _Run(saga, entry.saga_id, input_)
+        run = Run(saga, entry.saga_id, input_)
         run.state, run.step, run.attempts = entry.state, entry.step, entry.attempts
         run.refusal = self._refusal_of(entry)
         run.is_resumed = True
@@ -202,7 +168,7 @@ class SagaEngine:
 
     # --- driving ---------------------------------------------------------------------------------
 
-    async def _drive(self, run: _Run) -> None:
+    async def _drive(self, run: Run) -> None:
         """Work on a saga until it ends or a step's outcome is unknown; then let go of it."""
         before = current_call()
         token = enter(
@@ -224,7 +190,7 @@ class SagaEngine:
                 if not waiter.done():
                     waiter.set_result(None)
 
-    async def _advance(self, run: _Run) -> bool:
+    async def _advance(self, run: Run) -> bool:
         """One step forward or back; whether to go on."""
         try:
             if run.state is SagaState.RUNNING:
@@ -240,7 +206,7 @@ class SagaEngine:
             return await self._defer(run, error)
         return True
 
-    async def _do(self, run: _Run) -> None:
+    async def _do(self, run: Run) -> None:
         step = run.saga.steps[run.step]
         is_last = run.step == len(run.saga.steps) - 1
         if isinstance(step, LocalStep):
@@ -254,7 +220,7 @@ class SagaEngine:
         if is_last:
             run.state = SagaState.COMPLETED
 
-    async def _do_locally(self, run: _Run, step: LocalStep[Any], *, is_last: bool) -> None:
+    async def _do_locally(self, run: Run, step: LocalStep[Any], *, is_last: bool) -> None:
         now_ms = self._runtime.clock.now_ms()
 
         async def work(tx: Tx) -> None:
@@ -274,7 +240,7 @@ class SagaEngine:
 
         await self._database.transaction(work)
 
-    def _finishing(self, run: _Run, after: SagaState) -> Work:
+    def _finishing(self, run: Run, after: SagaState) -> Work:
         now_ms, before = self._runtime.clock.now_ms(), run.state
 
         async def work(tx: Tx) -> None:
@@ -282,7 +248,7 @@ class SagaEngine:
 
         return work
 
-    async def _turn(self, run: _Run, refusal: EmporionError) -> bool:
+    async def _turn(self, run: Run, refusal: EmporionError) -> bool:
         """Store the decision to compensate, then go back.
 
         The refused step did nothing, so undoing starts with the one before it; unless an earlier
@@ -301,7 +267,7 @@ class SagaEngine:
         run.state, run.step, run.attempts, run.refusal = SagaState.COMPENSATING, step, 0, refusal
         return True
 
-    async def _undo(self, run: _Run) -> None:
+    async def _undo(self, run: Run) -> None:
         step = run.saga.steps[run.step]
         if isinstance(step, RemoteStep):
             if step.undo is not None:
@@ -315,7 +281,7 @@ class SagaEngine:
         run.step -= 1
         run.attempts = 0
 
-    async def _undo_locally(self, run: _Run, step: LocalStep[Any]) -> None:
+    async def _undo_locally(self, run: Run, step: LocalStep[Any]) -> None:
         now_ms, refusal = self._runtime.clock.now_ms(), run.refusal
         assert refusal is not None  # noqa: S101 - the turn stored it
 
@@ -339,7 +305,7 @@ class SagaEngine:
 
     # --- waiting and recovery --------------------------------------------------------------------
 
-    async def _defer(self, run: _Run, error: Exception) -> bool:
+    async def _defer(self, run: Run, error: Exception) -> bool:
         """The outcome is unknown: store when to try again, and let go. Always False."""
         run.attempts += 1
         pause_s = min(RETRY_S_FIRST * 2 ** (run.attempts - 1), RETRY_S_MAX)
