@@ -1,0 +1,1 @@
+"""Catalog: products, their variants, and the one true price of each."""

@@ -1,0 +1,135 @@
+"""What a product is: a name, variants with distinct SKUs, and a price above zero for each."""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from emporion.kernel.errors import InvalidArgument
+from emporion.kernel.ids import ProductId, Sku
+from emporion.kernel.money import Money
+
+PRICE_MINOR_MAX = 10**11
+"""A billion units of a two-digit currency: ten thousand of it are still money."""
+VARIANTS_MAX = 100
+NAME_LENGTH_MAX = 200
+CATEGORY_LENGTH_MAX = 100
+DESCRIPTION_LENGTH_MAX = 4_000
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CONTROL_IN_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class DuplicateSku(InvalidArgument):
+    """Two variants of a product have the same SKU (field `sku`)."""
+
+    slug = "duplicate-sku"
+    title = "Two variants have the same SKU"
+
+
+class BadPrice(InvalidArgument):
+    """A price is not above zero, or beyond what can be an honest price (field `sku`)."""
+
+    slug = "bad-price"
+    title = "This cannot be a price"
+
+
+class BadText(InvalidArgument):
+    """A name is blank, or a text contains control characters (field `field`)."""
+
+    slug = "bad-text"
+    title = "A text is blank or contains control characters"
+
+
+class Variant(NamedTuple):
+    """What is sold: a SKU, what to call it, and what one unit costs."""
+
+    sku: Sku
+    name: str
+    price: Money
+
+
+class Product(NamedTuple):
+    """A product and its variants, in the order in which they are shown."""
+
+    product_id: ProductId
+    name: str
+    description: str
+    category: str
+    variants: tuple[Variant, ...]
+    is_archived: bool = False
+    updated_at_ms: int = 0
+
+    def is_like(self, other: "Product | None") -> bool:
+        """Whether both say the same, whenever they were written."""
+        return other is not None and self == other._replace(updated_at_ms=self.updated_at_ms)
+
+
+def check(product: Product) -> None:
+    """Raises DuplicateSku, BadPrice or BadText for what can never be sold."""
+    check_name(product.name, "name")
+    check_text(product.category, "category")
+    if _CONTROL_IN_TEXT.search(product.description):
+        raise BadText("the description contains control characters", field="description")
+    seen = set[Sku]()
+    for variant in product.variants:
+        if variant.sku in seen:
+            raise DuplicateSku(f"the SKU {variant.sku} appears twice", sku=variant.sku)
+        seen.add(variant.sku)
+        check_name(variant.name, "variants.name")
+        if fault := price_fault(variant.price):
+            raise BadPrice(f"the price of {variant.sku} {fault}", sku=variant.sku)
+
+
+def check_name(name: str, field: str) -> None:
+    """Raises BadText for a blank name or one with control characters."""
+    if not name.strip():
+        raise BadText(f"{field} is blank", field=field)
+    check_text(name, field)
+
+
+def check_text(text: str, field: str) -> None:
+    """Raises BadText for a line of text with control characters."""
+    if has_control_characters(text):
+        raise BadText(f"{field} contains control characters", field=field)
+
+
+def has_control_characters(text: str, *, is_long: bool = False) -> bool:
+    """Whether it contains control characters; a long text may have tabs and line ends."""
+    return (_CONTROL_IN_TEXT if is_long else _CONTROL).search(text) is not None
+
+
+def price_fault(price: Money) -> str:
+    """Why this is no price, or nothing."""
+    if price.amount_minor <= 0:
+        return "must be more than 0"
+    if price.amount_minor > PRICE_MINOR_MAX:
+        return "is too high"
+    return ""
+
+
+def label(product_name: str, variant_name: str) -> str:
+    """What a customer reads on an order: `Croissant`, or `Croissant, with almonds`."""
+    return product_name if variant_name == product_name else f"{product_name}, {variant_name}"
+
+
+def sort_name(name: str) -> str:
+    """The name as it is sorted: upper and lower case alike."""
+    return name.casefold()
+
+
+def search_text(product: Product) -> str:
+    """What a search looks through: name, category, SKUs and the variants' names."""
+    words: Iterable[str] = (
+        product.name,
+        product.category,
+        *(word for variant in product.variants for word in (variant.sku, variant.name)),
+    )
+    return "\n".join(dict.fromkeys(words)).casefold()
+
+
+def search_pattern(search: str) -> str:
+    r"""A LIKE pattern, with `\` as escape, that matches texts containing exactly this."""
+    folded = search.casefold()
+    for special in ("\\", "%", "_"):
+        folded = folded.replace(special, "\\" + special)
+    return f"%{folded}%"
