@@ -1,5 +1,6 @@
 """What travels along with a call: who asks, until when, and as part of which trace."""
 
+from collections.abc import Callable
 from contextvars import ContextVar, Token
 from typing import Self
 
@@ -55,21 +56,17 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 _current: ContextVar[Call] = ContextVar("emporion_call", default=Call())
 
 
-def current_call() -> Call:
-    """The call being answered by this task; an anonymous one without deadline outside of any."""
-    return _current.get()
+current_call: Callable[[], Call] = _current.get
+"""The call being answered by this task; an anonymous one without deadline outside of any.
+
+This and the next two are the variable's own methods: asked several times a call, without a frame.
+"""
+enter: Callable[[Call], Token[Call]] = _current.set
+"""Make a call the current one; give the token to `leave`."""
+leave: Callable[[Token[Call]], None] = _current.reset
+"""Return to the call before."""
 
 
 def caller() -> Identity:
     """Who asks."""
     return _current.get().identity
-
-
-def enter(call: Call) -> Token[Call]:
-    """Make `call` the current one; give the token to `leave`."""
-    return _current.set(call)
-
-
-def leave(token: Token[Call]) -> None:
-    """Return to the call before."""
-    _current.reset(token)

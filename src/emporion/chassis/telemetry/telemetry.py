@@ -24,6 +24,7 @@ class Telemetry:
     def __init__(self, runtime: Runtime, *, is_strict: bool = True) -> None:
         self.clock = runtime.clock
         self.ids = TraceIds(runtime.clock, runtime.random)
+        self._span_id = self.ids.span_id
         self.spans = Spans(runtime.clock)
         self.metrics = Metrics()
         self.guard = FieldGuard(is_strict=is_strict)
@@ -44,9 +45,9 @@ class Telemetry:
 
     def child_of(self, trace: Trace) -> Trace:
         """The trace context of work caused by `trace`; of a new trace when there is none."""
-        if not trace.is_sampled and trace.span_id == NO_PARENT:
-            return Trace(self.ids.trace_id(), self.ids.span_id())
-        return Trace(trace.trace_id, self.ids.span_id(), trace.is_sampled)
+        if trace.is_sampled or trace.span_id != NO_PARENT:
+            return Trace(trace.trace_id, self._span_id(), trace.is_sampled)
+        return Trace(self.ids.trace_id(), self._span_id())
 
     def span(self, service: str, name: str, **fields: object) -> "OpenSpan":
         """`with telemetry.span("order", "saga step", step="charge payment"):` around some work.

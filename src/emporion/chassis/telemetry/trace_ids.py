@@ -5,29 +5,37 @@ import hashlib
 from emporion.kernel.clock import Clock
 from emporion.kernel.ids import Randomness
 
-MULTIPLIER = 0x2360ED051FC65DA44385DF649FCCF645
-MASK_128 = (1 << 128) - 1
+SPAN_DIGITS = 16
+BATCH = 256
 
 
 class TraceIds:
-    """Ids for traces from a truncated 128-bit linear congruential generator, seeded once.
+    """Ids for traces from a hash of a seed and a counter, made BATCH at a time.
 
     Ids are not secrets. A trace id begins with the seconds since the epoch, as X-Ray likes it;
-    its other 96 bits, and all of a span id, come from the generator.
+    its other 96 bits, and all of a span id, come from the hash.
     """
 
     def __init__(self, clock: Clock, random: Randomness) -> None:
-        seed = hashlib.sha256(random.token(32).encode()).digest()
         self._clock = clock
-        self._state = int.from_bytes(seed[:16], "big")
-        self._step = int.from_bytes(seed[16:], "big") | 1
+        self._seed = random.token(32).encode()
+        self._batches = 0
+        self._ready: list[str] = []
 
     def span_id(self) -> str:
-        """16 hex digits, not all zero."""
-        self._state = state = (self._state * MULTIPLIER + self._step) & MASK_128
-        return f"{state >> 64 or 1:016x}"
+        """16 hex digits."""
+        if not self._ready:
+            self._refill()
+        return self._ready.pop()
 
     def trace_id(self) -> str:
         """32 hex digits: the second it began in, and 96 random bits."""
         seconds = self._clock.now_ms() // 1000 & 0xFFFFFFFF
         return f"{seconds:08x}{self.span_id()[:8]}{self.span_id()}"
+
+    def _refill(self) -> None:
+        self._batches += 1
+        stream = hashlib.shake_128(self._seed + self._batches.to_bytes(8, "big"))
+        digits = stream.hexdigest(BATCH * SPAN_DIGITS // 2)
+        starts = range(0, BATCH * SPAN_DIGITS, SPAN_DIGITS)
+        self._ready = [digits[start : start + SPAN_DIGITS] for start in starts]
