@@ -1,12 +1,14 @@
 """The user service, put together."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 
-from emporion.chassis.auth.tokens import AUDIENCE, ISSUER, TokenSigner
+from emporion.chassis.auth.tokens import TokenSigner
 from emporion.chassis.auth.verifier import PublicKeys
+from emporion.chassis.data.database import Database
 from emporion.chassis.runtime.alarm import Alarm
 from emporion.chassis.runtime.assembly import Assembly, Needs
+from emporion.chassis.runtime.ports import Runtime
 from emporion.contracts.user import UserService
 from emporion.services.user.adapters.argon2 import Argon2Hasher, Argon2Settings
 from emporion.services.user.adapters.sqlite import (
@@ -27,30 +29,8 @@ from emporion.services.user.events import REACTIONS
 from emporion.services.user.ports import PasswordHasher, Stores
 from emporion.services.user.queries import AccountQueries
 
-
-@dataclass(frozen=True, slots=True)
-class UserSettings:
-    """What can be set: who tokens say they are from and for, and what a password hash costs."""
-
-    issuer: str = ISSUER
-    audience: str = AUDIENCE
-    argon2: Argon2Settings = field(default_factory=Argon2Settings)
-
-    @classmethod
-    def parse(cls, settings: Mapping[str, str]) -> "UserSettings":
-        """From text: `issuer`, `audience`, and `argon2_` with a field of Argon2Settings.
-
-        Raises ValueError for any other name, or a cost that is no number.
-        """
-        names, costs = dict(settings), {}
-        for name in Argon2Settings.__dataclass_fields__:
-            if text := names.pop(f"argon2_{name}", ""):
-                costs[name] = int(text)
-        issuer, audience = names.pop("issuer", ISSUER), names.pop("audience", AUDIENCE)
-        if names:
-            message = f"unknown settings of the user service: {', '.join(sorted(names))}"
-            raise ValueError(message)
-        return cls(issuer, audience, Argon2Settings(**costs))
+STORES = Stores(SqliteAccounts(), SqliteSessions(), SqliteThrottle(), SqliteSigningKeys())
+"""They keep nothing: each works inside the transaction it is handed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,33 +49,28 @@ class UserAssembly(Assembly):
 def build(needs: Needs, *, hasher: PasswordHasher | None = None) -> UserAssembly:
     """Put the service together. `hasher` replaces argon2id where time is simulated.
 
-    Raises ValueError for settings that cannot be read.
+    Settings: `argon2_` with a field of Argon2Settings. Raises ValueError for any other name, or
+    a cost that is no number.
     """
-    settings = UserSettings.parse(needs.settings)
     database, runtime = needs.database, needs.runtime
-    stores = Stores(SqliteAccounts(), SqliteSessions(), SqliteThrottle(), SqliteSigningKeys())
-    hashing = hasher or Argon2Hasher(settings.argon2)
+    hashing = hasher or Argon2Hasher(argon2_settings(needs.settings))
     zones = InstalledZones()
-    ring = KeyRing(database, stores.keys, runtime)
-    signer = TokenSigner(
-        runtime.clock, runtime.ids, issuer=settings.issuer, audience=settings.audience
-    )
-    credentials = Credentials(database, stores, hasher=hashing, clock=runtime.clock)
-    new_accounts = NewAccounts(database, stores, hasher=hashing, runtime=runtime)
-    housekeeping = Housekeeping(database, stores, runtime.clock)
+    ring = KeyRing(database, STORES.keys, runtime)
+    credentials = Credentials(database, STORES, hasher=hashing, clock=runtime.clock)
+    housekeeping = Housekeeping(database, STORES, runtime.clock)
     return UserAssembly(
         contract=UserService,
         implementation=UserApi(
-            new_accounts=new_accounts,
-            profiles=Profiles(database, stores, zones=zones, credentials=credentials),
+            new_accounts=NewAccounts(database, STORES, hasher=hashing, runtime=runtime),
+            profiles=Profiles(database, STORES, zones=zones, credentials=credentials),
             signing_in=SigningIn(
                 database,
-                stores,
+                STORES,
                 credentials=credentials,
-                issuer=Issuer(ring, signer),
+                issuer=Issuer(ring, TokenSigner(runtime.clock, runtime.ids)),
                 runtime=runtime,
             ),
-            queries=AccountQueries(database, stores.accounts),
+            queries=AccountQueries(database, STORES.accounts),
             ring=ring,
         ),
         subscriptions=REACTIONS,
@@ -105,5 +80,23 @@ def build(needs: Needs, *, hasher: PasswordHasher | None = None) -> UserAssembly
         ),
         probes={"signing keys": ring.probe, "time zones": zones.probe},
         public_keys=ring.public_keys,
-        operators=Operators(database, stores, hasher=hashing, new_accounts=new_accounts),
+        operators=operators(database, runtime, hasher=hashing),
     )
+
+
+def operators(
+    database: Database, runtime: Runtime, *, hasher: PasswordHasher | None = None
+) -> Operators:
+    """Operators over the user service's database, also while the service does not run."""
+    hashing = hasher or Argon2Hasher(Argon2Settings())
+    new_accounts = NewAccounts(database, STORES, hasher=hashing, runtime=runtime)
+    return Operators(database, STORES, hasher=hashing, new_accounts=new_accounts)
+
+
+def argon2_settings(settings: Mapping[str, str]) -> Argon2Settings:
+    """What a hash costs, from text such as {"argon2_threads": "4"}. Raises ValueError."""
+    names = {f"argon2_{field.name}": field.name for field in fields(Argon2Settings)}
+    if unknown := settings.keys() - names.keys():
+        message = f"unknown settings of the user service: {', '.join(sorted(unknown))}"
+        raise ValueError(message)
+    return Argon2Settings(**{names[name]: int(text) for name, text in settings.items()})
