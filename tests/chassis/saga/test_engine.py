@@ -140,7 +140,7 @@ class World:
         """Let the alarm work in manual time until the saga is over."""
         for _ in range(40):
             await self.engine.run_due()
-            outcome = await self.engine.join(name, name.encode(), wait_s=0)
+            outcome = await self.engine.join(name, name.encode(), wait_s=30)
             assert outcome is not None
             if outcome.is_terminal:
                 return outcome
