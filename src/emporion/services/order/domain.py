@@ -1,5 +1,6 @@
 """The rules of orders and carts: pure, no clock, no storage."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -130,13 +131,20 @@ class Order(Aggregate[OrderEvent]):
 
 def total_of(lines: tuple[OrderLine, ...]) -> Money:
     """The sum of the lines. Raises EmptyOrder or CurrencyMismatch."""
-    if not lines:
+    return sum_of([line.total for line in lines])
+
+
+def sum_of(totals: Sequence[Money]) -> Money:
+    """The sum of the lines' totals. Raises EmptyOrder or CurrencyMismatch."""
+    if not totals:
         raise EmptyOrder
-    currency = lines[0].unit_price.currency
-    for line in lines:
-        if line.unit_price.currency != currency:
-            raise CurrencyMismatch(f"{line.sku} is priced in {line.unit_price.currency}")
-    return Money(sum(line.unit_price.amount_minor * line.quantity for line in lines), currency)
+    currency = totals[0].currency
+    amount_minor = 0
+    for total in totals:
+        if total.currency != currency:
+            raise CurrencyMismatch(f"{currency} and {total.currency} in one order")
+        amount_minor += total.amount_minor
+    return Money(amount_minor, currency)
 
 
 def is_overfull(units_per_sku: dict[Sku, int]) -> bool:

@@ -23,12 +23,10 @@ def build(needs: Needs) -> Assembly:
     store, cart_store = SqliteOrderStore(), SqliteCartStore()
     steps = OrderSteps(store, cart_store, clock)
     sagas = OrderSagas(
-        create_order(steps, inventory, payment), cancel_order(steps, inventory, payment)
+        steps, create_order(steps, inventory, payment), cancel_order(steps, inventory, payment)
     )
     queries = OrderQueries(needs.database, store, cart_store)
-    orders = OrderCommands(
-        needs.runtime.ids, needs.sagas, catalog, queries=queries, definitions=sagas
-    )
+    orders = OrderCommands(needs.runtime, needs.sagas, catalog, queries=queries, definitions=sagas)
     carts = CartCommands(needs.database, cart_store, catalog=catalog, clock=clock)
     return Assembly(
         contract=OrderService,

@@ -47,45 +47,54 @@ class ThreadWriter:
         self._on_published = on_published
         self._batch_max = batch_max
         self._loop = asyncio.get_running_loop()
-        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._turn: list[Job] = []
+        self._queue: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=f"writer-{name}", daemon=True)
         self._thread.start()
 
     def submit(self, job: Job) -> None:
-        """Queue a job; O(1), never blocks."""
-        self._queue.put(job)
+        """Queue a job; never blocks. All jobs of one turn of the loop wake the thread once."""
+        if not self._turn:
+            self._loop.call_soon(self._hand_over)
+        self._turn.append(job)
 
     def close(self) -> None:
-        """Finish what is queued, then stop the thread."""
+        """Finish what is queued, then stop the thread. Called on another thread than the loop's."""
         self._queue.put(None)
         self._thread.join(STOP_TIMEOUT_S)
 
+    def _hand_over(self) -> None:
+        turn, self._turn = self._turn, []
+        self._queue.put(turn)
+
     def _run(self) -> None:
         waiting = self._queue
-        while True:
-            job = waiting.get()
-            if job is None:
-                return
-            batch = [job]
-            is_last = self._drain(batch)
+        is_last = False
+        left: list[Job] = []
+        while not is_last or left:
+            if not left:
+                jobs = waiting.get()
+                if jobs is None:
+                    return
+                left = jobs
+            is_last = self._drain(left) or is_last
+            batch, left = left[: self._batch_max], left[self._batch_max :]
             is_published = self._commit.run(batch)
             with suppress(RuntimeError):  # the loop was closed: nobody waits for the answers
                 self._loop.call_soon_threadsafe(self._answer, batch, is_published)
             self._after_batch()
-            if is_last:
-                return
 
-    def _drain(self, batch: list[Job]) -> bool:
+    def _drain(self, left: list[Job]) -> bool:
         """Take what else waits; whether the end of all jobs was among it."""
         waiting = self._queue
-        while len(batch) < self._batch_max:
+        while len(left) < self._batch_max:
             try:
-                job = waiting.get_nowait()
+                jobs = waiting.get_nowait()
             except queue.Empty:
                 return False
-            if job is None:
+            if jobs is None:
                 return True
-            batch.append(job)
+            left += jobs
         return False
 
     def _answer(self, batch: list[Job], is_published: bool) -> None:  # noqa: FBT001 - call_soon passes by position

@@ -7,6 +7,7 @@ import msgspec
 
 from emporion.chassis.auth.identity import Identity
 from emporion.chassis.data.database import Tx
+from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.saga.port import KeyConflict, Outcome, Sagas, SagaState, Start
 from emporion.contracts.catalog import CatalogService, Quote, QuotePrices, UnknownSku
 from emporion.contracts.inventory import Line
@@ -14,13 +15,15 @@ from emporion.contracts.order import (
     CancelOrder,
     KeyReused,
     Order,
+    OrderStatus,
     PlaceOrder,
     PricedLine,
 )
-from emporion.kernel.ids import ORDER, Ids, OrderId, Sku, UserId
+from emporion.kernel.clock import to_datetime
+from emporion.kernel.ids import ORDER, OrderId, UserId
 from emporion.kernel.money import CurrencyMismatch
 from emporion.services.order.commands.steps import CallOff, OrderSagas, TakeOrder
-from emporion.services.order.domain import OrderLine, total_of
+from emporion.services.order.domain import sum_of
 from emporion.services.order.queries import OrderQueries
 
 WAIT_S = 8.0
@@ -35,14 +38,15 @@ class OrderCommands:
 
     def __init__(
         self,
-        ids: Ids,
+        runtime: Runtime,
         sagas: Sagas,
         catalog: CatalogService,
         *,
         queries: OrderQueries,
         definitions: OrderSagas,
     ) -> None:
-        self._ids = ids
+        self._runtime = runtime
+        self._steps = definitions.steps
         self._sagas = sagas
         self._catalog = catalog
         self._queries = queries
@@ -79,7 +83,7 @@ class OrderCommands:
         await self._queries.require_owner(request.order_id, caller)
         order = await self._queries.get(request.order_id)
         start = Start(
-            saga_id=self._ids.new(CANCELLATION),
+            saga_id=self._runtime.ids.new(CANCELLATION),
             input_=CallOff(
                 order_id=order.order_id,
                 user_id=order.user_id,
@@ -102,15 +106,13 @@ class OrderCommands:
 
     def taking_of(self, user_id: UserId, lines: list[PricedLine], payment_token: str) -> TakeOrder:
         """A new order to take. Raises CurrencyMismatch."""
-        domain_lines = tuple(
-            OrderLine(Sku(line.sku), line.name, line.quantity, line.unit_price) for line in lines
-        )
         return TakeOrder(
-            order_id=OrderId(self._ids.new(ORDER)),
+            order_id=OrderId(self._runtime.ids.new(ORDER)),
             user_id=user_id,
             lines=lines,
-            total=total_of(domain_lines),
+            total=sum_of([line.total for line in lines]),
             payment_token=payment_token,
+            created_at_ms=self._runtime.clock.now_ms(),
         )
 
     async def take(
@@ -126,10 +128,16 @@ class OrderCommands:
         Raises KeyReused, the refusal that ended the saga, or what `also` raises.
         """
         start = Start(taking.order_id, taking, key, fingerprint, also)
+        paid_at_ms = self._steps.paid_at_ms
+        paid_at_ms[taking.order_id] = 0
         try:
             outcome = await self._sagas.run(self._definitions.create_order, start, wait_s=WAIT_S)
         except KeyConflict as error:
             raise KeyReused from error
+        finally:
+            at_ms = paid_at_ms.pop(taking.order_id)
+        if at_ms and outcome.state is SagaState.COMPLETED:
+            return _paid(taking, at_ms)
         return await self.told(outcome)
 
     async def told(self, outcome: Outcome) -> Order:
@@ -142,6 +150,19 @@ class OrderCommands:
 def fingerprint_of(lines: Sequence[Line], payment_token: str) -> bytes:
     """What makes two requests under one key the same: 16 bytes."""
     return hashlib.blake2b(_encode((lines, payment_token)), digest_size=16).digest()
+
+
+def _paid(taking: TakeOrder, paid_at_ms: int) -> Order:
+    """What a query of the order would answer now, without asking."""
+    return Order(
+        order_id=taking.order_id,
+        user_id=taking.user_id,
+        status=OrderStatus.PAID,
+        lines=taking.lines,
+        total=taking.total,
+        created_at=to_datetime(taking.created_at_ms),
+        updated_at=to_datetime(paid_at_ms),
+    )
 
 
 def _priced(line: Line, quote: Quote) -> PricedLine:

@@ -15,11 +15,10 @@ from emporion.contracts.order import (
 )
 from emporion.kernel.clock import Clock, to_datetime
 from emporion.kernel.errors import EmporionError
-from emporion.kernel.ids import OrderId, Sku, UserId
+from emporion.kernel.ids import OrderId, UserId
 from emporion.kernel.money import Money
-from emporion.services.order.domain import Order, OrderLine
+from emporion.services.order.domain import Created, Order, OrderLine
 from emporion.services.order.ports import CartStore, OrderStore
-from emporion.services.order.queries import priced_lines
 
 
 class TakeOrder(Message, frozen=True, kw_only=True):
@@ -30,6 +29,7 @@ class TakeOrder(Message, frozen=True, kw_only=True):
     lines: list[PricedLine]
     total: Money
     payment_token: str
+    created_at_ms: int
     is_from_cart: bool = False
 
 
@@ -50,12 +50,15 @@ class OrderSteps:
         self._orders = orders
         self._carts = carts
         self._clock = clock
+        self.paid_at_ms: dict[OrderId, int] = {}
+        """When the orders were paid whose requests wait for that: who waits enters the order
+        before it starts the saga and takes it out after, so it holds no more than wait."""
 
     async def open(self, tx: Tx, taking: TakeOrder) -> None:
         """Take the order down; it is pending from here on."""
         order = Order(taking.order_id)
-        order.create(taking.user_id, tuple(_line(line) for line in taking.lines))
-        await self._orders.save(tx, order, at_ms=self._clock.now_ms())
+        order.create(taking.user_id, _lines(taking))
+        await self._orders.save(tx, order, at_ms=taking.created_at_ms)
 
     async def reject(self, tx: Tx, taking: TakeOrder, refusal: EmporionError) -> None:
         """It could not be fulfilled: say why, and give the lines back to the cart."""
@@ -79,16 +82,20 @@ class OrderSteps:
     async def confirm(self, tx: Tx, taking: TakeOrder) -> None:
         """Stock is held and money captured: the order is paid, and everybody may know."""
         now_ms = self._clock.now_ms()
-        loaded = await self._orders.load(tx, taking.order_id)
-        loaded.order.pay()
-        await self._orders.save(tx, loaded.order, at_ms=now_ms)
+        # Its one event so far is known from the input; the store refuses if there are more.
+        opened = Created(taking.user_id, _lines(taking), taking.total)
+        order = Order.from_history(taking.order_id, (opened,))
+        order.pay()
+        await self._orders.save(tx, order, at_ms=now_ms)
+        if taking.order_id in self.paid_at_ms:
+            self.paid_at_ms[taking.order_id] = now_ms
         await tx.publish(
             OrderCreated(
                 order_id=taking.order_id,
                 user_id=taking.user_id,
                 amount=taking.total,
-                lines=priced_lines(loaded.order),
-                created_at=to_datetime(loaded.created_at_ms),
+                lines=taking.lines,
+                created_at=to_datetime(taking.created_at_ms),
             )
         )
 
@@ -113,9 +120,12 @@ class OrderSteps:
 class OrderSagas:
     """The sagas of this service, as its commands start them; `sagas.py` defines them."""
 
+    steps: OrderSteps
     create_order: Saga[TakeOrder]
     cancel_order: Saga[CallOff]
 
 
-def _line(line: PricedLine) -> OrderLine:
-    return OrderLine(Sku(line.sku), line.name, line.quantity, line.unit_price)
+def _lines(taking: TakeOrder) -> tuple[OrderLine, ...]:
+    return tuple(
+        [OrderLine(line.sku, line.name, line.quantity, line.unit_price) for line in taking.lines]
+    )
