@@ -194,6 +194,8 @@ async def do(deed: str, about: Any, *, rig: BusRig, plan: CrashPlan) -> None:
                 await rig.pass_time(5)
             plan.revive()
             rig.restart()
+        case _:
+            pytest.fail(f"no deed: {deed}")
 
 
 async def live_through(folder: Path, story: Sequence[tuple[str, Any]]) -> None:

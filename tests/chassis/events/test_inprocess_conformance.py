@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from emporion.chassis.testing.conformance_bus import BusConformance, BusRig
+from emporion.chassis.testing.bus_rig import BusRig
+from emporion.chassis.testing.conformance_bus import BusConformance
 
 
 @pytest.fixture

@@ -306,6 +306,7 @@ class Pump:
         received, duplicates = await self._transact(work)
         self.counters.handled += len(received)
         self.counters.duplicates += duplicates
+        self._reactions.committed(received)
         if self._observe is not None and received:
             elapsed_s = self._runtime.clock.monotonic_s() - started_s
             self._observe(Delivery(self.feed.source, self.subscriber, received, elapsed_s))

@@ -71,11 +71,12 @@ class _Content(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Reaction:
-    __slots__ = ("decode", "event", "react")
+    __slots__ = ("after", "decode", "event", "react")
 
     def __init__(self, subscription: Subscription[Any]) -> None:
         self.event: type[Event] = subscription.event
         self.react: Callable[[Tx, Received[Any]], Awaitable[None]] = subscription.react
+        self.after = subscription.after
         content = msgspec.defstruct(
             f"Content_{self.event.__name__}",
             [("data", self.event), ("traceparent", str, "")],
@@ -104,6 +105,17 @@ class Reactions:
             if name in self._by_name:
                 raise ValueError(f"{service} reacts twice to {name}: make it one reaction")
             self._by_name[name] = _Reaction(subscription)
+        self._has_after = any(each.after for each in subscriptions)
+
+    def committed(self, received: Sequence[Received[Any]]) -> None:
+        """Tell those who want to know that reactions to these events were committed."""
+        if not self._has_after:
+            return
+        names = {each.event.SPEC.name for each in received}
+        for name in names:
+            after = self._by_name[name].after
+            if after is not None:
+                after()
 
     def wanted(self, items: Sequence[Item]) -> list[Item]:
         """Those that there is a reaction to."""

@@ -33,8 +33,16 @@ class Subscription(Generic[E]):
 
     event: type[E]
     react: Callable[[Tx, Received[E]], Awaitable[None]]
+    after: Callable[[], None] | None = None
+    """Called on the event loop after a commit that holds such reactions: poke an alarm with it.
+    A crash may come between the two, so that it may only hurry what would happen anyway."""
 
 
-def on(event: type[E], react: Callable[[Tx, Received[E]], Awaitable[None]]) -> Subscription[E]:
-    """`on(OrderCreated, confirm_by_mail)`."""
-    return Subscription(event, react)
+def on(
+    event: type[E],
+    react: Callable[[Tx, Received[E]], Awaitable[None]],
+    *,
+    after: Callable[[], None] | None = None,
+) -> Subscription[E]:
+    """`on(OrderCreated, confirm_by_mail, after=sender.poke)`."""
+    return Subscription(event, react, after)
