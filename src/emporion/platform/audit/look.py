@@ -2,16 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from emporion.chassis.data.database import Database
 from emporion.platform.audit.facts import Finding, Story, Violation
 from emporion.platform.audit.rules import RULES
 
 PAUSE_S = 1.0
 Look = Callable[[], Awaitable[list[Finding]]]
-OwnChecks = Callable[[Database], AsyncIterator[Violation]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +71,3 @@ async def apply_rules(stories: AsyncIterator[Story]) -> list[Finding]:
             if said:
                 finding.add(Violation(finding.check, story.order_id, said))
     return list(findings.values())
-
-
-async def own_checks(
-    checks: Mapping[str, OwnChecks], databases: Mapping[str, Database]
-) -> list[Finding]:
-    """What each service can prove about its own books."""
-    findings: list[Finding] = []
-    for service, violations in checks.items():
-        by_check: dict[str, Finding] = {}
-        async for violation in violations(databases[service]):
-            name = f"{service}: {violation.check}"
-            finding = by_check.setdefault(name, Finding(name, None, [], 0))
-            finding.add(Violation(name, violation.subject, violation.detail))
-        findings += by_check.values() or [Finding(f"{service}: own books", None, [], 0)]
-    return findings

@@ -1,0 +1,180 @@
+"""The whole audit over a real shop's files, and over files in which somebody has meddled."""
+
+import shutil
+from pathlib import Path
+
+import apsw
+import pytest
+
+from emporion.platform.audit.look import Report
+from emporion.platform.audit.run import audit_folder
+from emporion.platform.client.address import Address
+from emporion.platform.load.options import LoadOptions, Operator, RunId
+from emporion.platform.load.run import LoadResult, LoadRun
+from emporion.platform.process import serving
+from emporion.platform.settings import Settings
+from emporion.platform.shop_folder import NoShopHere, database_file
+
+ORDERS = 30
+
+
+async def load(url: str, *, orders: int = ORDERS) -> LoadResult:
+    options = LoadOptions(
+        address=Address.parse(url),
+        run_id=RunId.new(3),
+        operator=Operator("", ""),
+        orders=orders,
+        decline_percent=30,
+    )
+    return await LoadRun(options, None).run()
+
+
+def settings(folder: Path) -> Settings:
+    return Settings(port=0, data=str(folder), log_level="ERROR")
+
+
+@pytest.fixture(scope="module")
+def sold(tmp_path_factory):
+    """The files of a shop that has sold a little and was stopped."""
+    import asyncio
+
+    folder = tmp_path_factory.mktemp("audit") / "shop"
+
+    async def sell() -> None:
+        async with serving(settings(folder)) as running:
+            result = await load(running.url)
+            assert result.tally.paid
+            assert result.tally.refusals["payment-declined"]
+            assert not result.tally.errors
+            report = await audit_folder(folder, wait_s=10)
+            assert said(report) == {}
+            assert report.is_running
+
+    asyncio.run(sell())
+    return folder
+
+
+@pytest.fixture
+def folder(sold, tmp_path):
+    """A copy to meddle with."""
+    return shutil.copytree(sold, tmp_path / "shop")
+
+
+def said(report: Report) -> dict[str, str]:
+    return {f.check: f.violations[0].detail for f in report.findings if f.total}
+
+
+def meddle(folder: Path, service: str, *statements: str) -> None:
+    connection = apsw.Connection(str(database_file(folder, service)))
+    for statement in statements:
+        connection.execute(statement).fetchall()
+        assert connection.changes() or "TRIGGER" in statement, statement
+    connection.close()
+
+
+async def test_a_shop_that_was_stopped_adds_up(folder):
+    report = await audit_folder(folder, wait_s=0)
+
+    assert said(report) == {}
+    assert not report.is_running
+    examined = {finding.check: finding.examined for finding in report.findings}
+    assert examined["order: order events replay to the row"] == ORDERS
+    assert examined["one confirmation per sold order"] == ORDERS
+
+
+SOME_SOLD = "(SELECT max(order_id) FROM {table} WHERE status = '{status}')"
+SOLD_ORDER = SOME_SOLD.format(table="orders", status="paid")
+SOLD_PAYMENT = SOME_SOLD.format(table="payment", status="captured")
+SOLD_HOLD = SOME_SOLD.format(table="hold", status="committed")
+
+
+@pytest.mark.parametrize(
+    ("service", "statements", "check"),
+    [
+        (
+            "inventory",
+            ["UPDATE level SET on_hand = on_hand + 1 WHERE sku = 'croissant'"],
+            "inventory: stock movements = level",
+        ),
+        (
+            "inventory",
+            [f"DELETE FROM hold WHERE order_id = {SOLD_HOLD}"],
+            "paid orders have their stock",
+        ),
+        (
+            "inventory",
+            [f"UPDATE hold SET order_id = 'ord_x' WHERE order_id = {SOLD_HOLD}"],
+            "open holds = orders that need them",
+        ),
+        (
+            "payment",
+            [f"DELETE FROM payment WHERE order_id = {SOLD_PAYMENT}"],
+            "paid orders = captured payments",
+        ),
+        (
+            "payment",
+            [f"UPDATE payment SET amount_minor = amount_minor + 1 WHERE order_id = {SOLD_PAYMENT}"],
+            "paid orders = captured payments",
+        ),
+        (
+            "payment",
+            [f"UPDATE payment SET order_id = 'ord_x' WHERE order_id = {SOLD_PAYMENT}"],
+            "every payment has its order",
+        ),
+        (
+            "order",
+            [f"UPDATE orders SET total_minor = 1 WHERE order_id = {SOLD_ORDER}"],
+            "order: order events replay to the row",
+        ),
+        (
+            "order",
+            [f"UPDATE orders SET status = 'rejected' WHERE order_id = {SOLD_ORDER}"],
+            "no money kept for unsold orders",
+        ),
+        (
+            "order",
+            [f"UPDATE orders SET status = 'pending' WHERE order_id = {SOLD_ORDER}"],
+            "a saga works on each pending order",
+        ),
+        (
+            "order",
+            ["UPDATE saga SET state = 'running' WHERE id = (SELECT max(id) FROM saga)"],
+            "no saga is left undone",
+        ),
+        (
+            "order",
+            ["DELETE FROM outbox WHERE position = (SELECT max(position) - 1 FROM outbox)"],
+            "event logs have no gaps",
+        ),
+        (
+            "email",
+            ["DELETE FROM mail WHERE order_id = (SELECT max(order_id) FROM mail)"],
+            "one confirmation per sold order",
+        ),
+    ],
+)
+async def test_meddling_is_found(folder, service, statements, check):
+    meddle(folder, service, *statements)
+
+    report = await audit_folder(folder, wait_s=0)
+
+    assert check in said(report)
+    assert report.violations
+
+
+async def test_events_that_wait_are_told_but_are_no_violation(folder):
+    meddle(
+        folder,
+        "email",
+        "UPDATE bus_cursor SET position = position - 1 WHERE source = 'order'",
+        "DELETE FROM mail WHERE order_id = (SELECT max(order_id) FROM mail)",
+    )
+
+    report = await audit_folder(folder, wait_s=0)
+
+    assert "1 events wait" in said(report)["events delivered"]
+
+
+async def test_a_folder_without_a_shop_is_named(tmp_path):
+    with pytest.raises(NoShopHere, match="there is no such folder"):
+        await audit_folder(tmp_path / "none", wait_s=0)
