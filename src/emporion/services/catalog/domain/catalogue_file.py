@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import NamedTuple
 
 from emporion.kernel.ids import ProductId, Sku
@@ -137,7 +138,7 @@ def plan(
             products.append(after._replace(updated_at_ms=now_ms))
         fates.update(_fates(group, before, after))
     if faults:
-        return Plan([], Tally(0, 0, 0), sorted(faults))
+        return Plan([], Tally(0, 0, 0), sorted(faults, key=attrgetter("line")))
     tally = Tally(fates["created"], fates["updated"], fates["unchanged"])
     return Plan(products, tally, [])
 
