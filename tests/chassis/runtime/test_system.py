@@ -5,6 +5,8 @@ import logging
 
 import pytest
 
+from emporion.chassis.auth.identity import service_identity
+from emporion.chassis.calls.context import NEVER_S, Call, Trace, current_call, enter, leave
 from emporion.chassis.runtime.system import SystemTasks, system_runtime
 from emporion.chassis.testing.time import ManualClock, manual_runtime
 from emporion.kernel.ids import has_prefix
@@ -61,12 +63,13 @@ async def test_draining_cancels_every_task_and_names_those_that_ignore_it() -> N
             except asyncio.CancelledError:
                 continue
 
-    tasks.spawn("obedient", obedient())
+    first = tasks.spawn("obedient", obedient())
     last = tasks.spawn("stubborn", stubborn())
     await asyncio.sleep(0)
 
     assert await tasks.cancel_all(grace_s=0.01) == ["stubborn"]
 
+    assert first.cancelled()
     is_free.set()
     await last
     assert await tasks.cancel_all() == []
@@ -81,8 +84,7 @@ async def test_a_manual_sleeper_wakes_when_the_clock_reaches_its_instant() -> No
         await runtime.tasks.sleep(duration_s)
         woken.append(clock.monotonic_s())
 
-    for duration_s in (3.0, 1.0, 2.0):
-        runtime.tasks.spawn("sleeper", sleeper(duration_s))
+    tasks = [runtime.tasks.spawn("sleeper", sleeper(due_s)) for due_s in (3.0, 1.0, 2.0)]
 
     await clock.run(2.5)
 
@@ -91,6 +93,7 @@ async def test_a_manual_sleeper_wakes_when_the_clock_reaches_its_instant() -> No
     clock.advance(1.0)
     await clock.run(0)
     assert woken == [1.0, 2.0, 3.5]
+    assert all(task.done() for task in tasks)
 
 
 async def test_a_cancelled_sleeper_is_forgotten() -> None:
@@ -112,3 +115,19 @@ def test_the_same_seed_gives_the_same_ids_and_chances() -> None:
     assert one.random.uniform(0, 1) == same.random.uniform(0, 1)
     assert one.random.token(8) == same.random.token(8) != other.random.token(8)
     assert has_prefix(one.ids.new("ord"), "ord")
+
+
+async def test_spawned_work_keeps_trace_and_identity_but_not_the_deadline() -> None:
+    tasks = SystemTasks()
+    seen: list[Call] = []
+
+    async def look() -> None:
+        seen.append(current_call())
+
+    call = Call(service_identity("order"), Trace("a" * 32, "b" * 16), deadline_s=5.0)
+    token = enter(call)
+    await tasks.spawn("work that outlives its call", look())
+    assert current_call() is call
+    leave(token)
+
+    assert seen == [Call(call.identity, call.trace, NEVER_S)]
