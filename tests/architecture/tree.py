@@ -34,6 +34,10 @@ class Module:
         return ast.parse(self.text, self.path)
 
     @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        return tuple(ast.walk(self.tree))
+
+    @cached_property
     def inside(self) -> str:
         """The path below `src/emporion/`, or empty for files elsewhere."""
         return self.path.removeprefix("src/emporion/") if self.is_source else ""
@@ -43,18 +47,18 @@ class Module:
         return self.path.startswith("src/emporion/")
 
     def functions(self) -> Iterator[Function]:
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, Function):
                 yield node
 
     def classes(self) -> Iterator[ast.ClassDef]:
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.ClassDef):
                 yield node
 
     def imports(self) -> Iterator[tuple[str, int]]:
         """Every imported name in full (`datetime.datetime`, `time`), and its line."""
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     yield alias.name, node.lineno
@@ -64,7 +68,7 @@ class Module:
 
     def calls(self) -> Iterator[tuple[str, int]]:
         """Every dotted name that is called (`datetime.now`, `asyncio.sleep`), and its line."""
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Call):
                 yield dotted(node.func), node.lineno
 

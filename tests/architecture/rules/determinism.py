@@ -8,8 +8,11 @@ from tests.architecture.rule import Planted, Rule
 from tests.architecture.tree import Module, Tree, Violation
 
 # Who may ask the operating system: the adapters of the runtime, of storage and of the network,
-# simulated time for tests, and the bounded pool in which passwords are hashed.
+# simulated time for tests, the process's signals and the watchdog of its loop, and the bounded
+# pool in which passwords are hashed.
 ADAPTERS = (
+    "chassis/runtime/lag.py",
+    "chassis/runtime/lifecycle.py",
     "chassis/runtime/system.py",
     "chassis/data/sqlite/",
     "chassis/http/",
@@ -109,7 +112,7 @@ def waits_in_a_domain(tree: Tree) -> Iterator[Violation]:
     """`await` and `async` in a domain."""
     waiting = (ast.Await, ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith)
     for module in _domains(tree):
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, waiting):
                 yield module.breaks(node.lineno, "a domain decides; it does not wait")
 

@@ -30,7 +30,7 @@ def left_out(tree: Tree) -> Iterator[Violation]:
 def swallowed(tree: Tree) -> Iterator[Violation]:
     """Broad exceptions that are caught and then neither raised, logged nor used."""
     for module in tree.sources:
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.ExceptHandler) and _is_broad(node) and not _is_used(node):
                 yield module.breaks(node.lineno, "a broad exception is swallowed")
 

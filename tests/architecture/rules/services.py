@@ -129,8 +129,8 @@ def _modules_of(tree: Tree, folder: Path) -> Iterator[Module]:
 
 def _strings(module: Module) -> Iterator[tuple[str, int]]:
     """Every string that is not a docstring, and its line."""
-    said = {node.value for node in ast.walk(module.tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(module.tree):
+    said = {node.value for node in module.nodes if isinstance(node, ast.Expr)}
+    for node in module.nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in said:
             yield node.value, node.lineno
 

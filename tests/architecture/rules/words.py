@@ -52,7 +52,7 @@ def prefixed_classes(tree: Tree) -> Iterator[Violation]:
 
 def _numbers(module: Module) -> Iterator[tuple[str, int]]:
     """Names that hold a plain number: annotated, or constants with a number as their value."""
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         match node:
             case ast.arg(arg=name, annotation=ast.expr() as annotation):
                 if ast.unparse(annotation) in NUMBERS:

@@ -37,7 +37,7 @@ def _methods(service: ServiceSource, contract: str, known: set[str]) -> list[str
     holders = set(_holders(service, contract))
     used = {
         node.attr
-        for node in service.nodes()
+        for node in service.nodes
         if isinstance(node, ast.Attribute)
         and node.attr in known
         and last_word(node.value).lstrip("_") in holders
@@ -48,7 +48,7 @@ def _methods(service: ServiceSource, contract: str, known: set[str]) -> list[str
 def _holders(service: ServiceSource, contract: str) -> list[str]:
     """The names that are annotated as, or assigned from, a client of this contract."""
     names = []
-    for node in service.nodes():
+    for node in service.nodes:
         match node:
             case ast.arg(arg=name, annotation=ast.expr() as annotation):
                 if last_word(annotation) == contract:

@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import emporion.contracts
@@ -15,28 +16,25 @@ SERVICES = "src/emporion/services"
 
 @dataclass(frozen=True, slots=True)
 class ServiceSource:
-    """One service's folder: its parsed modules by dotted name inside the folder."""
+    """One service's folder: its parsed modules by dotted name, and all their nodes."""
 
     name: str
     folder: Path
     modules: dict[str, ast.Module]
-
-    def nodes(self) -> Iterator[ast.AST]:
-        """Every node of every module, module by module."""
-        for name in sorted(self.modules):
-            yield from ast.walk(self.modules[name])
+    nodes: tuple[ast.AST, ...]
 
     def calls(self, name: str) -> Iterator[ast.Call]:
         """Every call of a function or method of that name."""
-        for node in self.nodes():
+        for node in self.nodes:
             if isinstance(node, ast.Call) and last_word(node.func) == name:
                 yield node
 
 
-def services(root: Path) -> list[ServiceSource]:
-    """The services of a checkout, by name."""
+@cache
+def services(root: Path) -> tuple[ServiceSource, ...]:
+    """The services of a checkout, by name; parsed once a process."""
     folders = sorted(path.parent for path in (root / SERVICES).glob("*/__init__.py"))
-    return [_parsed(folder) for folder in folders]
+    return tuple(_parsed(folder) for folder in folders)
 
 
 def _parsed(folder: Path) -> ServiceSource:
@@ -44,7 +42,8 @@ def _parsed(folder: Path) -> ServiceSource:
         ".".join(path.relative_to(folder).with_suffix("").parts): ast.parse(path.read_text("utf-8"))
         for path in sorted(folder.rglob("*.py"))
     }
-    return ServiceSource(folder.name, folder, modules)
+    nodes = tuple(node for module in modules.values() for node in ast.walk(module))
+    return ServiceSource(folder.name, folder, modules, nodes)
 
 
 def contracts() -> dict[str, type[Service]]:
