@@ -1,0 +1,1 @@
+"""Order confirmations to people, as an independent subscriber."""

@@ -1,0 +1,1 @@
+"""Email's ports, each on a technology."""

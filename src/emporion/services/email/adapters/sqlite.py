@@ -1,0 +1,104 @@
+"""MailStore in SQL that SQLite and PostgreSQL share."""
+
+from collections.abc import Sequence
+from typing import cast
+
+from emporion.chassis.data.database import Database, Row, Tx, Value
+from emporion.kernel.ids import OrderId, UserId
+from emporion.services.email.domain import Status, Template
+from emporion.services.email.ports import Progress, Queued, StoredMail
+
+_QUEUE = (
+    "INSERT INTO mail (template, order_id, user_id, status, attempts, next_at_ms, last_error,"
+    " params, created_at_ms) VALUES (?, ?, ?, 'queued', 0, ?, '', ?, ?)"
+    " ON CONFLICT (order_id, template) DO NOTHING"
+)
+_SELECT = (
+    "SELECT seq, template, order_id, user_id, status, attempts, last_error, params, contact,"
+    " created_at_ms, sent_at_ms FROM mail"
+)
+_DUE = f"{_SELECT} WHERE status = 'queued' AND next_at_ms <= ? ORDER BY next_at_ms LIMIT ?"
+_NEXT = "SELECT min(next_at_ms) FROM mail WHERE status = 'queued'"
+_SETTLE = (
+    "UPDATE mail SET status = ?, attempts = ?, next_at_ms = ?, last_error = ?, contact = ?,"
+    " sent_at_ms = ? WHERE seq = ? AND status = 'queued'"
+)
+_FIND = f"{_SELECT} WHERE seq = ?"
+_PAGE_END = " ORDER BY seq DESC LIMIT ?"
+_PAGE = f"{_SELECT} WHERE seq < ?{_PAGE_END}"
+_PAGE_OF_ORDER = f"{_SELECT} WHERE order_id = ? AND seq < ?{_PAGE_END}"
+_PAGE_OF_STATUS = {
+    # said in full for each status, so that the engine can use the partial indexes
+    Status.QUEUED: f"{_SELECT} WHERE status = 'queued' AND seq < ?{_PAGE_END}",
+    Status.SENT: f"{_SELECT} WHERE status = 'sent' AND seq < ?{_PAGE_END}",
+    Status.FAILED: f"{_SELECT} WHERE status = 'failed' AND seq < ?{_PAGE_END}",
+}
+
+
+class SqlMails:
+    """The port, on one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def queue(self, tx: Tx, mail: Queued, *, at_ms: int) -> None:
+        await tx.execute(
+            _QUEUE, mail.template, mail.order_id, mail.user_id, at_ms, mail.params, at_ms
+        )
+
+    async def due(self, now_ms: int, *, limit: int) -> list[StoredMail]:
+        return [_stored(row) for row in await self._read(_DUE, now_ms, limit)]
+
+    async def next_due_ms(self) -> int | None:
+        ((next_ms,),) = await self._read(_NEXT)
+        return cast("int | None", next_ms)
+
+    async def settle(self, progress: Sequence[Progress]) -> None:
+        rows = [
+            (
+                done.status,
+                done.attempts,
+                done.next_at_ms,
+                done.last_error,
+                done.contact,
+                done.sent_at_ms,
+                done.seq,
+            )
+            for done in progress
+        ]
+        await self._database.transaction(lambda tx: tx.execute_many(_SETTLE, rows))
+
+    async def find(self, seq: int) -> StoredMail | None:
+        rows = await self._read(_FIND, seq)
+        return _stored(rows[0]) if rows else None
+
+    async def page(
+        self, *, order_id: OrderId | None, status: Status | None, before: int, limit: int
+    ) -> list[StoredMail]:
+        if order_id is not None:
+            rows = await self._read(_PAGE_OF_ORDER, order_id, before, limit)
+        elif status is not None:
+            rows = await self._read(_PAGE_OF_STATUS[status], before, limit)
+        else:
+            rows = await self._read(_PAGE, before, limit)
+        mails = [_stored(row) for row in rows]
+        return [mail for mail in mails if status is None or mail.status is status]
+
+    async def _read(self, sql: str, *args: Value) -> list[Row]:
+        return await self._database.read(lambda tx: tx.fetch(sql, *args))
+
+
+def _stored(row: Row) -> StoredMail:
+    return StoredMail(
+        seq=row[0],
+        template=Template(row[1]),
+        order_id=OrderId(row[2]),
+        user_id=UserId(row[3]),
+        status=Status(row[4]),
+        attempts=row[5],
+        last_error=row[6],
+        params=row[7],
+        contact=row[8],
+        created_at_ms=row[9],
+        sent_at_ms=row[10],
+    )

@@ -1,0 +1,129 @@
+"""Sends the queued mails, in batches, beside everything else."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import msgspec
+
+from emporion.chassis.runtime.alarm import Alarm
+from emporion.chassis.runtime.ports import Runtime
+from emporion.contracts.user import Contact, UserService
+from emporion.kernel.clock import to_datetime
+from emporion.kernel.errors import Unavailable
+from emporion.services.email import domain
+from emporion.services.email.domain import Status
+from emporion.services.email.ports import (
+    Fate,
+    Letter,
+    Mailer,
+    MailStore,
+    Progress,
+    StoredMail,
+    Verdict,
+    Writer,
+)
+from emporion.services.email.queries import contacts_of
+
+_NOBODY = Verdict(Fate.REFUSED, "there is no such user any more")
+_encode = msgspec.json.Encoder().encode
+
+BATCH_MAX = 100
+LINGER_S = 0.05
+"""How long a small batch waits for company: a commit for one mail costs as much as for many."""
+LOOK_AGAIN_MS = 60_000
+"""The fallback beside the poke: a mail that nobody poked for leaves a minute late."""
+
+
+class Sender:
+    """Takes due mails, finds out whom they go to, hands them to the mailer, writes down the rest.
+
+    A mail leaves at least once. It may leave twice when the process dies between the mailer's
+    answer and the commit of the batch; it then carries the same Message-ID.
+
+    When the users or the mailer cannot be reached at all, the alarm pauses and no mail loses an
+    attempt.
+    """
+
+    def __init__(
+        self,
+        store: MailStore,
+        *,
+        users: UserService,
+        mailer: Mailer,
+        writer: Writer,
+        runtime: Runtime,
+    ) -> None:
+        self._store = store
+        self._users = users
+        self._mailer = mailer
+        self._writer = writer
+        self._runtime = runtime
+        self.alarm = Alarm("send mails", runtime, self.run_due)
+
+    async def run_due(self) -> int | None:
+        """Send a batch of what is due; when to run again (see Alarm).
+
+        Raises Unavailable, after writing down what was sent, when the mailer went away.
+        """
+        mails = await self._due()
+        if 0 < len(mails) < BATCH_MAX:
+            await self._runtime.tasks.sleep(LINGER_S)
+            mails = await self._due()
+        if mails:
+            await self._send(mails)
+        now_ms = self._runtime.clock.now_ms()
+        if len(mails) == BATCH_MAX:
+            return now_ms
+        next_ms = await self._store.next_due_ms()
+        return min(next_ms or now_ms + LOOK_AGAIN_MS, now_ms + LOOK_AGAIN_MS)
+
+    async def _due(self) -> list[StoredMail]:
+        now_ms = self._runtime.clock.now_ms()
+        return await self._store.due(now_ms, limit=BATCH_MAX)
+
+    async def _send(self, mails: Sequence[StoredMail]) -> None:
+        contacts = await contacts_of(self._users, [mail.user_id for mail in mails])
+        addressed = [mail for mail in mails if mail.user_id in contacts]
+        letters = [self._letter(mail, contacts[mail.user_id]) for mail in addressed]
+        answers = await self._mailer.send(letters) if letters else []
+        verdicts = {mail.seq: verdict for mail, verdict in zip(addressed, answers, strict=True)}
+        now_ms = self._runtime.clock.now_ms()
+        progress = [
+            _progress(mail, verdict, contacts.get(mail.user_id), now_ms=now_ms)
+            for mail in mails
+            if (verdict := verdicts.get(mail.seq, _NOBODY)).fate is not Fate.UNTRIED
+        ]
+        await self._store.settle(progress)
+        if len(progress) < len(mails):
+            raise Unavailable("the mail server went away in the middle of a batch")
+
+    def _letter(self, mail: StoredMail, to: Contact) -> Letter:
+        return Letter(
+            name=domain.message_name(mail.template, mail.order_id),
+            to=to,
+            dated=to_datetime(mail.created_at_ms),
+            write=partial(self._writer.write, mail.template, mail.params, to),
+        )
+
+
+def _progress(
+    mail: StoredMail, verdict: Verdict, contact: Contact | None, *, now_ms: int
+) -> Progress:
+    """What a verdict makes of a mail."""
+    attempts = mail.attempts + 1
+    is_taken = verdict.fate is Fate.TAKEN
+    if is_taken:
+        status = Status.SENT
+    elif verdict.fate is Fate.REFUSED or domain.is_hopeless(mail.created_at_ms, now_ms):
+        status = Status.FAILED
+    else:
+        status = Status.QUEUED
+    return Progress(
+        seq=mail.seq,
+        status=status,
+        attempts=attempts,
+        next_at_ms=now_ms + domain.pause_ms(attempts),
+        last_error=verdict.error,
+        contact=_encode(contact) if is_taken else None,
+        sent_at_ms=now_ms if is_taken else None,
+    )

@@ -1,0 +1,104 @@
+"""The rules of a mail: which there are, when one is tried again, how it speaks to its reader."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from emporion.kernel.ids import MAIL, MailId, OrderId
+from emporion.kernel.money import MINOR_DIGITS, Money
+
+FIRST_PAUSE_MS = 60_000
+PAUSE_MS_MAX = 4 * 3_600_000
+GIVE_UP_AFTER_MS = 4 * 86_400_000
+"""A mail that could not be delivered for four days is told to staff as failed, not sent."""
+
+
+class Template(StrEnum):
+    """The mails there are; an order gets at most one of each."""
+
+    CONFIRMATION = "order-confirmation"
+    CANCELLATION = "order-cancellation"
+    REJECTION = "order-rejection"
+
+
+class Status(StrEnum):
+    """Where a mail stands."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    """The mail server (or the development mailbox) has taken it over."""
+    FAILED = "failed"
+    """It will not be tried again."""
+
+
+def pause_ms(attempts: int) -> int:
+    """How long to wait after that many attempts (>= 1): a minute, doubling up to four hours."""
+    return min(FIRST_PAUSE_MS << min(attempts - 1, 16), PAUSE_MS_MAX)
+
+
+def is_hopeless(created_at_ms: int, now_ms: int) -> bool:
+    """Whether it has been tried for long enough."""
+    return now_ms - created_at_ms >= GIVE_UP_AFTER_MS
+
+
+def mail_id_of(seq: int) -> MailId:
+    """The id of the mail with that number."""
+    return MailId(f"{MAIL}_{seq:032x}")
+
+
+def seq_of(mail_id: MailId) -> int:
+    """The number in a mail's id; beyond every number there is when it cannot be one."""
+    return min(int(mail_id[len(MAIL) + 1 :], 16), 2**63 - 1)
+
+
+def message_name(template: str, order_id: OrderId) -> str:
+    """The left side of the Message-ID.
+
+    The same at every attempt, so that a mail which was sent twice can be recognised.
+    """
+    return f"{template}.{order_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """How a language writes figures."""
+
+    decimal: str
+    group: str
+    moment: str
+
+
+DEFAULT_LANGUAGE = "en"
+LANGUAGES = {
+    "en": Language(decimal=".", group=",", moment="%d %B %Y, %H:%M %Z"),
+    "de": Language(decimal=",", group=".", moment="%d.%m.%Y, %H:%M %Z"),
+}
+
+
+def language_of(locale: str) -> str:
+    """The language to write in: that of the locale (`de-AT` -> `de`), or English."""
+    language = locale.partition("-")[0]
+    return language if language in LANGUAGES else DEFAULT_LANGUAGE
+
+
+def money_text(amount: Money, language: str) -> str:
+    """An amount as its reader writes it: `1,234.50 EUR`, `1.234,50 EUR`."""
+    how = LANGUAGES[language]
+    digits = MINOR_DIGITS[amount.currency]
+    whole, part = divmod(abs(amount.amount_minor), 10**digits)
+    sign = "-" if amount.amount_minor < 0 else ""
+    fraction = f"{how.decimal}{part:0{digits}d}" if digits else ""
+    return f"{sign}{whole:,}".replace(",", how.group) + f"{fraction} {amount.currency}"
+
+
+def moment_text(moment: datetime, language: str, time_zone: str) -> str:
+    """An instant on its reader's clock; on UTC's when the zone is not known here."""
+    return moment.astimezone(_zone(time_zone)).strftime(LANGUAGES[language].moment)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # a name of the wrong kind may be a path
+        return ZoneInfo("UTC")

@@ -1,0 +1,152 @@
+"""What the email service needs from outside: a mailer, a writer of texts, and a store."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from emporion.chassis.data.database import Tx
+from emporion.contracts.user import Contact
+from emporion.kernel.ids import OrderId, UserId
+from emporion.services.email.domain import Status, Template
+
+
+class Text(msgspec.Struct, frozen=True, gc=False):
+    """What a mail says: one line of subject, and plain text."""
+
+    subject: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail on its way.
+
+    Args:
+        name: the left side of its Message-ID.
+        to: whom it goes to.
+        dated: when it was queued; the same at every attempt.
+        write: writes its text. Raises BrokenTemplate.
+    """
+
+    name: str
+    to: Contact
+    dated: datetime
+    write: Callable[[], Text]
+
+
+class Fate(StrEnum):
+    """What became of a letter."""
+
+    TAKEN = "taken"
+    DEFERRED = "deferred"
+    """Not now, or it is not known: try again later. It may have been taken."""
+    REFUSED = "refused"
+    """Never: trying again would be in vain."""
+    UNTRIED = "untried"
+    """The connection went before its turn: nothing was done about it."""
+
+
+class Verdict(msgspec.Struct, frozen=True, gc=False):
+    """What became of a letter, and why when it was not taken."""
+
+    fate: Fate
+    error: str = ""
+
+
+class Mailer(Protocol):
+    """Who carries letters."""
+
+    async def send(self, letters: Sequence[Letter]) -> list[Verdict]:
+        """Hand over a batch of letters; a verdict for each, in order.
+
+        Raises Unavailable when nothing could be handed over at all: none of them was tried.
+        """
+        ...
+
+
+class Writer(Protocol):
+    """Who writes the texts."""
+
+    def write(self, template: Template, params: bytes, to: Contact) -> Text:
+        """The text of a mail in its reader's language, from the parameters stored with it.
+
+        Raises BrokenTemplate when template and parameters do not fit.
+        """
+        ...
+
+
+class StoredMail(msgspec.Struct, frozen=True, gc=False):
+    """A mail's row. Instants in ms since the epoch.
+
+    `contact` is whom it was sent to, as of that time: JSON, None before.
+    """
+
+    seq: int
+    template: Template
+    order_id: OrderId
+    user_id: UserId
+    status: Status
+    attempts: int
+    last_error: str
+    params: bytes
+    contact: bytes | None
+    created_at_ms: int
+    sent_at_ms: int | None
+
+
+class Progress(msgspec.Struct, frozen=True, gc=False):
+    """What a batch did to a mail. `next_at_ms` matters while it is queued."""
+
+    seq: int
+    status: Status
+    attempts: int
+    next_at_ms: int
+    last_error: str
+    contact: bytes | None
+    sent_at_ms: int | None
+
+
+class Queued(msgspec.Struct, frozen=True, gc=False):
+    """A mail to be sent."""
+
+    template: Template
+    order_id: OrderId
+    user_id: UserId
+    params: bytes
+
+
+class MailStore(Protocol):
+    """The mails. Every method raises Unavailable when the engine cannot answer."""
+
+    async def queue(self, tx: Tx, mail: Queued, *, at_ms: int) -> None:
+        """Add a mail that is due at once, unless the order has one of that template.
+
+        Runs inside the subscriber's transaction.
+        """
+        ...
+
+    async def due(self, now_ms: int, *, limit: int) -> list[StoredMail]:
+        """Queued mails whose time has come, the longest due first."""
+        ...
+
+    async def next_due_ms(self) -> int | None:
+        """When the next queued mail is due, or None."""
+        ...
+
+    async def settle(self, progress: Sequence[Progress]) -> None:
+        """Write down what became of mails that are still queued: all of it, or nothing."""
+        ...
+
+    async def find(self, seq: int) -> StoredMail | None:
+        """One mail, or None."""
+        ...
+
+    async def page(
+        self, *, order_id: OrderId | None, status: Status | None, before: int, limit: int
+    ) -> list[StoredMail]:
+        """Up to `limit` mails numbered below `before`, newest first."""
+        ...
