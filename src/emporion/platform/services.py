@@ -8,7 +8,7 @@ from emporion.platform.settings import Settings
 from emporion.services.catalog import service as catalog
 from emporion.services.email import service as email
 from emporion.services.email.adapters.kept import KeptMailer
-from emporion.services.email.adapters.smtp import SmtpMailer, SmtpSettings
+from emporion.services.email.adapters.smtp import Security, SmtpConfig, SmtpMailer
 from emporion.services.email.ports import Mailer
 from emporion.services.inventory import service as inventory
 from emporion.services.order import service as order
@@ -74,9 +74,10 @@ def _mailer(settings: Settings) -> Mailer:
     if not settings.smtp_host:
         return KeptMailer()
     return SmtpMailer(
-        SmtpSettings(
+        SmtpConfig(
             host=settings.smtp_host,
             port=settings.smtp_port,
+            security=Security(settings.smtp_security),
             username=settings.smtp_user,
             password=settings.smtp_password,
             sender=settings.mail_from,

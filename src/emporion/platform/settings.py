@@ -23,6 +23,14 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
+class SmtpSecurity(StrEnum):
+    """How the connection to the mail server is protected."""
+
+    NONE = "none"
+    STARTTLS = "starttls"
+    TLS = "tls"
+
+
 class UnknownSetting(InvalidArgument):
     """A setting of that name does not exist, or its value cannot be read."""
 
@@ -42,6 +50,7 @@ class Settings:
         operator_email, operator_password: the operator that a development start creates.
         smtp_host, smtp_port, smtp_user, smtp_password, mail_from: where mails are sent; an
             empty host keeps them.
+        smtp_security: none, starttls or tls.
         drain_s: how long requests in flight may take when the process is asked to stop.
         group_commit_max: transactions a commit; 1 turns group commit off, for measuring.
         has_subscribers: whether events are delivered; off only for measuring.
@@ -56,6 +65,7 @@ class Settings:
     operator_password: str = "emporion-demo-operator"  # noqa: S105 - loopback development only
     smtp_host: str = ""
     smtp_port: int = 587
+    smtp_security: SmtpSecurity = SmtpSecurity.STARTTLS
     smtp_user: str = ""
     smtp_password: str = ""
     mail_from: str = "shop@emporion.test"

@@ -9,6 +9,7 @@ from emporion.chassis.calls.chain import Chain
 from emporion.chassis.calls.directory import Binding, Directory
 from emporion.chassis.data.migrations.runner import Migrations
 from emporion.chassis.data.sqlite.database import SqliteDatabase, SqliteOptions
+from emporion.chassis.events.bus import Delivery
 from emporion.chassis.events.inprocess import InProcessBus
 from emporion.chassis.runtime.assembly import Assembly, Needs
 from emporion.chassis.runtime.ports import Runtime
@@ -32,7 +33,7 @@ class Shop:
         self.runtime = runtime
         self.telemetry = telemetry
         self.directory = Directory(Chain.of(runtime, telemetry))
-        self.bus = InProcessBus(runtime)
+        self.bus = InProcessBus(runtime, observe=self._delivered)
         self.databases: dict[str, SqliteDatabase] = {}
         self.engines: dict[str, SagaEngine] = {}
         self.assemblies: dict[str, Assembly] = {}
@@ -79,6 +80,11 @@ class Shop:
             ]
         if self.settings.has_subscribers:
             await self.bus.start()
+
+    def _delivered(self, delivery: Delivery) -> None:
+        """What a subscriber stored may be work for its alarms, now that it is committed."""
+        for alarm in self.assemblies[delivery.subscriber].alarms:
+            alarm.poke()
 
     async def stop(self) -> None:
         """Stop delivering and the alarms. What was cut off is taken up at the next start."""
