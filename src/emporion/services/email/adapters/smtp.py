@@ -6,6 +6,7 @@ commit, it is sent again, with the same Message-ID.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
@@ -14,6 +15,7 @@ from http import HTTPStatus
 
 import aiosmtplib
 
+from emporion.contracts.user import Contact
 from emporion.kernel.errors import EmporionError, Unavailable
 from emporion.services.email.ports import Fate, Letter, Verdict
 
@@ -112,13 +114,21 @@ class SmtpMailer:
         text = letter.write()
         message = EmailMessage(policy=SMTP_POLICY)
         message["From"] = Address(self._config.sender_name, addr_spec=self._config.sender)
-        message["To"] = Address(" ".join(letter.to.name.split()), addr_spec=letter.to.email)
+        message["To"] = _address(letter.to)
         message["Subject"] = text.subject
         message["Date"] = letter.dated
         message["Message-ID"] = f"<{letter.name}@{self._config.domain}>"
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(text.body)
         return message
+
+
+def _address(to: Contact) -> Address:
+    """Raises ValueError when the address cannot stand in a header."""
+    try:
+        return Address(" ".join(to.name.split()), addr_spec=to.email)
+    except (IndexError, MessageError) as error:  # how the parser says "no", beside ValueError
+        raise ValueError(str(error)) from error
 
 
 def _fate(error: Exception) -> Fate:
