@@ -1,5 +1,6 @@
 """The whole audit over a real shop's files, and over files in which somebody has meddled."""
 
+import asyncio
 import shutil
 from pathlib import Path
 
@@ -36,8 +37,6 @@ def settings(folder: Path) -> Settings:
 @pytest.fixture(scope="module")
 def sold(tmp_path_factory):
     """The files of a shop that has sold a little and was stopped."""
-    import asyncio
-
     folder = tmp_path_factory.mktemp("audit") / "shop"
 
     async def sell() -> None:
@@ -47,8 +46,10 @@ def sold(tmp_path_factory):
             assert result.tally.refusals["payment-declined"]
             assert not result.tally.errors
             report = await audit_folder(folder, wait_s=10)
-            assert said(report) == {}
+            assert report.violations == 0
             assert report.is_running
+            while any(lag.waiting for lag in await running.shop.bus.lag()):
+                await asyncio.sleep(0.01)
 
     asyncio.run(sell())
     return folder
@@ -79,7 +80,10 @@ async def test_a_shop_that_was_stopped_adds_up(folder):
     assert not report.is_running
     examined = {finding.check: finding.examined for finding in report.findings}
     assert examined["order: order events replay to the row"] == ORDERS
-    assert examined["one confirmation per sold order"] == ORDERS
+    assert 0 < examined["paid orders = captured payments"] < ORDERS
+    assert (
+        examined["one confirmation per sold order"] == (examined["paid orders = captured payments"])
+    )
 
 
 SOME_SOLD = "(SELECT max(order_id) FROM {table} WHERE status = '{status}')"

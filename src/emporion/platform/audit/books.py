@@ -14,6 +14,7 @@ from emporion.platform.audit.facts import (
 )
 from emporion.platform.audit.merge import Books
 from emporion.platform.audit.traffic import OpenSaga, rows, unread_orders
+from emporion.services.email import audit as email
 from emporion.services.inventory import audit as inventory
 from emporion.services.order import audit as order
 
@@ -23,10 +24,6 @@ TOLD_OF_ORDERS = ("inventory", "email")
 _PAYMENTS = (
     "SELECT order_id, status, amount_minor, refunded_minor, currency FROM payment "
     "WHERE order_id > ? ORDER BY order_id LIMIT ?"
-)
-_MAILS = (
-    "SELECT order_id, count(*) FROM mail WHERE order_id > ? GROUP BY order_id "
-    "ORDER BY order_id LIMIT ?"
 )
 _MONEY_TAKEN = frozenset({"captured", "refunded"})
 Found = tuple[str, str, str]
@@ -59,6 +56,11 @@ OWN_BOOKS = (
             order.REPLAY: "SELECT count(*) FROM orders",
             order.CHAIN: "SELECT count(*) FROM event",
         },
+    ),
+    OwnBooks(
+        "email",
+        email.violations,
+        dict.fromkeys((email.SENT, email.QUEUED), "SELECT count(*) FROM mail"),
     ),
 )
 
@@ -108,8 +110,5 @@ async def _holds(database: Database) -> AsyncIterator[HoldFact]:
 
 
 async def _mails(database: Database) -> AsyncIterator[MailFact]:
-    last = ""
-    while page := await rows(database, _MAILS, last, PAGE):
-        for order_id, confirmations in page:
-            yield MailFact(order_id, confirmations)
-        last = page[-1][0]
+    async for told in email.confirmations(database):
+        yield MailFact(told.order_id, told.confirmations)
