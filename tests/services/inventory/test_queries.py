@@ -1,5 +1,7 @@
 """Lists: every entry once, page by page, and only cursors that a list gave out."""
 
+from functools import partial
+
 import pytest
 
 from emporion.contracts.inventory import (
@@ -10,6 +12,8 @@ from emporion.contracts.inventory import (
 )
 from emporion.kernel.errors import InvalidArgument
 from emporion.kernel.ids import Sku, WarehouseId
+from emporion.services.inventory.adapters.sqlite.holds import _PAGE_OF
+from emporion.services.inventory.domain import Status
 
 
 async def pages(ask, request, entries):
@@ -85,9 +89,24 @@ async def test_reservations_are_listed_newest_first_and_by_status(stockroom):
     assert await of_status(ReservationStatus.RELEASED) == [requests[1].order_id]
     assert await of_status(ReservationStatus.COMMITTED) == [requests[3].order_id]
     assert await of_status(ReservationStatus.EXPIRED) == []
+    assert len((await stockroom.api.list_reservations(ListReservations(limit=3))).next_cursor) > 0
     assert await of_status(ReservationStatus.HELD) == [
         request.order_id for request in (requests[4], requests[2], requests[0])
     ]
+
+
+async def test_lists_of_the_few_do_not_read_the_many_committed(stockroom):
+    async def plan(tx, status):
+        sql = "EXPLAIN QUERY PLAN " + _PAGE_OF[status]
+        return " ".join(row[3] for row in await tx.fetch(sql, "x", 1))
+
+    for status, index in (
+        (Status.HELD, "hold_due"),
+        (Status.RELEASED, "hold_ended"),
+        (Status.EXPIRED, "hold_ended"),
+    ):
+        steps = await stockroom.database.read(partial(plan, status=status))
+        assert f"USING INDEX {index}" in steps
 
 
 @pytest.mark.parametrize("cursor", ["nonsense", "-1", "9" * 30, "²"])
