@@ -5,6 +5,7 @@ import gc
 import statistics
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from emporion.chassis.auth.identity import service_identity
 from emporion.chassis.calls.chain import Chain
@@ -48,8 +49,8 @@ async def main() -> None:
     )
     unvalidated = directory.clients("bench-raw", Binding.LOCAL_FAST).get(SampleService)
     await unvalidated.echo(request)
-    served = unvalidated.echo.__self__.attempt.__self__
-    served.decode = None
+    outbound: Any = unvalidated.echo
+    outbound.__self__.attempt.__self__.decode = None
 
     token = enter(caller)
     direct = await measured_us(lambda: shop.echo(request))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from emporion.chassis.resilience.limiter import AdaptiveLimiter
 from emporion.chassis.resilience.wheel import DeadlineWheel
+from emporion.chassis.runtime.lag import LoopLag
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.telemetry.telemetry import Telemetry
 
@@ -35,3 +36,10 @@ class Chain:
         gauge("edge_calls_shed", "Calls refused under load so far.", lambda: held.shed)
         gauge("calls_in_flight", "Calls under way.", lambda: len(chain.wheel.flights))
         return chain
+
+    def follow(self, lag: LoopLag) -> None:
+        """Let the loop's lag steer the limit, and show it in the metrics."""
+        lag.listeners.append(self.limiter.adjust)
+        gauge = self.telemetry.metrics.gauge
+        gauge("loop_lag_seconds", "How late the event loop turned last.", lambda: lag.lag_s)
+        gauge("loop_lag_max_seconds", "The latest it ever turned.", lambda: lag.lag_s_max)

@@ -18,8 +18,8 @@ class LimiterLimits:
     """
 
     calls_min: int = 32
-    calls_start: int = 256
-    calls_max: int = 2048
+    calls_start: int = 512
+    calls_max: int = 4096
     lag_s_max: float = 0.25
     slow_share_max: float = 0.1
     sample_min: int = 20

@@ -4,7 +4,7 @@
 import asyncio
 from collections import Counter
 from datetime import datetime
-from typing import Annotated, Protocol
+from typing import Annotated, ClassVar, Protocol
 
 from msgspec import Meta
 
@@ -90,8 +90,8 @@ class Done(Reply, frozen=True, kw_only=True):
 class SampleService(Service, Protocol):
     """A method for each thing that can happen to a call."""
 
-    NAME = "sample"
-    SUMMARY = "Shows how calls behave."
+    NAME: ClassVar[str] = "sample"
+    SUMMARY: ClassVar[str] = "Shows how calls behave."
 
     @query(access=anyone("a sample"))
     async def echo(self, request: Echo) -> Echoed:
