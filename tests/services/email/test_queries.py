@@ -42,7 +42,7 @@ async def test_a_confirmation_follows_locale_and_time_zone(office: Office):
 
     mail = await office.service.get_mail(MailOf(mail_id=summary.mail_id))
 
-    assert mail.subject == f"Ihre Bestellung {order_id(1)} ist bestätigt"
+    assert mail.subject.startswith(f"Ihre Bestellung {order_id(1)}")
     assert "Guten Tag Béa Müller," in mail.text
     assert "02.07.2026, 00:30 CEST" in mail.text
     assert "3 x Croissant zu 411,50 EUR: 1.234,50 EUR" in mail.text

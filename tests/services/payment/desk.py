@@ -124,7 +124,11 @@ class Desk:
 
 
 def request(
-    token: str = "tok_ok", *, order: int = 1, amount: Money | None = None, user: UserId = USER
+    token: str | None = "tok_ok",
+    *,
+    order: int = 1,
+    amount: Money | None = None,
+    user: UserId = USER,
 ) -> Charge:
     """A charge of 12.50 EUR."""
     return Charge(

@@ -11,7 +11,7 @@ from emporion.contracts.payment import PaymentDeclined, PaymentStatus, PaymentVo
 from emporion.kernel.errors import Conflict, Unavailable
 from emporion.kernel.money import Money
 from emporion.services.payment.adapters.rehearsal import RehearsalProvider
-from emporion.services.payment.domain import DifferentCharge, NothingToCharge
+from emporion.services.payment.domain import DifferentCharge, NoPaymentMethod, NothingToCharge
 from emporion.services.payment.ports import Answer, Decline
 from tests.services.payment.desk import OTHER_USER, Desk, Interrupted, open_desk, request
 
@@ -262,3 +262,12 @@ async def until(desk: Desk, status: str) -> None:
     """Wait, for as long as the test may run, until the payment stands so."""
     while await desk.rows("SELECT status FROM payment") != [(status,)]:
         await asyncio.sleep(0.001)
+
+
+async def test_a_charge_needs_a_payment_method_and_its_undo_does_not(desk: Desk):
+    with pytest.raises(NoPaymentMethod):
+        await desk.service.charge(request(None))
+    captured = await desk.service.charge(request())
+
+    assert await desk.service.charge(request(None)) == captured
+    assert (await desk.service.refund(request(None))).status is PaymentStatus.REFUNDED

@@ -113,4 +113,4 @@ def test_the_payment_of_an_order_is_named_after_it():
     assert domain.payment_id_of(ORDER) == "pay_" + "1" * 32
     assert domain.order_id_of(domain.payment_id_of(ORDER)) == ORDER
     assert Payment.of(ORDER).order_id == ORDER
-    assert domain.order_of_charge_key(domain.charge_key(ORDER)) == ORDER
+    assert domain.order_of_key(domain.charge_key(ORDER)) == ORDER

@@ -15,9 +15,13 @@ from emporion.contracts.payment import (
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.money import Money
 from emporion.services.payment.commands.charges import Commands
-from emporion.services.payment.domain import payment_id_of
+from emporion.services.payment.domain import Status, payment_id_of
 from emporion.services.payment.ports import StoredPayment
 from emporion.services.payment.queries import Queries
+
+_STATUS: dict[Status, PaymentStatus] = {
+    status: PaymentStatus(status.value) for status in Status if status is not Status.NEW
+}
 
 
 class PaymentApi(PaymentService):
@@ -48,14 +52,16 @@ class PaymentApi(PaymentService):
 
 def view(stored: StoredPayment) -> Payment:
     """A payment as others see it."""
+    created_ms, updated_ms = stored.created_at_ms, stored.updated_at_ms
+    created_at = to_datetime(created_ms)
     return Payment(
         payment_id=payment_id_of(stored.order_id),
         order_id=stored.order_id,
         user_id=stored.user_id,
-        status=PaymentStatus(stored.status),
+        status=_STATUS[stored.status],
         amount=stored.amount,
         refunded=Money(stored.refunded_minor, stored.amount.currency),
         provider_reference=stored.reference,
-        created_at=to_datetime(stored.created_at_ms),
-        updated_at=to_datetime(stored.updated_at_ms),
+        created_at=created_at,
+        updated_at=created_at if updated_ms == created_ms else to_datetime(updated_ms),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Self, TypeAlias, get_args
 
 from emporion.kernel.aggregate import Aggregate, NotInThisState
 from emporion.kernel.errors import Conflict, InvalidArgument
@@ -20,6 +20,13 @@ class NothingToCharge(InvalidArgument):
 
     slug = "nothing-to-charge"
     title = "There is nothing to charge"
+
+
+class NoPaymentMethod(InvalidArgument):
+    """A charge came without a payment token."""
+
+    slug = "no-payment-method"
+    title = "There is no payment method to charge"
 
 
 class DifferentCharge(Conflict):
@@ -95,14 +102,7 @@ class Returned:
 
 
 PaymentEvent: TypeAlias = Attempted | Captured | Declined | Refunded | Voided | Returned
-EVENTS: tuple[type[PaymentEvent], ...] = (
-    Attempted,
-    Captured,
-    Declined,
-    Refunded,
-    Voided,
-    Returned,
-)
+EVENTS: tuple[type[PaymentEvent], ...] = get_args(PaymentEvent)
 
 
 class Payment(Aggregate[PaymentEvent]):
@@ -131,7 +131,7 @@ class Payment(Aggregate[PaymentEvent]):
         self.decline_reason = ""
 
     @classmethod
-    def of(cls, order_id: OrderId) -> "Payment":
+    def of(cls, order_id: OrderId) -> Self:
         """The payment of an order, with nothing known about it yet."""
         return cls(payment_id_of(order_id))
 
@@ -286,9 +286,9 @@ def refund_key(order_id: OrderId) -> str:
     return f"refund-{order_id}"
 
 
-def order_of_charge_key(key: str) -> OrderId:
-    """The order that a charge key belongs to."""
-    return OrderId(key.removeprefix("charge-"))
+def order_of_key(key: str) -> OrderId:
+    """The order that a charge's or refund's key belongs to."""
+    return OrderId(key.partition("-")[2])
 
 
 def next_recheck_ms(voided_at_ms: int, now_ms: int) -> int | None:

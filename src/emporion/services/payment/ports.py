@@ -125,6 +125,10 @@ class PaymentStore(Protocol):
         """Up to `limit` payments, those of newer orders first, older than order `before`."""
         ...
 
+    async def rows_after(self, tx: Tx, order_id: str, *, limit: int) -> list[StoredPayment]:
+        """Up to `limit` payments past `order_id`, by rising order id; "" is before all."""
+        ...
+
     async def posted_after(self, tx: Tx, seq: int, *, limit: int) -> Posted:
         """The sums of up to `limit` transfers after `seq`, in the order of posting."""
         ...

@@ -1,5 +1,7 @@
 """PaymentStore in SQL that SQLite and PostgreSQL share."""
 
+from typing import cast
+
 from emporion.chassis.data.database import Row, Tx
 from emporion.chassis.eventstore.store import EventStore
 from emporion.kernel.errors import Internal
@@ -44,6 +46,7 @@ _PAGE_OF = f"SELECT {_COLUMNS} FROM payment WHERE status = ? AND {_OLDER}"  # no
 _PAGE_OF_UNUSUAL = (
     f"SELECT {_COLUMNS} FROM payment WHERE status = ? AND status <> 'captured' AND {_OLDER}"  # noqa: S608 - constants only
 )
+_AFTER = f"SELECT {_COLUMNS} FROM payment WHERE order_id > ? ORDER BY order_id LIMIT ?"  # noqa: S608 - constants only
 _POSTED = (
     "SELECT debit_account, credit_account, currency, sum(amount_minor), max(seq) FROM"
     " (SELECT * FROM ledger_transfer WHERE seq > ? ORDER BY seq LIMIT ?)"
@@ -109,6 +112,9 @@ class SqlPayments:
             rows = await tx.fetch(sql, status.value, start, limit)
         return [_stored(row) for row in rows]
 
+    async def rows_after(self, tx: Tx, order_id: str, *, limit: int) -> list[StoredPayment]:
+        return [_stored(row) for row in await tx.fetch(_AFTER, order_id, limit)]
+
     async def posted_after(self, tx: Tx, seq: int, *, limit: int) -> Posted:
         sums: dict[tuple[str, str], tuple[int, int]] = {}
         last_seq = seq
@@ -163,7 +169,7 @@ def _folded(payment: Payment, *, created_at_ms: int, at_ms: int) -> StoredPaymen
     return StoredPayment(
         order_id=payment.order_id,
         user_id=payment.user_id,
-        status=Status(payment.status),
+        status=cast("Status", payment.status),
         amount=payment.amount,
         refunded_minor=payment.refunded_minor,
         reference=payment.reference,

@@ -15,7 +15,7 @@ from emporion.kernel.errors import Conflict, EmporionError, Unavailable
 from emporion.kernel.ids import OrderId
 from emporion.services.payment import domain
 from emporion.services.payment.commands.recorder import Recorder
-from emporion.services.payment.domain import DifferentCharge, Payment, Status
+from emporion.services.payment.domain import DifferentCharge, NoPaymentMethod, Payment, Status
 from emporion.services.payment.ports import (
     Answer,
     Approval,
@@ -92,7 +92,7 @@ class Commands:
         One for a charge of which nothing is recorded yet is left to the charge's own retry,
         which gets the same answer.
         """
-        order_id = domain.order_of_charge_key(key)
+        order_id = domain.order_of_key(key)
         async with self._lanes.of(order_id):
             known = await self._recorder.find(order_id)
             if known is None:
@@ -145,11 +145,14 @@ class Commands:
     async def _ask(self, request: Charge) -> Answer:
         """The provider's answer; raises Unavailable when it is unknown, and records that."""
         domain.require_chargeable(request.amount)
+        token = request.payment_token
+        if token is None:
+            raise NoPaymentMethod
         try:
             answer = await self._provider.charge(
                 key=domain.charge_key(request.order_id),
                 amount=request.amount,
-                token=request.payment_token,
+                token=token,
             )
         except asyncio.CancelledError:  # the caller's deadline; this task may not wait any more
             _ = self._runtime.tasks.spawn("note an attempt", self._note_attempt(request))
@@ -159,7 +162,7 @@ class Commands:
                 await self._note_attempt(request)
             raise
         if isinstance(answer, Decline):
-            return Decline(_without_token(answer.reason, request.payment_token))
+            return Decline(_without_token(answer.reason, token))
         return answer
 
     async def _note_attempt(self, request: Charge) -> None:

@@ -1,0 +1,155 @@
+"""The audit of payments: silent about right books, and about wrong ones never."""
+
+import pytest
+
+from emporion.contracts.payment import PaymentDeclined
+from emporion.kernel.errors import Unavailable
+from emporion.kernel.money import Money
+from emporion.services.payment import audit
+from emporion.services.payment.adapters.book import Book, Entry, entries_in
+from tests.services.payment.desk import Desk, request
+
+SWAPPED = (
+    "UPDATE ledger_transfer SET debit_account = credit_account, credit_account = debit_account"
+    " WHERE payment_id = '{p1}'"
+)
+STRAY = (
+    "INSERT INTO ledger_transfer VALUES"
+    " (99, 'pay_stray', 'capture', 'provider', 'sales', 1, 'EUR', 0)"
+)
+
+
+@pytest.fixture
+async def busy_desk(desk: Desk) -> Desk:
+    """One payment of each kind."""
+    await desk.service.charge(request(order=1))
+    await desk.service.charge(request(order=2))
+    await desk.service.refund(request(order=2))
+    with pytest.raises(PaymentDeclined):
+        await desk.service.charge(request("tok_declined", order=3))
+    await desk.service.refund(request(order=4))
+    with pytest.raises(Unavailable):
+        await desk.service.charge(request("tok_timeout_lost", order=5))
+    with pytest.raises(Unavailable):
+        await desk.service.charge(request("tok_timeout", order=6))
+    await desk.service.refund(request("tok_timeout", order=6))
+    return desk
+
+
+async def broken(desk: Desk, sql: str = "") -> list[tuple[str, str]]:
+    """What the audit finds after a statement that no code of ours would run."""
+    if sql:
+        await desk.database.transaction(lambda tx: tx.execute(sql))
+    return [(found.check, found.subject) async for found in audit.violations(desk.database)]
+
+
+async def test_right_books_have_no_violations(busy_desk: Desk):
+    book = entries_in(busy_desk.folder / "provider.log")
+
+    assert await broken(busy_desk) == []
+    assert [found async for found in audit.differences(busy_desk.database, book)] == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "check"),
+    [
+        ("UPDATE payment SET status = 'captured' WHERE order_id = '{3}'", audit.REPLAY),
+        ("UPDATE payment SET amount_minor = 9 WHERE order_id = '{1}'", audit.REPLAY),
+        ("UPDATE payment SET refunded_minor = 0 WHERE order_id = '{2}'", audit.REPLAY),
+        (
+            "UPDATE event SET data = CAST('{}' AS BLOB) WHERE stream = '{p1}' AND version = 1",
+            audit.CHAIN,
+        ),
+        ("DELETE FROM event WHERE stream = '{p2}' AND version = 1", audit.CHAIN),
+        ("DELETE FROM event WHERE stream = '{p2}' AND version = 2", audit.REPLAY),
+        ("DELETE FROM ledger_transfer WHERE payment_id = '{p1}'", audit.LEDGER),
+        ("UPDATE ledger_transfer SET amount_minor = 1 WHERE payment_id = '{p1}'", audit.LEDGER),
+        (SWAPPED, audit.LEDGER),
+        (STRAY, audit.LEDGER),
+    ],
+)
+async def test_each_way_to_cook_the_books_is_found(busy_desk: Desk, sql: str, check: str):
+    orders = [f"ord_{number:032x}" for number in range(4)]
+    names = {f"p{number}": "pay_" + order[4:] for number, order in enumerate(orders)}
+    for number, order in enumerate(orders):
+        sql = sql.replace(f"{{{number}}}", order)
+    for name, payment_id in names.items():
+        sql = sql.replace(f"{{{name}}}", payment_id)
+
+    assert check in [found for found, _ in await broken(busy_desk, sql)]
+
+
+async def test_the_facts_say_what_was_taken_and_given_back(busy_desk: Desk):
+    facts = [fact async for fact in audit.payments(busy_desk.database)]
+
+    assert [(int(f.order_id[4:]), f.captured_minor, f.refunded_minor) for f in facts] == [
+        (1, 1250, 0),
+        (2, 1250, 1250),
+        (3, 0, 0),
+        (4, 0, 0),
+        (5, 0, 0),
+        (6, 1250, 1250),
+    ]
+
+
+async def test_facts_are_read_in_pages(busy_desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(audit, "PAGE_SIZE", 2)
+
+    assert len([fact async for fact in audit.payments(busy_desk.database)]) == 6
+
+
+async def test_money_that_only_the_provider_knows_of_is_found(busy_desk: Desk):
+    """Planted: a key minted for each attempt charges twice; a forgotten charge has no order."""
+    eur = Money(1250, "EUR")
+    planted = [
+        Entry("charge", f"charge-ord_{1:032x}", "again", eur),
+        Entry("charge", f"charge-ord_{77:032x}", "unknown", eur),
+    ]
+    book = [*entries_in(busy_desk.folder / "provider.log"), *planted]
+
+    found = [f async for f in audit.differences(busy_desk.database, book)]
+
+    assert {(f.subject, f.detail) for f in found} == {
+        (f"ord_{1:032x}", "was charged 2 times at the provider"),
+        (f"ord_{1:032x}", "is captured with 1250 kept here, 2500 at the provider (minor)"),
+        (f"ord_{77:032x}", "1250 (minor) at the provider, no payment here"),
+    }
+
+
+async def test_money_that_only_we_know_of_is_found(busy_desk: Desk):
+    found = [f async for f in audit.differences(busy_desk.database, [])]
+
+    assert [f.detail for f in found] == [
+        "is captured with 1250 kept here, 0 at the provider (minor)"
+    ]
+
+
+def test_a_book_survives_a_cut_off_last_line(tmp_path):
+    path = tmp_path / "provider.log"
+    book = Book(path)
+    entries = [Entry("charge", f"k{n}", f"r{n}", Money(n, "EUR")) for n in range(1, 4)]
+    for entry in entries:
+        book.append(entry)
+    book.close()
+    with path.open("ab") as file:
+        file.write(b'{"kind":"charge","key":"k4"')
+
+    assert list(entries_in(path)) == entries
+    again = Book(path)
+    assert [again.find(f"k{n}") for n in range(1, 5)] == [*entries, None]
+    again.append(Entry("refund", "k4", "r4", Money(4, "EUR")))
+    again.close()
+    assert [entry.key for entry in entries_in(path)] == ["k1", "k2", "k3", "k4"]
+
+
+def test_a_missing_book_is_empty(tmp_path):
+    assert list(entries_in(tmp_path / "none.log")) == []
+
+
+def test_a_book_without_a_path_is_kept_in_memory():
+    book = Book()
+    entry = Entry("charge", "k", "r", Money(1, "EUR"))
+    book.append(entry)
+
+    assert book.find("k") == entry
+    assert book.find("other") is None
