@@ -371,6 +371,25 @@ async def positions(rig: BusRig) -> list[int]:
     return await rig.publisher.read(read)
 
 
+async def test_pruning_forgets_what_was_handled_in_every_generation(tmp_path):
+    async with BusRig(tmp_path, replace(CONFIG, retention_s=3600.0)) as rig:
+        mail = await rig.subscribe("mail")
+        await rig.publish_steps("a", range(10))
+        await rig.settle()
+        await rig.bus.replay("mail", PUBLISHER)
+        await rig.settle()
+        rig.clock.advance(7200)
+
+        deleted = await rig.new_bus().prune()
+
+        async def count(tx: Tx) -> int:
+            row = await tx.fetch_one("SELECT count(*) FROM inbox")
+            return row[0] if row else 0
+
+        assert await mail.database.read(count) == 0
+        assert deleted == 10 + 10 + 9
+
+
 async def test_without_a_retention_everything_is_kept(rig):
     await rig.subscribe("mail")
     await rig.publish_steps("a", range(10))

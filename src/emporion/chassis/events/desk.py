@@ -1,6 +1,7 @@
 """The operator's side of parked events: list, count, redrive, and prune what is past its time."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from emporion.chassis.data.database import Database, Row, Tx
 from emporion.chassis.events.bus import Parked, ParkedPage, ParkedStatus
@@ -16,8 +17,9 @@ LIST = (
     "ORDER BY event_id LIMIT ?"
 )
 COUNT = (
-    "SELECT count(*) FILTER (WHERE status = 'waiting'), count(*) FILTER (WHERE status = 'dead') "
-    "FROM parked WHERE subscriber = ? AND source = ?"
+    "SELECT (SELECT count(*) FROM parked WHERE subscriber = ?1 AND source = ?2 "
+    "AND status = 'waiting'), (SELECT count(*) FROM parked WHERE subscriber = ?1 "
+    "AND source = ?2 AND status = 'dead')"
 )
 REDRIVE = (
     "UPDATE parked SET status = 'waiting', attempts = 0, first_failed_at_ms = ?1, "
@@ -30,9 +32,10 @@ PRUNE_OUTBOX = (
     "DELETE FROM outbox WHERE position IN "
     "(SELECT position FROM outbox WHERE position < ? ORDER BY position LIMIT ?)"
 )
+NEXT_LABEL = "SELECT min(subscriber) FROM inbox WHERE subscriber > ?"
 PRUNE_INBOX = (
-    "DELETE FROM inbox WHERE (subscriber, event_id) IN "
-    "(SELECT subscriber, event_id FROM inbox WHERE event_id < ? LIMIT ?)"
+    "DELETE FROM inbox WHERE subscriber = ?1 AND event_id IN (SELECT event_id FROM inbox "
+    "WHERE subscriber = ?1 AND event_id < ?2 ORDER BY event_id LIMIT ?3)"
 )
 
 
@@ -95,11 +98,21 @@ async def prune_inbox(database: Database, *, before_ms: int) -> int:
 
     Event ids begin with the instant at which they were made, so that none must be looked up.
     """
+    deleted, label = 0, ""
+    while True:
+        row = await database.read(partial(_next_label, label))
+        if row is None or row[0] is None:
+            return deleted
+        label = str(row[0])
+        deleted += await _repeated(database, partial(_prune_label, label, first_id_at(before_ms)))
 
-    async def work(tx: Tx) -> int:
-        return await tx.execute(PRUNE_INBOX, first_id_at(before_ms), CHUNK)
 
-    return await _repeated(database, work)
+async def _next_label(label: str, tx: Tx) -> Row | None:
+    return await tx.fetch_one(NEXT_LABEL, label)
+
+
+async def _prune_label(label: str, first_id: str, tx: Tx) -> int:
+    return await tx.execute(PRUNE_INBOX, label, first_id, CHUNK)
 
 
 def first_id_at(instant_ms: int) -> str:

@@ -20,7 +20,6 @@ HEAD = "SELECT max(position) FROM outbox"
 FIRST_AFTER = (
     "SELECT position, occurred_at_ms FROM outbox WHERE position > ? ORDER BY position LIMIT 1"
 )
-LATEST = "SELECT position, occurred_at_ms FROM outbox ORDER BY position DESC LIMIT 1"
 
 
 class Feed:

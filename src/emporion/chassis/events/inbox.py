@@ -59,7 +59,8 @@ BURY = (
 # The next event of a key whose first one is done or dead becomes due.
 PROMOTE = (
     "UPDATE parked SET next_at_ms = ?1, first_failed_at_ms = ?1 "
-    "WHERE subscriber = ?2 AND source = ?3 AND next_at_ms IS NULL AND position = "
+    "WHERE subscriber = ?2 AND source = ?3 AND key = ?4 AND status = 'waiting' "
+    "AND next_at_ms IS NULL AND position = "
     "(SELECT min(position) FROM parked "
     "WHERE subscriber = ?2 AND source = ?3 AND key = ?4 AND status = 'waiting')"
 )
@@ -73,8 +74,8 @@ DUE_KEYS = (
 )
 DUE = (
     "SELECT position, event_id, name, key, occurred_at_ms, payload, attempts, first_failed_at_ms "
-    "FROM parked WHERE subscriber = ? AND source = ? AND status = 'waiting' "
-    "AND key IN (SELECT value FROM json_each(?)) ORDER BY position, event_id LIMIT ?"
+    "FROM parked WHERE subscriber = ? AND source = ? AND status = 'waiting' AND key = ? "
+    "ORDER BY position LIMIT ?"
 )
 
 
@@ -167,10 +168,14 @@ class Inbox:
             await tx.execute_many(PARK, rows)
 
     async def due(self, tx: Tx, *, now_ms: int, limit: int) -> list[Item]:
-        """The events due again, each with those that queue behind it, in order of publication."""
-        keys = [row[0] for row in await tx.fetch(DUE_KEYS, *self._ends, now_ms, limit)]
-        rows = await tx.fetch(DUE, *self._ends, json_list(keys), limit) if keys else []
-        return [Item(*row) for row in rows]
+        """The events due again, each followed by those that queue behind it, key by key."""
+        items: list[Item] = []
+        for (key,) in await tx.fetch(DUE_KEYS, *self._ends, now_ms, limit):
+            if len(items) >= limit:
+                break
+            rows = await tx.fetch(DUE, *self._ends, key, limit - len(items))
+            items += [Item(*row) for row in rows]
+        return items
 
     async def settle(
         self, tx: Tx, done: Sequence[Item], failure: Failure | None, *, now_ms: int

@@ -41,7 +41,7 @@ class BusConfig:
             the subscriber's only writer: larger is cheaper per event, and slower for whoever
             waits for that writer.
         linger_s: the least time between two batches of a publisher's events, unless they are
-            full: a commit costs as much as fifty reactions, so few large batches leave the core
+            full: a commit costs as much as forty reactions, so few large batches leave the core
             to the orders. The first event after a quiet time does not wait. 0: never wait.
         reaction_timeout_s: how long a batch may take before it is given up, delivered one by one
             and, at last, the event that hangs is set aside.
@@ -57,8 +57,8 @@ class BusConfig:
         retention_s: how long events are kept for replay; None: for ever.
     """
 
-    batch_max: int = 64
-    linger_s: float = 0.02
+    batch_max: int = 128
+    linger_s: float = 0.05
     reaction_timeout_s: float = 10.0
     retry: RetryPolicy = RetryPolicy()
     failures_in_a_row_max: int = 32

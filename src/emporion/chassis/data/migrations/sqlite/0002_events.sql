@@ -52,4 +52,4 @@ CREATE TABLE parked (
 
 CREATE INDEX parked_by_key ON parked (subscriber, source, key, position) WHERE status = 'waiting';
 CREATE INDEX parked_by_due ON parked (subscriber, source, next_at_ms) WHERE next_at_ms IS NOT NULL;
-CREATE INDEX parked_by_status ON parked (subscriber, status, event_id);
+CREATE INDEX parked_by_status ON parked (subscriber, status, event_id, source);
