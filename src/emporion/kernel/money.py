@@ -1,9 +1,9 @@
 """Money: integer minor units and an ISO 4217 currency. Never a float."""
 
-from dataclasses import dataclass
 from typing import Self
 
 from emporion.kernel.errors import InvalidArgument
+from emporion.kernel.value import Value
 
 # Minor-unit digits per currency: ISO 4217, list one. Funds and precious metals are left out.
 _TWO_DIGITS = (
@@ -39,8 +39,7 @@ class CurrencyMismatch(InvalidArgument):
     title = "The amounts are in different currencies"
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
+class Money(Value, frozen=True, gc=False):
     """An amount of one currency.
 
     Args:

@@ -1,14 +1,14 @@
 """Streams of domain events in a service's own database, each event chained to the one before.
 
 An append names the version it expects; the primary key (stream, version) turns a race into a
-Conflict. `hash` = SHA-256(previous hash + stream, version, type, time, actor, data), so that an
+Conflict. `hash` = BLAKE2b-256(previous hash + stream, version, type, time, actor, data), so that an
 edited, inserted or removed event breaks the chain from there on. A removed *last* event is found
 by comparing with the row that the aggregate's service keeps.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -18,7 +18,8 @@ from emporion.chassis.data.database import Tx, UniqueViolation
 from emporion.kernel.errors import Conflict, Internal
 
 E = TypeVar("E")
-NO_HASH = b"\0" * 32
+HASH_BYTES = 32
+NO_HASH = b"\0" * HASH_BYTES
 EVENTS_PER_STREAM_MAX = 10_000
 
 _INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -136,4 +137,4 @@ def chain(  # noqa: PLR0913, PLR0917 - the hashed fields, in the order in which 
 ) -> bytes:
     """The hash of an event, given the hash before it (32 bytes)."""
     head = f"{stream}\n{version}\n{name}\n{at_ms}\n{actor}\n".encode()
-    return hashlib.sha256(before + head + data).digest()
+    return blake2b(before + head + data, digest_size=HASH_BYTES).digest()

@@ -1,13 +1,13 @@
 """The rules of orders and carts: pure, no clock, no storage."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from emporion.kernel.aggregate import Aggregate
 from emporion.kernel.errors import InvalidArgument
 from emporion.kernel.ids import OrderId, Sku, UserId
 from emporion.kernel.money import CurrencyMismatch, Money
+from emporion.kernel.value import Value
 
 LINES_MAX = 200
 UNITS_PER_LINE_MAX = 10_000
@@ -30,8 +30,7 @@ class EmptyOrder(InvalidArgument):
     title = "The order has no lines"
 
 
-@dataclass(frozen=True, slots=True)
-class OrderLine:
+class OrderLine(Value, frozen=True, gc=False):
     """So many units of a SKU at the price of the day."""
 
     sku: Sku
@@ -45,8 +44,7 @@ class OrderLine:
         return self.unit_price.times(self.quantity)
 
 
-@dataclass(frozen=True, slots=True)
-class Created:
+class Created(Value, frozen=True, gc=False):
     """Somebody ordered; stock and money are being settled."""
 
     user_id: UserId
@@ -54,21 +52,18 @@ class Created:
     total: Money
 
 
-@dataclass(frozen=True, slots=True)
-class Paid:
+class Paid(Value, frozen=True, gc=False):
     """The stock is held and the money captured."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Value, frozen=True, gc=False):
     """The order could not be fulfilled; what had been done for it was undone."""
 
     slug: str
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cancelled:
+class Cancelled(Value, frozen=True, gc=False):
     """A paid order was called off."""
 
     reason: str
