@@ -157,3 +157,14 @@ async def test_sums_that_differ_are_noticed(tmp_path: Path):
 
         assert result.tally.paid == 1
         assert not result.adds_up
+
+
+async def test_restocking_receives_plenty_once_a_run():
+    async with fake_shop() as shop:
+        run_id = RunId.new(1)
+        await load(shop, orders=1, is_restocked=True, run_id=run_id)
+        result = await load(shop, orders=1, is_restocked=True, run_id=run_id)
+
+        assert result.units_received == 2_000_000
+        assert {m["quantity"] for m in shop.movements.values()} == {1_000_000}
+        assert len(shop.movements) == 2

@@ -7,6 +7,7 @@ from emporion.platform.audit.facts import HoldFact, MailFact, OrderFact, Payment
 
 END = "\uffff"
 """Sorts after every order id."""
+NOBODY: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Books:
 
 async def stories(books: Books) -> AsyncIterator[Story]:
     """Every order that any service knows of, by rising id."""
+    unread = [(name, ids) for name, ids in books.unread.items() if ids]
     order = await anext(books.orders, None)
     payment = await anext(books.payments, None)
     hold = await anext(books.holds, None)
@@ -52,9 +54,9 @@ async def stories(books: Books) -> AsyncIterator[Story]:
             hold=hold if has_hold else None,
             confirmations=mail.confirmations if mail and has_mail else 0,
             is_saga_open=order_id in books.open_sagas,
-            unread_by=frozenset(
-                name for name, unread in books.unread.items() if order_id in unread
-            ),
+            unread_by=frozenset(name for name, ids in unread if order_id in ids)
+            if unread
+            else NOBODY,
         )
         if has_order:
             order = await anext(books.orders, None)

@@ -52,6 +52,10 @@ def load(  # noqa: PLR0913 - each is an option of the command line
     decline_percent: Annotated[
         float, typer.Option(min=0, max=100, help="Share of orders paid with a declined card.")
     ] = 0.0,
+    restock: Annotated[
+        bool,
+        typer.Option("--restock", help="Receive a million units of everything first."),
+    ] = False,
     run_id: Annotated[
         str, typer.Option(help="Resume the run of that id: nothing is ordered twice.")
     ] = "",
@@ -74,7 +78,7 @@ def load(  # noqa: PLR0913 - each is an option of the command line
 
     For example:
 
-      emporion load --orders 10000 --shoppers 64
+      emporion load --orders 10000 --shoppers 64 --restock
       emporion load --seconds 30 --decline-percent 5 --json report.json
       emporion load --baskets bakery-lines.csv
 
@@ -97,6 +101,7 @@ def load(  # noqa: PLR0913 - each is an option of the command line
         seconds=seconds,
         baskets=baskets,
         decline_percent=decline_percent,
+        is_restocked=restock,
         patience_s=patience_s,
     )
     till = read_baskets(baskets) if baskets is not None else None
@@ -155,3 +160,5 @@ def _report(result: "LoadResult", json_file: str) -> None:
             return
         Path(json_file).write_text(text + "\n", encoding="utf-8")
     Console().print(to_table(result))
+    if result.tally.refusals["out-of-stock"] > result.tally.paid:
+        say("Most was out of stock: --restock receives a million units of everything first.")

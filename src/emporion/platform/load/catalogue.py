@@ -23,6 +23,8 @@ VARIANTS_MAX = 20_000
 CHUNK = 1_000
 WAREHOUSE = "main"
 CURRENCY = "EUR"
+PLENTY = 1_000_000
+"""Units of each SKU that are received when a run of random baskets shall not run out."""
 
 
 class ImportRefused(FailedPrecondition):
@@ -85,27 +87,29 @@ async def create_missing(clients: RestClients, till: TillFile, prices: Mapping[s
     return len(rows)
 
 
-async def receive_stock(clients: RestClients, till: TillFile, run_id: RunId) -> int:
-    """Receive what all baskets need together, once per run; the number of units."""
+async def receive_stock(clients: RestClients, units: Mapping[str, int], run_id: RunId) -> int:
+    """Receive so many units of each SKU, once per run; the number of units.
+
+    The warehouse is created when it is missing.
+    """
     inventory = clients.get(InventoryService)
     known = await inventory.list_warehouses(AllWarehouses())
     if WAREHOUSE not in {warehouse.warehouse_id for warehouse in known.warehouses}:
         warehouse = PutWarehouse(warehouse_id=WarehouseId(WAREHOUSE), name="Main warehouse")
         await inventory.put_warehouse(warehouse)
-    needed = sorted(till.units_by_sku().items())
     movements = [
         MoveStock(
             movement_key=f"load-{run_id}-{sku}",
             sku=Sku(sku),
             warehouse_id=WarehouseId(WAREHOUSE),
-            quantity=units,
-            note=f"for the baskets of run {run_id}",
+            quantity=needed,
+            note=f"for run {run_id}",
         )
-        for sku, units in needed
+        for sku, needed in sorted(units.items())
     ]
     for start in range(0, len(movements), CHUNK):
         await inventory.move_many_stock(MoveManyStock(movements=movements[start : start + CHUNK]))
-    return sum(units for _, units in needed)
+    return sum(units.values())
 
 
 def _decimal(name: str) -> str:

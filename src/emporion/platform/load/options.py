@@ -71,7 +71,8 @@ class LoadOptions:
         baskets: a till file to replay; None: random baskets from the catalogue.
         decline_percent: share of orders paid with a card that is declined, 0..100.
         patience_s: how long one order is retried while its outcome is unknown.
-        operator: needed to create what the catalogue lacks for `baskets`.
+        is_restocked: receive plenty of everything first, so that random baskets find it.
+        operator: needed to create what the catalogue lacks for `baskets`, and to restock.
     """
 
     address: Address
@@ -81,4 +82,5 @@ class LoadOptions:
     seconds: float | None = None
     baskets: Path | None = None
     decline_percent: float = 0.0
+    is_restocked: bool = False
     patience_s: float = 30.0

@@ -18,7 +18,7 @@ def to_table(result: LoadResult) -> Table:
     table = Table(title=title, show_header=False, title_justify="left")
     table.add_column(style="bold")
     table.add_column(justify="right")
-    if result.expected is not None:
+    if result.units_received:
         table.add_row("products created", f"{result.products_created:,}")
         table.add_row("units received", f"{result.units_received:,}")
     table.add_row("orders decided", f"{tally.decided:,} in {result.elapsed_s:.2f} s")
@@ -84,7 +84,12 @@ def latency_ms(result: LoadResult) -> dict[str, float]:
 
 
 def _money(money_minor: Mapping[str, int]) -> str:
-    return ", ".join(str(Money(sum_, code)) for code, sum_ in sorted(money_minor.items())) or "none"
+    return ", ".join(_readable(sum_, code) for code, sum_ in sorted(money_minor.items())) or "none"
+
+
+def _readable(amount_minor: int, currency: str) -> str:
+    whole, point, rest = str(Money(amount_minor, currency)).partition(".")
+    return f"{int(whole):,}{point}{rest}" if point else whole
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -12,6 +12,7 @@ from emporion.kernel.errors import FailedPrecondition, ResourceExhausted
 from emporion.platform.client.rest import RestClients
 from emporion.platform.load.baskets_file import TillFile
 from emporion.platform.load.catalogue import (
+    PLENTY,
     Price,
     create_missing,
     in_one_currency,
@@ -129,11 +130,15 @@ class LoadRun:
         clients = RestClients(options.address, tls=self._tls)
         try:
             prices = await prices_of(clients)
-            if till is not None:
+            if till is not None or options.is_restocked:
                 await clients.sign_in(options.operator.email, options.operator.password)
+            if till is not None:
                 self.result.products_created = await create_missing(clients, till, prices)
-                self.result.units_received = await receive_stock(clients, till, options.run_id)
                 prices = await prices_of(clients)
+            needed = self._needed(prices)
+            if needed:
+                received = await receive_stock(clients, needed, options.run_id)
+                self.result.units_received = received
         finally:
             clients.close()
         if not prices:
@@ -148,6 +153,11 @@ class LoadRun:
         self.result.limit = None if is_open else limit
         plan = Plan(options.run_id, lines_of, limit=limit, decline_percent=options.decline_percent)
         return plan, prices
+
+    def _needed(self, prices: Mapping[str, Price]) -> Mapping[str, int]:
+        if self._till is not None:
+            return self._till.units_by_sku()
+        return dict.fromkeys(prices, PLENTY) if self.options.is_restocked else {}
 
     def _shopper(self, index: int) -> Shopper:
         clients = RestClients(self.options.address, tls=self._tls)
