@@ -1,7 +1,5 @@
 """Pauses, ids, and figures as their reader writes them."""
 
-from datetime import UTC, datetime
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,13 +47,6 @@ def test_no_digit_of_an_amount_is_lost(amount_minor: int, currency: str):
 def test_amounts_are_written_as_their_reader_writes_them(amount: Money, english: str, german: str):
     assert domain.money_text(amount, "en") == english
     assert domain.money_text(amount, "de") == german
-
-
-@pytest.mark.parametrize("zone", ["Nowhere/Land", "../../etc/passwd", "", "Europe", "\x00"])
-def test_an_unknown_time_zone_reads_as_utc(zone: str):
-    moment = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-    assert domain.moment_text(moment, "en", zone) == "01 January 2026, 12:00 UTC"
 
 
 @pytest.mark.parametrize(

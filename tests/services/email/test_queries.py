@@ -139,3 +139,15 @@ async def test_words_of_the_catalogue_are_text_and_never_templates(office: Offic
 
     assert "{{ 7 * 7 }} <b>" in mail.text
     assert "\n" not in mail.subject
+
+
+@pytest.mark.parametrize("zone", ["Nowhere/Land", "../../etc/passwd", "", "Europe", "\x00"])
+async def test_an_unknown_time_zone_reads_as_utc(office: Office, zone: str):
+    ada = msgspec.structs.replace(office.users.contacts_by_id[ADA], time_zone=zone)
+    office.users.contacts_by_id[ADA] = ada
+    await office.deliver(created())
+    (summary,) = await office.mails()
+
+    mail = await office.service.get_mail(MailOf(mail_id=summary.mail_id))
+
+    assert "01 July 2026, 22:30 UTC" in mail.text

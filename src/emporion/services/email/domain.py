@@ -1,9 +1,8 @@
 """The rules of a mail: which there are, when one is tried again, how it speaks to its reader."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from enum import StrEnum
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from emporion.kernel.ids import MAIL, MailId, OrderId
 from emporion.kernel.money import MINOR_DIGITS, Money
@@ -92,13 +91,6 @@ def money_text(amount: Money, language: str) -> str:
     return f"{sign}{whole:,}".replace(",", how.group) + f"{fraction} {amount.currency}"
 
 
-def moment_text(moment: datetime, language: str, time_zone: str) -> str:
-    """An instant on its reader's clock; on UTC's when the zone is not known here."""
-    return moment.astimezone(_zone(time_zone)).strftime(LANGUAGES[language].moment)
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # a name of the wrong kind may be a path
-        return ZoneInfo("UTC")
+def moment_text(moment: datetime, language: str, zone: tzinfo) -> str:
+    """An instant on its reader's clock."""
+    return moment.astimezone(zone).strftime(LANGUAGES[language].moment)

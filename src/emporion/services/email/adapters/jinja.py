@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import jinja2
 import msgspec
@@ -82,4 +83,12 @@ def _money(context: Context, amount: Money) -> str:
 
 @jinja2.pass_context
 def _moment(context: Context, moment: Any) -> str:
-    return moment_text(moment, context["language"], context["reader"].time_zone)
+    return moment_text(moment, context["language"], zone_of(context["reader"].time_zone))
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """A time zone by its name; UTC when it is not known here."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # a name of the wrong kind may be a path
+        return ZoneInfo("UTC")
