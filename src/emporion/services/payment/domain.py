@@ -1,7 +1,6 @@
 """The rules of a payment: taken once for an order, given back at most once, never revived."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Self, TypeAlias, get_args
 
@@ -9,6 +8,7 @@ from emporion.kernel.aggregate import Aggregate, NotInThisState
 from emporion.kernel.errors import Conflict, InvalidArgument
 from emporion.kernel.ids import ORDER, PAYMENT, OrderId, PaymentId, UserId
 from emporion.kernel.money import Money
+from emporion.kernel.value import Value
 
 RECHECK_DELAYS_MS = (60_000, 600_000, 3_600_000, 86_400_000)
 """How long after it was voided a payment is looked up at the provider again: a charge that was
@@ -50,16 +50,14 @@ class Status(StrEnum):
     """Undone before a charge was known: a tombstone, so that no later charge can happen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempted:
+class Attempted(Value, frozen=True):
     """The provider was asked for money and did not answer."""
 
     user_id: UserId
     amount: Money
 
 
-@dataclass(frozen=True, slots=True)
-class Captured:
+class Captured(Value, frozen=True):
     """The provider took the money."""
 
     user_id: UserId
@@ -67,8 +65,7 @@ class Captured:
     reference: str
 
 
-@dataclass(frozen=True, slots=True)
-class Declined:
+class Declined(Value, frozen=True):
     """The provider said no; no money moved."""
 
     user_id: UserId
@@ -76,24 +73,21 @@ class Declined:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refunded:
+class Refunded(Value, frozen=True):
     """All of the captured money went back."""
 
     amount: Money
     reference: str
 
 
-@dataclass(frozen=True, slots=True)
-class Voided:
+class Voided(Value, frozen=True):
     """The payment was undone before a charge of it was known."""
 
     user_id: UserId
     amount: Money
 
 
-@dataclass(frozen=True, slots=True)
-class Returned:
+class Returned(Value, frozen=True):
     """A charge of a voided payment came to light at the provider, and its money went back."""
 
     amount: Money
@@ -226,8 +220,7 @@ class TransferKind(StrEnum):
     REFUND = "refund"
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
+class Transfer(Value, frozen=True):
     """One movement of money: a debit and a credit of the same amount in one row.
 
     The books are double-entry by construction: there is no row that could hold one side only.
