@@ -25,11 +25,18 @@ AMOUNT_MINOR_MAX = 10**15
 """Ten trillion units of a two-digit currency: far below 2**63, so sums of a million fit."""
 
 
-class UnknownCurrency(InvalidArgument):
+class UnknownCurrency(InvalidArgument, ValueError):
     """The code is not a currency of ISO 4217."""
 
     slug = "unknown-currency"
     title = "Unknown currency"
+
+
+class AmountOutOfRange(InvalidArgument, ValueError):
+    """More than 10**15 minor units."""
+
+    slug = "amount-out-of-range"
+    title = "The amount is too large"
 
 
 class CurrencyMismatch(InvalidArgument):
@@ -46,8 +53,8 @@ class Money(Value, frozen=True, gc=False):
         amount_minor: integer minor units (cents for EUR, yen for JPY), |amount| <= 10**15.
         currency: upper-case ISO 4217 code.
 
-    Raises ValueError for an unknown currency or an amount out of range: a decoder reports it
-    with the path of the field.
+    Raises UnknownCurrency or AmountOutOfRange. Both are ValueErrors too, so that a decoder
+    reports them with the path of the field.
     """
 
     amount_minor: int
@@ -56,11 +63,10 @@ class Money(Value, frozen=True, gc=False):
     def __post_init__(self) -> None:
         """Refuse what is not money."""
         if self.currency not in MINOR_DIGITS:
-            message = f"unknown currency {self.currency[:8]!r}; use an ISO 4217 code such as EUR"
-            raise ValueError(message)
+            code = self.currency[:8]
+            raise UnknownCurrency(f"unknown currency {code!r}; use an ISO 4217 code such as EUR")
         if not -AMOUNT_MINOR_MAX <= self.amount_minor <= AMOUNT_MINOR_MAX:
-            message = "amount out of range"
-            raise ValueError(message)
+            raise AmountOutOfRange("an amount has at most 10**15 minor units")
 
     @classmethod
     def zero(cls, currency: str) -> Self:

@@ -1,8 +1,6 @@
 """One process that serves the shop over HTTP until it is asked to stop."""
 
-import asyncio
 import logging
-import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +15,9 @@ from emporion.chassis.http.health import Health, health_pages
 from emporion.chassis.http.pages import index_page, metrics_page
 from emporion.chassis.http.routes import Page, Shown
 from emporion.chassis.http.server import HttpServer, ServerSettings
+from emporion.chassis.runtime.lag import LoopLag, Watchdog
+from emporion.chassis.runtime.lifecycle import Lifecycle, Part
+from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.runtime.system import SystemTasks, system_runtime
 from emporion.chassis.surfaces.openapi import openapi
 from emporion.chassis.telemetry.logs import JsonLogs, install
@@ -48,55 +49,65 @@ def run(settings: Settings, announce: Callable[[Serving], None]) -> None:
 
 
 async def _run(settings: Settings, announce: Callable[[Serving], None]) -> None:
-    asked_to_stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked_to_stop.set)
-    async with serving(settings) as served:
-        announce(served)
-        await asked_to_stop.wait()
-        _log.info("asked to stop: draining")
+    async with _prepared(settings) as (lifecycle, served):
+        await lifecycle.run(lambda: announce(served()))
 
 
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[Serving]:
     """A shop that takes requests inside this block, and drains at its end."""
+    async with _prepared(settings) as (lifecycle, served):
+        try:
+            await lifecycle.start()
+            yield served()
+        finally:
+            await lifecycle.stop()
+
+
+@asynccontextmanager
+async def _prepared(
+    settings: Settings,
+) -> AsyncIterator[tuple[Lifecycle, Callable[[], Serving]]]:
+    """A shop with its databases open, whose parts the lifecycle starts and stops."""
     runtime = system_runtime()
     telemetry = Telemetry(runtime, is_strict=False)
     install(JsonLogs(telemetry.guard), level=logging.getLevelNamesMapping()[settings.log_level])
     async with open_shop(settings, runtime, telemetry) as shop:
-        await shop.start()
-        await _furnish(shop)
-        closed = _Closed()
-        app = _app(shop, closed)
+        lifecycle = Lifecycle(runtime, stop_timeout_s=settings.drain_s)
         server = HttpServer(
-            app,
+            _app(shop, lifecycle.why_closed),
             ServerSettings(
                 host=settings.host, port=settings.port, drain_timeout_s=settings.drain_s
             ),
         )
-        try:
-            await server.start()
-            closed.why = ""
-            yield Serving(shop, f"http://{settings.host}:{server.port}")
-        finally:
-            closed.why = "draining"
-            await server.drain()
-            await shop.stop()
-            assert isinstance(runtime.tasks, SystemTasks)  # noqa: S101 - made above
-            stuck = await runtime.tasks.cancel_all()
-            if stuck:
-                _log.error("tasks ignored the end of the process: %s", ", ".join(stuck))
+        lag = LoopLag(runtime)
+        shop.directory.chain.follow(lag)
+        watchdog = Watchdog(lag, runtime.clock)
+
+        async def start_watching() -> None:
+            _ = runtime.tasks.spawn("loop lag", lag.serve())
+            watchdog.start()
+
+        async def stop_watching() -> None:
+            watchdog.stop()
+            await _end_tasks(runtime)
+
+        lifecycle.add(Part("watching the loop", start_watching, stop_watching))
+        lifecycle.add(Part("sagas, alarms and events", shop.start, shop.stop))
+        lifecycle.add(Part("demo data", lambda: _furnish(shop), _nothing))
+        lifecycle.add(Part("http", server.start, server.drain))
+        yield lifecycle, lambda: Serving(shop, f"http://{settings.host}:{server.port}")
 
 
-class _Closed:
-    """Why no traffic is taken at the moment."""
+async def _nothing() -> None:
+    """Has no end of its own."""
 
-    def __init__(self) -> None:
-        self.why = "starting"
 
-    def __call__(self) -> str:
-        return self.why
+async def _end_tasks(runtime: Runtime) -> None:
+    assert isinstance(runtime.tasks, SystemTasks)  # noqa: S101 - made by system_runtime
+    stuck = await runtime.tasks.cancel_all()
+    if stuck:
+        _log.error("tasks ignored the end of the process: %s", ", ".join(stuck))
 
 
 async def _furnish(shop: Shop) -> None:

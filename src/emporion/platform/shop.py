@@ -1,7 +1,7 @@
 """All services in one process on embedded storage: opened, started, drained, closed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.resources import files
 
@@ -11,7 +11,9 @@ from emporion.chassis.data.migrations.runner import Migrations
 from emporion.chassis.data.sqlite.database import SqliteDatabase, SqliteOptions
 from emporion.chassis.events.bus import Delivery
 from emporion.chassis.events.inprocess import InProcessBus
+from emporion.chassis.runtime.alarms import AlarmRunner
 from emporion.chassis.runtime.assembly import Assembly, Needs
+from emporion.chassis.runtime.health import KeptProbe
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.saga.engine import SagaEngine
 from emporion.chassis.telemetry.telemetry import Telemetry
@@ -37,7 +39,8 @@ class Shop:
         self.databases: dict[str, SqliteDatabase] = {}
         self.engines: dict[str, SagaEngine] = {}
         self.assemblies: dict[str, Assembly] = {}
-        self._alarms: list[asyncio.Task[None]] = []
+        self._alarms = AlarmRunner(runtime)
+        self._probes: Mapping[str, Mapping[str, KeptProbe]] = {}
 
     async def open(self, binding: Binding) -> None:
         """Open the databases, bring their schemas up to date, and put the services together."""
@@ -67,17 +70,15 @@ class Shop:
             )
             self.bus.join(name, database, assembly.subscriptions)
             database.on_published = self.bus.doorbell(name)
+        self._probes = self._kept_probes()
 
     async def start(self) -> None:
         """Take up the sagas that were open, start the alarms and the delivery of events."""
         for name, assembly in self.assemblies.items():
-            alarms = list(assembly.alarms)
+            self._alarms.start(assembly.alarms)
             if assembly.sagas:
                 await self.engines[name].recover()
-                alarms.append(self.engines[name].alarm)
-            self._alarms += [
-                self.runtime.tasks.spawn(alarm.name, alarm.serve()) for alarm in alarms
-            ]
+                self._alarms.start((self.engines[name].alarm,))
         if self.settings.has_subscribers:
             await self.bus.start()
 
@@ -89,11 +90,7 @@ class Shop:
     async def stop(self) -> None:
         """Stop delivering and the alarms. What was cut off is taken up at the next start."""
         await self.bus.stop()
-        alarms, self._alarms = self._alarms, []
-        for alarm in alarms:
-            alarm.cancel("the process stops")
-        if alarms:
-            await asyncio.wait(alarms)
+        await self._alarms.stop()
 
     async def close(self) -> None:
         """Finish the transactions that wait, and close the files."""
@@ -104,10 +101,20 @@ class Shop:
         return self.assemblies[name]
 
     @property
-    def probes(self) -> Mapping[str, Mapping[str, Callable[[], Awaitable[None]]]]:
+    def probes(self) -> Mapping[str, Mapping[str, KeptProbe]]:
         """Readiness probes of each service: its own, and its database's."""
+        return self._probes
+
+    def _kept_probes(self) -> dict[str, dict[str, KeptProbe]]:
+        clock = self.runtime.clock
         return {
-            name: {"database": self.databases[name].probe, **assembly.probes}
+            name: {
+                what: KeptProbe(probe, clock)
+                for what, probe in {
+                    "database": self.databases[name].probe,
+                    **assembly.probes,
+                }.items()
+            }
             for name, assembly in self.assemblies.items()
         }
 
