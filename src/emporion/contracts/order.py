@@ -28,6 +28,7 @@ from emporion.contracts.words import (
     Cursor,
     IdempotencyKey,
     Instant,
+    OptionalKey,
     OrderId,
     PageSize,
     Quantity,
@@ -162,7 +163,7 @@ class GetCart(Request, frozen=True, kw_only=True):
 class AddToCart(Request, frozen=True, kw_only=True):
     """Add units to what is in the cart; a repeated `idempotency_key` adds once."""
 
-    idempotency_key: IdempotencyKey = ""
+    idempotency_key: OptionalKey = ""
     sku: Sku
     quantity: Quantity = 1
 

@@ -48,6 +48,14 @@ IdempotencyKey = Annotated[
         examples=["3f1c2b6e-basket-7"],
     ),
 ]
+OptionalKey = Annotated[
+    str,
+    Meta(
+        pattern="^[!-~]{0,255}" + _END,
+        description="Like an idempotency key; without one (empty), every repetition counts.",
+        examples=["3f1c2b6e-item-2"],
+    ),
+]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Text = Annotated[str, Meta(max_length=4_000)]
 PageSize = Annotated[int, Meta(ge=1, le=200, description="Entries per page, 1..200.")]

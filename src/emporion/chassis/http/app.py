@@ -31,8 +31,6 @@ from emporion.kernel.errors import EmporionError, Internal, Unavailable
 
 _log = logging.getLogger(__name__)
 
-NO_ROUTE: Final = "(none)"
-"""The route of a request that found none: a path as sent would make endless metric labels."""
 CLIENT_GONE: Final = 499
 VERBS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
@@ -81,6 +79,17 @@ class Edge:
     limits: HttpLimits = field(default_factory=HttpLimits)
 
 
+class _Verbs:
+    """What OPTIONS answers."""
+
+    def __init__(self, verbs: list[str]) -> None:
+        self._allow = ", ".join(verbs).encode()
+
+    async def serve(self, _: Exchange) -> Response:
+        """The verbs of the path."""
+        return Response(204, [(b"allow", self._allow)])
+
+
 class HttpApp:
     """The REST surface of the services behind `doors`, with `pages` beside them.
 
@@ -117,32 +126,29 @@ class HttpApp:
         sent_trace = exchange.headers.get(b"traceparent")
         exchange.trace = self._edge.trace_of(sent_trace.decode("latin-1") if sent_trace else None)
         try:
-            route, response = await self._answer(exchange)
+            response = await self._route(exchange).serve(exchange)
+        except EmporionError as error:
+            response = problem_response(error, exchange.trace.trace_id)
+        except ClientGone:
+            self._record(exchange, CLIENT_GONE)
+            return
         except asyncio.CancelledError:
             stopped = Unavailable("the server stops; the outcome is not known")
             await self._send(exchange, problem_response(stopped, exchange.trace.trace_id), send)
             raise
-        if response is not None:
-            await self._send(exchange, response, send)
-        self._record(exchange, route, response.status if response is not None else CLIENT_GONE)
-
-    async def _answer(self, exchange: Exchange) -> tuple[str, Response | None]:
-        route = NO_ROUTE
-        try:
-            verb, raw_path = exchange.scope["method"], exchange.scope["raw_path"]
-            if verb == "OPTIONS":
-                allow = ", ".join(self._router.allowed(raw_path)).encode()
-                return route, Response(204, [(b"allow", allow)])
-            found, exchange.path_values = self._router.find(verb, raw_path)
-            route = found.path
-            return route, await found.serve(exchange)
-        except EmporionError as error:
-            return route, problem_response(error, exchange.trace.trace_id)
-        except ClientGone:
-            return route, None
         except Exception:  # noqa: BLE001 - the last resort: logged, told by its trace id only
             _log.exception("unexpected error, trace %s", exchange.trace.trace_id)
-            return route, problem_response(Internal(), exchange.trace.trace_id)
+            response = problem_response(Internal(), exchange.trace.trace_id)
+        await self._send(exchange, response, send)
+        self._record(exchange, response.status)
+
+    def _route(self, exchange: Exchange) -> Route | _Verbs:
+        verb, raw_path = exchange.scope["method"], exchange.scope["raw_path"]
+        if verb == "OPTIONS":
+            return _Verbs(self._router.allowed(raw_path))
+        route, exchange.path_values = self._router.find(verb, raw_path)
+        exchange.route = route.path
+        return route
 
     async def _send(self, exchange: Exchange, response: Response, send: Send) -> None:
         headers: list[Header] = [
@@ -152,18 +158,18 @@ class HttpApp:
         ]
         if response.status != 204:  # noqa: PLR2004 - No Content has no length either
             headers.append((b"content-length", b"%d" % len(response.body)))
-        if self._is_draining or exchange.has_long_body_left:
+        if self._is_draining or (not exchange.is_body_read and exchange.has_long_body_left):
             headers.append(_CLOSE)
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         body = b"" if exchange.scope["method"] == "HEAD" else response.body
         await send({"type": "http.response.body", "body": body})
 
-    def _record(self, exchange: Exchange, route: str, status: int) -> None:
+    def _record(self, exchange: Exchange, status: int) -> None:
         verb = exchange.scope["method"]
         self._edge.record(
             Served(
                 verb if verb in VERBS else "OTHER",
-                route,
+                exchange.route,
                 status,
                 self._now_s() - exchange.started_s,
                 exchange.trace,

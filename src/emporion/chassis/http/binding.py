@@ -44,7 +44,6 @@ class Binding:
         self._key = shape.header.name if shape.header is not None else None
         beside = [*shape.path, *shape.query, *([shape.header] if shape.header else [])]
         self._beside = _parameters(shape, beside) if beside else None
-        self._beside_names = tuple(field.name for field in beside)
         self._decode: Any = None
         if shape.body_type is not None:
             self._decode = msgspec.json.Decoder(shape.body_type).decode
@@ -87,7 +86,7 @@ class Binding:
             read = msgspec.convert(values, self._beside, strict=False)
         except msgspec.ValidationError as error:
             raise self._invalid_parameter(error) from None
-        return {name: getattr(read, name) for name in self._beside_names}
+        return msgspec.structs.asdict(read)
 
     def _read_query(self, query: bytes) -> dict[str, Any]:
         try:

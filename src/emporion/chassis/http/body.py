@@ -34,7 +34,12 @@ class BodyReader:
         if self._sweeper is None or self._sweeper.done():
             self._sweeper = self._runtime.tasks.spawn("http body sweep", self._sweep())
         try:
-            body = await _gather(exchange, bytes_max)
+            message = await exchange.receive()
+            body: bytes = message.get("body", b"")
+            if message.get("more_body", False) or len(body) > bytes_max:
+                body = await _rest(exchange, body, bytes_max)
+            elif message["type"] != "http.request":
+                raise ClientGone
         except asyncio.CancelledError:
             if task not in self._late:
                 raise
@@ -42,7 +47,8 @@ class BodyReader:
             raise BodyTooSlow(f"not within {self._timeout_s:g} s") from None
         finally:
             del self._waiting[task]
-            self._late.discard(task)
+            if self._late:
+                self._late.discard(task)
         exchange.is_body_read = True
         return body
 
@@ -56,20 +62,16 @@ class BodyReader:
                     task.cancel()
 
 
-async def _gather(exchange: Exchange, bytes_max: int) -> bytes:
-    message = await exchange.receive()
-    if message["type"] != "http.request":
-        raise ClientGone
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body", False) and len(body) <= bytes_max:
-        return body
-    parts, size = [body], len(body)
+async def _rest(exchange: Exchange, first: bytes, bytes_max: int) -> bytes:
+    """The whole of a body that comes in parts, or is too long."""
+    parts, size, has_more = [first], len(first), True
     while size <= bytes_max:
-        if not message.get("more_body", False):
+        if not has_more:
             return b"".join(parts)
         message = await exchange.receive()
         if message["type"] != "http.request":
             raise ClientGone
+        has_more = message.get("more_body", False)
         parts.append(message.get("body", b""))
         size += len(parts[-1])
     raise BodyTooLarge(f"at most {bytes_max} bytes", bytes_max=bytes_max)

@@ -23,6 +23,8 @@ WANTED: Final = frozenset(
     }
 )
 """The only request headers anything here looks at."""
+NO_ROUTE: Final = "(none)"
+"""The route of a request that found none: a path as sent would make endless metric labels."""
 SKIPPED_BYTES_MAX: Final = 256 * 1024
 LENGTH_DIGITS_MAX: Final = 15
 UNREADABLE_LENGTH: Final = 10**LENGTH_DIGITS_MAX
@@ -47,7 +49,8 @@ class Exchange:
     """A request on its way through: what the ASGI server gave, and what was read from it.
 
     `path_values` are the decoded path parameters in the order of the route's template;
-    `started_s` is monotonic; `is_body_read` says that nothing of the body is left unread.
+    `route` is its template, or NO_ROUTE. `started_s` is monotonic; `is_body_read` says that
+    nothing of the body is left unread.
     """
 
     __slots__ = (
@@ -55,6 +58,7 @@ class Exchange:
         "is_body_read",
         "path_values",
         "receive",
+        "route",
         "scope",
         "started_s",
         "subject",
@@ -69,6 +73,7 @@ class Exchange:
         self.path_values: tuple[str, ...] = ()
         self.trace: Trace = NO_TRACE
         self.subject = ""
+        self.route = NO_ROUTE
         self.is_body_read = False
 
     @property
@@ -79,9 +84,7 @@ class Exchange:
 
     @property
     def has_long_body_left(self) -> bool:
-        """Whether what is unread is too much to skip over on a kept-alive connection."""
-        if self.is_body_read:
-            return False
+        """Whether an unread body is too much to skip over on a kept-alive connection."""
         if b"transfer-encoding" in self.headers:
             return True
         return declared_length(self) > SKIPPED_BYTES_MAX

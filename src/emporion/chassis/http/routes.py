@@ -23,7 +23,6 @@ TIMEOUT_HEADER: Final = "X-Request-Timeout-S"
 JSON: Final = (b"content-type", b"application/json")
 NO_STORE: Final = (b"cache-control", b"no-store")
 _ACCEPTED: Final = 202
-_PLAIN: Final = re.compile("[A-Za-z0-9_.-]+").fullmatch
 _encode: Final = msgspec.json.Encoder().encode
 
 Answer = Callable[[Any, Call], Awaitable[Any]]
@@ -74,7 +73,7 @@ class RpcRoute:
         self._status = shape.status
         self._may_be_pending = shape.may_be_pending
         is_private = self._scope is not None or is_changing(shape.rpc)
-        self._headers: list[Header] = [JSON, NO_STORE] if is_private else [JSON]
+        self._headers: list[Header] = [JSON, *([NO_STORE] if is_private else [])]
         self._location = _Location(shape.location) if shape.location else None
 
     async def serve(self, exchange: Exchange) -> Response:
@@ -109,16 +108,14 @@ class _Location:
     """Fills the path of the route that shows what was made from the reply."""
 
     def __init__(self, path: str) -> None:
+        self._fixed = re.split("{.*?}", path)
         self._names = path_parameters(path)
-        self._template = path
 
     def of(self, reply: Message) -> bytes:
-        path = self._template
-        for name in self._names:
+        path = self._fixed[0]
+        for name, after in zip(self._names, self._fixed[1:], strict=True):
             value = str(getattr(reply, name))
-            if _PLAIN(value) is None:
-                value = quote(value, safe="")
-            path = path.replace(f"{{{name}}}", value)
+            path += value + after if value.isidentifier() else quote(value, safe="") + after
         return path.encode()
 
 

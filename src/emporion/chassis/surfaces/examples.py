@@ -28,6 +28,8 @@ def _example(shape: shapes.Type) -> Any:
         given = (shape.extra_json_schema or {}).get("examples")
         return given[0] if given else _example(shape.type)
     if isinstance(shape, shapes.StructType):
+        if shape.cls is Money:
+            return dict(_MONEY)
         return {field.encode_name: _example(field.type) for field in shape.fields if field.required}
     if isinstance(shape, shapes.ListType):
         return [_example(shape.item_type)]
@@ -36,10 +38,8 @@ def _example(shape: shapes.Type) -> Any:
 
 def _scalar(shape: shapes.Type) -> Any:
     match shape:
-        case shapes.DataclassType() if shape.cls is Money:
-            value: Any = dict(_MONEY)
         case shapes.EnumType():
-            value = next(iter(shape.cls)).value
+            value: Any = next(iter(shape.cls)).value
         case shapes.DateTimeType():
             value = _INSTANT
         case shapes.IntType():

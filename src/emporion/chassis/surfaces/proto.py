@@ -3,7 +3,6 @@
 import inspect
 import sys
 from collections.abc import Sequence
-from dataclasses import is_dataclass
 from enum import Enum
 from typing import Any
 
@@ -20,6 +19,7 @@ from emporion.chassis.surfaces.proto_model import (
 )
 from emporion.chassis.surfaces.schemas import events_of
 from emporion.contracts.contract import Empty, Event, Retry, Rpc, Service, rpcs
+from emporion.kernel.value import Value
 
 EMPTY = "google.protobuf.Empty"
 TIMESTAMP = "google.protobuf.Timestamp"
@@ -134,7 +134,7 @@ class _Writer:
 
     def _message(self, kind: type[Any]) -> ProtoMessage:
         shape = shapes.type_info(kind)
-        assert isinstance(shape, shapes.StructType | shapes.DataclassType)  # noqa: S101 - `_refer` saw to it
+        assert isinstance(shape, shapes.StructType)  # noqa: S101 - `_refer` saw to it
         where = kind.__name__
         fields = tuple(
             ProtoField(
@@ -170,7 +170,7 @@ class _Writer:
         return self._single(shape, where)
 
     def _single(self, shape: shapes.Type, where: str) -> str:
-        if isinstance(shape, shapes.StructType | shapes.DataclassType | shapes.EnumType):
+        if isinstance(shape, shapes.StructType | shapes.EnumType):
             return self._refer(shape.cls)
         name = _SCALARS.get(type(shape))
         if name is None:
@@ -195,7 +195,7 @@ class _Writer:
         package = self._packages.get(kind.__module__)
         if package is not None:
             return package
-        if not is_dataclass(kind):
+        if not issubclass(kind, Value):
             raise TypeError(f"{kind.__name__} belongs to none of the contracts")
         self.kernel[kind.__name__] = kind
         return f"emporion.{KERNEL}.v1"
