@@ -136,6 +136,16 @@ class World:
 
         return await self.database.read(work)
 
+    async def pause_ms(self) -> int:
+        """How long the one saga waits from now."""
+
+        async def work(tx: Tx) -> int:
+            row = await tx.fetch_one("SELECT next_at_ms FROM saga")
+            assert row is not None
+            return int(row[0]) - self.runtime.clock.now_ms()
+
+        return await self.database.read(work)
+
     async def run_until_terminal(self, name: str = "t") -> Outcome:
         """Let the alarm work in manual time until the saga is over."""
         for _ in range(40):
@@ -214,6 +224,21 @@ async def test_an_unknown_outcome_is_retried_with_the_same_key_until_it_is_known
         assert outcome.state is SagaState.COMPLETED
         assert (w.flight.bookings, w.hotel.bookings) == (1, 1)
         assert await w.state() == "confirmed"
+
+
+async def test_a_step_that_keeps_failing_is_tried_ever_more_rarely_behind_others_that_go_well(
+    world,
+) -> None:
+    async with world() as w:
+        w.hotel.fail("do", "before", Unavailable(), times=5)
+        await w.go()
+        pauses_ms = [await w.pause_ms()]
+        for _ in range(4):
+            w.runtime.clock.advance(pauses_ms[-1])
+            await w.engine.run_due()
+            pauses_ms.append(await w.pause_ms())
+        for doublings, pause_ms in enumerate(pauses_ms):
+            assert 0.8 <= pause_ms / (500 * 2**doublings) <= 1.2
 
 
 @pytest.mark.parametrize(

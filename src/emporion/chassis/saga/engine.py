@@ -4,13 +4,13 @@ What is stored and when:
 
     start          the saga's row, in the transaction of its first (local) step
     turn           a refusal was met: before any undo runs
-    unknown        a step's outcome is not known: attempts, error, when to try again
+    unknown        a step's outcome is not known: the step, attempts, error, when to try again
     local step     in the same transaction as the step's own effect
     end            in the transaction of the last local step, or in one of its own
 
-Progress between remote steps is not stored: every request is a function of the stored input and
-every step is idempotent by its key, so that recovery runs the steps again from the last stored
-one and each answers with what it did before.
+Progress between remote steps that go well is not stored: every request is a function of the
+stored input and every step is idempotent by its key, so that recovery runs the steps again from
+the last stored one and each answers with what it did before.
 """
 
 import asyncio
@@ -323,9 +323,8 @@ class SagaEngine:
             exc_info=None if isinstance(error, EmporionError) else error,
         )
         now_ms = self._runtime.clock.now_ms()
-        deferral = journal.Deferral(
-            run.attempts, f"{name}: {type(error).__name__}: {error}", now_ms + int(pause_s * 1000)
-        )
+        why = f"{name}: {type(error).__name__}: {error}"
+        deferral = journal.Deferral(run.step, run.attempts, why, now_ms + int(pause_s * 1000))
 
         async def work(tx: Tx) -> None:
             await journal.defer(tx, run.saga_id, deferral, now_ms=now_ms)

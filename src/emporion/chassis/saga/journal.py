@@ -26,7 +26,7 @@ _TURN = (
     " updated_at_ms = ? WHERE id = ? AND state = 'running'"
 )
 _DEFER = (
-    "UPDATE saga SET attempts = ?, last_error = ?, next_at_ms = ?, updated_at_ms = ?"
+    "UPDATE saga SET step = ?, attempts = ?, last_error = ?, next_at_ms = ?, updated_at_ms = ?"
     " WHERE id = ? AND state IN ('running', 'compensating')"
 )
 _PROGRESS = "UPDATE saga SET step = ?, attempts = 0, updated_at_ms = ? WHERE id = ? AND state = ?"
@@ -115,8 +115,9 @@ async def progress(tx: Tx, saga_id: str, *, step: int, state: SagaState, now_ms:
 
 @dataclass(frozen=True, slots=True)
 class Deferral:
-    """Why and until when a saga waits."""
+    """Why and until when a saga waits, and at which step: those before it need not run again."""
 
+    step: int
     attempts: int
     error: str
     next_at_ms: int
@@ -126,6 +127,7 @@ async def defer(tx: Tx, saga_id: str, deferral: Deferral, *, now_ms: int) -> Non
     """Record a failed attempt and when the next one is due."""
     await tx.execute(
         _DEFER,
+        deferral.step,
         deferral.attempts,
         deferral.error[:ERROR_CHARS_MAX],
         deferral.next_at_ms,
