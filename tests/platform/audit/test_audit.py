@@ -15,6 +15,7 @@ from emporion.platform.load.run import LoadResult, LoadRun
 from emporion.platform.process import serving
 from emporion.platform.settings import Settings
 from emporion.platform.shop_folder import NoShopHere, database_file
+from emporion.services.payment.adapters.rehearsal import BOOK_FILE
 
 ORDERS = 30
 
@@ -88,6 +89,7 @@ async def test_a_shop_that_was_stopped_adds_up(folder):
 SOME_SOLD = "(SELECT max(order_id) FROM {table} WHERE status = '{status}')"
 SOLD_ORDER = SOME_SOLD.format(table="orders", status="paid")
 SOLD_PAYMENT = SOME_SOLD.format(table="payment", status="captured")
+LAST_CONFIRMATION = "(SELECT max(seq) FROM mail WHERE template = 'order-confirmation')"
 SOLD_HOLD = SOME_SOLD.format(table="hold", status="committed")
 
 
@@ -150,8 +152,23 @@ SOLD_HOLD = SOME_SOLD.format(table="hold", status="committed")
             "event logs have no gaps",
         ),
         (
+            "payment",
+            ["DELETE FROM ledger_transfer WHERE seq = (SELECT max(seq) FROM ledger_transfer)"],
+            "payment: ledger = payments",
+        ),
+        (
+            "payment",
+            [f"UPDATE payment SET user_id = 'usr_x' WHERE order_id = {SOLD_PAYMENT}"],
+            "payment: payment events replay to the row",
+        ),
+        (
+            "payment",
+            ["UPDATE event SET at_ms = at_ms + 1 WHERE stream = (SELECT max(stream) FROM event)"],
+            "payment: payment event chain unbroken",
+        ),
+        (
             "email",
-            ["DELETE FROM mail WHERE order_id = (SELECT max(order_id) FROM mail)"],
+            [f"DELETE FROM mail WHERE seq = {LAST_CONFIRMATION}"],
             "one confirmation per sold order",
         ),
     ],
@@ -165,17 +182,28 @@ async def test_meddling_is_found(folder, service, statements, check):
     assert report.violations
 
 
-async def test_events_that_wait_are_told_but_are_no_violation(folder):
+async def test_a_charge_that_only_the_provider_knows_of_is_found(folder):
+    book = folder / BOOK_FILE
+    lines = book.read_bytes().splitlines(keepends=True)
+    book.write_bytes(b"".join([*lines, lines[0]]))
+
+    report = await audit_folder(folder, wait_s=0)
+
+    assert "charged 2 times" in said(report)["payment: provider's book = payments"]
+
+
+async def test_an_unconfirmed_order_whose_event_waits_is_told_but_is_no_violation(folder):
     meddle(
         folder,
         "email",
-        "UPDATE bus_cursor SET position = position - 1 WHERE source = 'order'",
-        "DELETE FROM mail WHERE order_id = (SELECT max(order_id) FROM mail)",
+        "DELETE FROM mail",
+        "UPDATE bus_cursor SET position = 0 WHERE source = 'order'",
     )
 
     report = await audit_folder(folder, wait_s=0)
 
-    assert "1 events wait" in said(report)["events delivered"]
+    assert f"{ORDERS} events wait" in said(report)["events delivered"]
+    assert report.violations == 0
 
 
 async def test_a_folder_without_a_shop_is_named(tmp_path):

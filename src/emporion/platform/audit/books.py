@@ -2,8 +2,12 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
 
 from emporion.chassis.data.database import Database
+from emporion.kernel.errors import Unavailable
 from emporion.platform.audit.facts import (
     Finding,
     HoldFact,
@@ -13,19 +17,15 @@ from emporion.platform.audit.facts import (
     Violation,
 )
 from emporion.platform.audit.merge import Books
-from emporion.platform.audit.traffic import OpenSaga, rows, unread_orders
+from emporion.platform.audit.traffic import OpenSaga, count, unread_orders
 from emporion.services.email import audit as email
 from emporion.services.inventory import audit as inventory
 from emporion.services.order import audit as order
+from emporion.services.payment import audit as payment
+from emporion.services.payment.adapters.book import entries_in
 
-PAGE = 1_000
 TOLD_OF_ORDERS = ("inventory", "email")
 """The subscribers of `orders.created` whose books the rules look at."""
-_PAYMENTS = (
-    "SELECT order_id, status, amount_minor, refunded_minor, currency FROM payment "
-    "WHERE order_id > ? ORDER BY order_id LIMIT ?"
-)
-_MONEY_TAKEN = frozenset({"captured", "refunded"})
 Found = tuple[str, str, str]
 """What every service's own audit yields: check, subject, detail."""
 
@@ -58,6 +58,15 @@ OWN_BOOKS = (
         },
     ),
     OwnBooks(
+        "payment",
+        payment.violations,
+        {
+            payment.REPLAY: "SELECT count(*) FROM payment",
+            payment.CHAIN: "SELECT count(*) FROM event",
+            payment.LEDGER: "SELECT count(*) FROM ledger_transfer",
+        },
+    ),
+    OwnBooks(
         "email",
         email.violations,
         dict.fromkeys((email.SENT, email.QUEUED), "SELECT count(*) FROM mail"),
@@ -68,7 +77,7 @@ OWN_BOOKS = (
 async def own_findings(own: OwnBooks, database: Database) -> list[Finding]:
     """Every check of one service, also those that found nothing."""
     findings = {
-        check: Finding(f"{own.service}: {check}", (await rows(database, sql))[0][0], [], 0)
+        check: Finding(f"{own.service}: {check}", await count(database, sql), [], 0)
         for check, sql in own.examined.items()
     }
     async for check, subject, detail in own.violations(database):
@@ -76,6 +85,22 @@ async def own_findings(own: OwnBooks, database: Database) -> list[Finding]:
         finding = findings.setdefault(check, Finding(name, None, [], 0))
         finding.add(Violation(name, subject, detail))
     return list(findings.values())
+
+
+async def provider_finding(database: Database, book: Path) -> Finding:
+    """Whether the rehearsal provider's book says what our payments say.
+
+    Raises Unavailable when the file cannot be read.
+    """
+    name = f"payment: {payment.BOOK}"
+    try:
+        entries = list(entries_in(book))
+    except (OSError, msgspec.MsgspecError) as error:
+        raise Unavailable(f"cannot read the provider's book {book}: {error}") from error
+    finding = Finding(name, len(entries), [], 0)
+    async for _, subject, detail in payment.differences(database, entries):
+        finding.add(Violation(name, subject, detail))
+    return finding
 
 
 async def books_of(databases: Mapping[str, Database], open_: list[OpenSaga]) -> Books:
@@ -96,12 +121,8 @@ async def _orders(database: Database) -> AsyncIterator[OrderFact]:
 
 
 async def _payments(database: Database) -> AsyncIterator[PaymentFact]:
-    last = ""
-    while page := await rows(database, _PAYMENTS, last, PAGE):
-        for order_id, status, amount_minor, refunded_minor, currency in page:
-            captured_minor = amount_minor if status in _MONEY_TAKEN else 0
-            yield PaymentFact(order_id, status, captured_minor, refunded_minor, currency)
-        last = page[-1][0]
+    async for fact in payment.payments(database):
+        yield PaymentFact(*fact)
 
 
 async def _holds(database: Database) -> AsyncIterator[HoldFact]:

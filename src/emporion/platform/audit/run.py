@@ -5,12 +5,13 @@ from pathlib import Path
 
 from emporion.chassis.data.database import Database
 from emporion.platform.audit import traffic
-from emporion.platform.audit.books import OWN_BOOKS, books_of, own_findings
+from emporion.platform.audit.books import OWN_BOOKS, books_of, own_findings, provider_finding
 from emporion.platform.audit.facts import Finding
 from emporion.platform.audit.look import Report, apply_rules, until_sure
 from emporion.platform.audit.merge import stories
 from emporion.platform.data_folder import DataFolder
 from emporion.platform.shop_folder import open_for_reading
+from emporion.services.payment.adapters.rehearsal import BOOK_FILE
 
 
 async def audit_folder(folder: Path, *, wait_s: float) -> Report:
@@ -24,7 +25,9 @@ async def audit_folder(folder: Path, *, wait_s: float) -> Report:
         is_running = DataFolder.is_held(folder)
 
         async def look() -> list[Finding]:
-            return await look_once(databases, is_running=is_running)
+            findings = await look_once(databases, is_running=is_running)
+            provider = await provider_finding(databases["payment"], folder / BOOK_FILE)
+            return [*findings, provider]
 
         return await until_sure(look, is_running=is_running, wait_s=wait_s)
 

@@ -117,7 +117,7 @@ async def sagas_done(
     """No saga is left undone. Beside a running shop one that retries is but a warning."""
     finding = Finding("no saga is left undone", 0, [], 0, is_warning=is_running)
     for database in databases.values():
-        finding.examined = (finding.examined or 0) + (await rows(database, _SAGAS))[0][0]
+        finding.examined = (finding.examined or 0) + await count(database, _SAGAS)
     for saga in open_:
         if not is_running or saga.attempts:
             detail = f"{saga.name} is {saga.state} after {saga.attempts} failed attempts"
@@ -193,6 +193,11 @@ async def unread_orders(databases: Mapping[str, Database], subscriber: str) -> f
             break
         position = page[-1][0]
     return frozenset(unread)
+
+
+async def count(database: Database, sql: str) -> int:
+    """The one number of a statement, as of one instant."""
+    return int((await rows(database, sql))[0][0])
 
 
 async def rows(database: Database, sql: str, *args: Value) -> Sequence[Row]:
