@@ -1,0 +1,200 @@
+"""Every place at which the crash matrix kills the process: one table."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class When(StrEnum):
+    """On which side of the thing."""
+
+    BEFORE = "before"
+    AFTER = "after"
+    AMID = "amid"
+    """While it is under way: pages of a checkpoint are half copied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit of a service's database that holds a transaction of `work`.
+
+    BEFORE: its statements have run, COMMIT has not. AFTER: it is durable, and nobody was told.
+
+    Args:
+        database: the service.
+        work: what the transaction is for, as victim.py labels it.
+        result: only transactions whose result has this status.
+    """
+
+    database: str
+    work: str
+    result: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a function, `module:Class.name` or `module:name`."""
+
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The doing or undoing of a saga's step, as victim.py labels it."""
+
+    work: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Moving a service's write-ahead log into its file."""
+
+    database: str
+
+
+Hook = Commit | Call | Step | Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Where to kill.
+
+    Args:
+        stage: the part of the shop's life it belongs to; a heading of the table.
+        name: what the point is called.
+        hook: what is watched.
+        when: on which side of it.
+        hits: at which occurrences to kill, one kill each.
+        needs: what many orders must meet so that the point is reached: "" or SILENCE.
+    """
+
+    stage: str
+    name: str
+    hook: Hook
+    when: When
+    hits: tuple[int, ...] = (1, 4, 15)
+    needs: str = ""
+
+    @property
+    def title(self) -> str:
+        """`order: before the commit of the charge`."""
+        return f"{self.stage}: {self.name}"
+
+
+_SERVICES = "emporion.services"
+_PROVIDER = f"{_SERVICES}.payment.adapters.rehearsal:RehearsalProvider"
+
+STARTED = Commit("order", "create-order: start")
+RESERVED = Commit("inventory", "create-order: do reserve inventory")
+TAKEN = Call(f"{_PROVIDER}._take")
+CHARGED = Commit("payment", "create-order: do charge payment")
+DEFERRED = Commit("order", "create-order: defer")
+CONFIRMED = Commit("order", "create-order: do confirm order")
+ANSWERED = Call(f"{_SERVICES}.order.api:OrderApi.place_order")
+
+DECLINED = Commit("payment", "create-order: do charge payment", "declined")
+TURNED = Commit("order", "create-order: turn")
+UNCHARGED = Step("create-order: undo charge payment")
+RELEASED = Commit("inventory", "create-order: undo reserve inventory")
+REJECTED = Commit("order", "create-order: undo open order")
+
+CANCELLED = Commit("order", "cancel-order: start")
+CANCEL_RELEASED = Commit("inventory", "cancel-order: do release inventory")
+GIVEN_BACK = Call(f"{_PROVIDER}.refund")
+REFUNDED = Commit("payment", "cancel-order: do refund payment")
+CANCEL_ENDED = Commit("order", "cancel-order: do refund payment")
+
+TOLD_EMAIL = Commit("email", "order -> email")
+TOLD_INVENTORY = Commit("inventory", "order -> inventory")
+MAILED = Call(f"{_SERVICES}.email.adapters.kept:KeptMailer.send")
+MARKED_SENT = Commit("email", "mails")
+
+MADE_DUE = Commit("order", "recover")
+MIGRATED = Call("emporion.chassis.data.sqlite.database:migrate")
+
+SILENCE = "silence"
+"""A payment provider whose answers are lost for longer than a call asks for them."""
+MANY = (1, 4, 15)
+FEW = (1, 2, 4)
+"""For what happens to a few orders of a hundred."""
+FIRST = (1,)
+
+
+def around(
+    stage: str, name: str, hook: Hook, hits: tuple[int, ...] = MANY, *, needs: str = ""
+) -> tuple[Point, ...]:
+    """Two points: before and after."""
+    sides = (When.BEFORE, When.AFTER)
+    return tuple(Point(stage, f"{when} {name}", hook, when, hits, needs) for when in sides)
+
+
+TABLE: tuple[Point, ...] = (
+    *around("order", "the commit that starts the saga", STARTED),
+    *around("order", "the commit of the reservation", RESERVED),
+    *around("order", "the provider takes the money", TAKEN),
+    *around("order", "the commit of the charge", CHARGED),
+    *around("order", "the commit that notes a lost answer", DEFERRED, FEW, needs=SILENCE),
+    *around("order", "the commit that confirms the order", CONFIRMED),
+    Point("order", "after all commits, before the answer", ANSWERED, When.AFTER, MANY),
+    *around("compensation", "the commit of the decline", DECLINED, FEW),
+    *around("compensation", "the commit that turns the saga", TURNED, FEW),
+    *around("compensation", "the commit that releases the stock", RELEASED, FEW),
+    *around("compensation", "the commit that rejects the order", REJECTED, FEW),
+    *around("cancel", "the commit that cancels the order", CANCELLED, FEW),
+    *around("cancel", "the commit that releases the stock", CANCEL_RELEASED, FEW),
+    *around("cancel", "the provider gives the money back", GIVEN_BACK, FEW),
+    *around("cancel", "the commit of the refund", REFUNDED, FEW),
+    *around("cancel", "the commit that ends the saga", CANCEL_ENDED, FEW),
+    *around("events", "the commit of a batch at email", TOLD_EMAIL, FEW),
+    *around("events", "the commit of a batch at inventory", TOLD_INVENTORY, FEW),
+    *around("mails", "the mailer takes a batch", MAILED, FEW),
+    *around("mails", "the commit that marks a batch as sent", MARKED_SENT, FEW),
+    *(
+        Point("checkpoint", f"{when} the log of {name} is moved", Checkpoint(name), when, hits)
+        for name in ("order", "inventory", "payment")
+        for when, hits in ((When.BEFORE, (1, 3)), (When.AMID, (3, 40)), (When.AFTER, (1, 3)))
+    ),
+)
+"""Points that a shop under load reaches: it is killed there, and started again."""
+
+FIRST_START: tuple[Point, ...] = (
+    *around("first start", "a migration", MIGRATED, (1, 3, 6)),
+    *around("first start", "a commit of the demo catalogue", Commit("catalog", "seed"), FIRST),
+    *around("first start", "a commit of the demo stock", Commit("inventory", "seed"), (1, 2)),
+)
+"""Points of a start on an empty folder: no load is needed to reach them."""
+
+RELAPSES: tuple[tuple[Point, tuple[Point, ...]], ...] = (
+    # killed there first     and then here, while it recovers from that
+    (
+        Point("order", "after the commit of the reservation", RESERVED, When.AFTER),
+        (
+            *around("recovery", "the commit that makes sagas due", MADE_DUE, FIRST),
+            *around("recovery", "the provider takes the money", TAKEN, FIRST),
+            *around("recovery", "the commit of the charge", CHARGED, FIRST),
+            *around("recovery", "the commit that confirms the order", CONFIRMED, FIRST),
+        ),
+    ),
+    (
+        Point("compensation", "after the commit of the decline", DECLINED, When.AFTER),
+        around("recovery", "the charge is undone", UNCHARGED, FIRST),
+    ),
+    (
+        Point("compensation", "after the commit that turns the saga", TURNED, When.AFTER),
+        (
+            *around("recovery", "the commit that releases the stock", RELEASED, FIRST),
+            *around("recovery", "the commit that rejects the order", REJECTED, FIRST),
+        ),
+    ),
+    (
+        Point("cancel", "after the provider gives the money back", GIVEN_BACK, When.AFTER),
+        around("recovery", "the commit of the refund", REFUNDED, FIRST),
+    ),
+    (
+        Point("order", "after the commit that confirms the order", CONFIRMED, When.AFTER),
+        (
+            *around("recovery", "the commit of a batch at email", TOLD_EMAIL, FIRST),
+            *around("recovery", "the commit that marks a batch as sent", MARKED_SENT, FIRST),
+        ),
+    ),
+)
+"""Where a second kill meets a shop that recovers from a first one."""

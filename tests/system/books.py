@@ -1,0 +1,179 @@
+"""What the shop's files say, read with nothing of the shop's own code."""
+
+import json
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.system.shoppers import Attempt, Traffic
+
+SERVICES = ("user", "catalog", "order", "inventory", "payment", "email")
+OPEN_SAGAS = "SELECT count(*) FROM saga WHERE state NOT IN ('completed', 'refused')"
+
+
+def rows(folder: Path, service: str, sql: str, *args: object) -> list[tuple[Any, ...]]:
+    """The rows of a statement on a service's file, also beside the running shop."""
+    uri = f"file:{folder / service}.sqlite?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True, timeout=10.0)) as connection:
+        return connection.execute(sql, args).fetchall()
+
+
+def number(folder: Path, service: str, sql: str) -> int:
+    """The one number that a statement answers."""
+    return int(rows(folder, service, sql)[0][0])
+
+
+def open_sagas(folder: Path) -> int:
+    """How many sagas are under way."""
+    return number(folder, "order", OPEN_SAGAS)
+
+
+def is_delivered(folder: Path) -> bool:
+    """Whether every event has reached its subscribers and every mail has left."""
+    for subscriber in SERVICES:
+        if rows(folder, subscriber, "SELECT 1 FROM parked LIMIT 1"):
+            return False
+        for source, position in rows(folder, subscriber, "SELECT source, position FROM bus_cursor"):
+            head = number(folder, source, "SELECT coalesce(max(position), 0) FROM outbox")
+            if position < head:
+                return False
+    return not rows(folder, "email", "SELECT 1 FROM mail WHERE status = 'queued' LIMIT 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is wrong, one line each; three empty lists are what everybody wants.
+
+    Args:
+        lost: something that was promised is not there.
+        twice: an effect that is there more than once.
+        wrong: anything else that does not add up.
+    """
+
+    lost: list[str]
+    twice: list[str]
+    wrong: list[str]
+
+    @property
+    def all(self) -> list[str]:
+        """Everything, most telling first."""
+        return [*self.lost, *self.twice, *self.wrong]
+
+
+class Books:
+    """The books of a shop, compared with what its shoppers were told."""
+
+    def __init__(self, folder: Path, traffic: Traffic) -> None:
+        self.folder = folder
+        self.traffic = traffic
+        self.status: dict[str, str] = dict(
+            rows(folder, "order", "SELECT order_id, status FROM orders")
+        )
+        self.totals: dict[str, int] = dict(
+            rows(folder, "order", "SELECT order_id, total_minor FROM orders")
+        )
+        self.order_of_key = defaultdict[str, list[str]](list)
+        sagas = "SELECT key, id FROM saga WHERE name = 'create-order'"
+        for key, order_id in rows(folder, "order", sagas):
+            self.order_of_key[key.partition(":")[2]].append(order_id)
+        self.charged, self.refunded = _provider(folder)
+
+    def examine(self) -> Findings:
+        """Everything that does not add up."""
+        return Findings(
+            [*self._lost_orders(), *self._lost_mails()],
+            [*self._orders_twice(), *self._money_twice(), *self._mails_twice()],
+            [*self.traffic.contradictions, *self._wrong_money(), *self._wrong_stock()],
+        )
+
+    def _attempts(self, *, is_paid: bool) -> Iterator[Attempt]:
+        for attempt in self.traffic.attempts:
+            if attempt.is_sent and attempt.was_told_paid is is_paid:
+                yield attempt
+
+    def _lost_orders(self) -> Iterator[str]:
+        for attempt in self._attempts(is_paid=True):
+            status = self.status.get(attempt.order_id, "not there")
+            expected = {"cancelled"} if attempt.is_cancelled else {"paid"}
+            if attempt.is_cancel_sent and not attempt.is_cancelled:
+                expected = {"paid", "cancelled"}
+            if status not in expected:
+                yield f"{attempt.order_id} was told {attempt.status}, and is {status}"
+        told = sum(1 for _ in self._attempts(is_paid=True))
+        sold = sum(status in ("paid", "cancelled") for status in self.status.values())
+        if told > sold:
+            yield f"{told} orders were told as paid, {sold} are"
+
+    def _orders_twice(self) -> Iterator[str]:
+        keys = {attempt.key for attempt in self.traffic.attempts if attempt.is_sent}
+        for key in keys:
+            if len(found := self.order_of_key.get(key, [])) > 1:
+                yield f"the key {key} has the orders {found}"
+        told = {attempt.order_id for attempt in self._attempts(is_paid=True)}
+        for order_id, status in self.status.items():
+            if status in ("paid", "cancelled") and order_id not in told:
+                yield f"{order_id} is {status}, and no shopper knows of it"
+        if len(self.status) > len(keys):
+            yield f"{len(self.status)} orders from {len(keys)} keys"
+
+    def _money_twice(self) -> Iterator[str]:
+        for kind, entries in (("charged", self.charged), ("refunded", self.refunded)):
+            for order_id, amounts in entries.items():
+                if len(amounts) > 1:
+                    yield f"{order_id} was {kind} {len(amounts)} times"
+
+    def _wrong_money(self) -> Iterator[str]:
+        for order_id in {*self.status, *self.charged, *self.refunded}:
+            kept = sum(self.charged.get(order_id, [])) - sum(self.refunded.get(order_id, []))
+            status = self.status.get(order_id, "not there")
+            due = self.totals[order_id] if status == "paid" else 0
+            if kept != due:
+                yield f"{order_id} is {status}: {kept} are kept at the provider, {due} are due"
+        captured = number(
+            self.folder, "payment", "SELECT coalesce(sum(amount_minor - refunded_minor), 0) "
+            "FROM payment WHERE status IN ('captured', 'refunded')",
+        )  # fmt: skip
+        paid = sum(self.totals[key] for key, status in self.status.items() if status == "paid")
+        if captured != paid:
+            yield f"payments keep {captured}, paid orders come to {paid}"
+
+    def _mails(self) -> Counter[str]:
+        sql = "SELECT order_id FROM mail WHERE template = 'order-confirmation' AND status = 'sent'"
+        return Counter(order_id for (order_id,) in rows(self.folder, "email", sql))
+
+    def _lost_mails(self) -> Iterator[str]:
+        sent = self._mails()
+        for order_id, status in self.status.items():
+            if status in ("paid", "cancelled") and not sent[order_id]:
+                yield f"{order_id} is {status} and was not confirmed"
+
+    def _mails_twice(self) -> Iterator[str]:
+        for order_id, times in self._mails().items():
+            if times > 1 or self.status.get(order_id) not in ("paid", "cancelled"):
+                yield f"{order_id} ({self.status.get(order_id)}) was confirmed {times} times"
+
+    def _wrong_stock(self) -> Iterator[str]:
+        wanted = Counter[str]()
+        for attempt in self._attempts(is_paid=True):
+            if self.status.get(attempt.order_id) == "paid":
+                for line in attempt.lines:
+                    wanted[str(line["sku"])] += int(str(line["quantity"]))
+        sql = "SELECT sku, sum(reserved) FROM level GROUP BY sku"
+        for sku, reserved in rows(self.folder, "inventory", sql):
+            if reserved != wanted[sku]:
+                yield f"{reserved} of {sku} are reserved, paid orders need {wanted[sku]}"
+
+
+def _provider(folder: Path) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
+    """Every amount that the provider took, and gave back, by order."""
+    charged, refunded = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
+    for line in (folder / "provider.log").read_bytes().splitlines():
+        entry = json.loads(line)
+        order_id = entry["key"].partition("-")[2].partition("#")[0]
+        book = charged if entry["kind"] == "charge" else refunded
+        book[order_id].append(int(entry["amount"]["amount_minor"]))
+    return charged, refunded

@@ -1,0 +1,258 @@
+"""Shoppers who order, cancel and repeat themselves over HTTP, and remember what they were told."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from tests.system.accounts import Customer
+from tests.system.wire import NoAnswer, NotSent, Reply, Wire
+
+SKUS = ("croissant", "baguette", "espresso", "cappuccino", "flat-white", "tea-assam", "scone")
+MORE_THAN_THERE_IS = 9_999
+UNKNOWN = frozenset({429, 500, 503, 504})
+"""Statuses after which a request is repeated: nothing happened, or nobody can say."""
+FINAL_REFUSALS = frozenset({"out-of-stock", "payment-declined"})
+PATIENCE_S = 30.0
+PAUSE_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """How often a shopper does what, as shares of all orders.
+
+    Declined, timeout, timeout_lost and twice are the ways of the rehearsal provider.
+    """
+
+    declined: float = 0.15
+    timeout: float = 0.02
+    timeout_lost: float = 0.01
+    twice: float = 0.05
+    out_of_stock: float = 0.08
+    cancelled: float = 0.15
+
+
+MIXES = {"": Mix(), "silence": Mix(timeout=0.3, timeout_lost=0.2)}
+"""What a crash point needs: the usual mix, or a provider whose answers are mostly lost."""
+
+
+@dataclass
+class Attempt:
+    """One order under one idempotency key, and every answer to it.
+
+    `order_id` and `status` are the last that a whole answer told: paid, pending, cancelled, or
+    refused with `refusal`; empty while nothing is known. Cancelling is asked for at most once
+    by each shopper, and repeated until it is answered.
+    """
+
+    customer: Customer
+    key: str
+    lines: list[dict[str, object]]
+    token: str
+    is_to_be_cancelled: bool
+    order_id: str = ""
+    status: str = ""
+    refusal: str = ""
+    is_cancel_sent: bool = False
+    is_cancelled: bool = False
+    is_sent: bool = False
+    contradictions: list[str] = field(default_factory=list)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether its outcome is final as far as the shopper was told."""
+        return bool(self.status) and self.status != "pending"
+
+    @property
+    def was_told_paid(self) -> bool:
+        """Whether the shop once said that it is paid."""
+        return self.status in ("paid", "cancelled")
+
+    def hear_cancelled(self, status: str) -> None:
+        """Take the answer to a cancellation in."""
+        self.is_cancelled = status == "cancelled"
+        if not self.is_cancelled:
+            self.contradictions.append(f"{self.key}: cancelled, but it is {status}")
+
+    def hear(self, reply: Reply) -> None:
+        """Take an answer in; anything that contradicts an earlier one is noted."""
+        if reply.status in (201, 202):
+            order = reply.document
+            self._note(str(order["order_id"]), str(order["status"]), "")
+        elif reply.status in (402, 409):
+            slug = str(reply.document["type"]).rpartition(":")[2]
+            if slug in FINAL_REFUSALS:
+                self._note(self.order_id, "refused", slug)
+            else:
+                self.contradictions.append(f"{self.key}: answered {reply.body.decode()}")
+        elif reply.status not in UNKNOWN:
+            self.contradictions.append(f"{self.key}: {reply.status} {reply.body.decode()}")
+
+    def _note(self, order_id: str, status: str, refusal: str) -> None:
+        before = (self.order_id, self.status, self.refusal)
+        if self.order_id and self.order_id != order_id:
+            self.contradictions.append(f"{self.key}: {self.order_id}, then {order_id}")
+        if self.is_known and (status, refusal) != before[1:] and status != "cancelled":
+            self.contradictions.append(f"{self.key}: {before}, then {status} {refusal}")
+        self.order_id, self.status, self.refusal = order_id, status, refusal
+
+
+@dataclass
+class Traffic:
+    """Everything that the shoppers of a shop have done."""
+
+    attempts: list[Attempt] = field(default_factory=list)
+    latencies_s: list[float] = field(default_factory=list)
+
+    @property
+    def answered(self) -> int:
+        """How many orders got a final answer."""
+        return sum(attempt.is_known for attempt in self.attempts)
+
+    @property
+    def contradictions(self) -> list[str]:
+        """Answers that cannot both be true, and answers that no shop should give."""
+        return [text for attempt in self.attempts for text in attempt.contradictions]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the shoppers behave.
+
+    Args:
+        seed: everything random comes from it.
+        shoppers: how many there are, each with one connection.
+        orders_max: how many orders each places at most.
+        for_s: how long they go on at most.
+    """
+
+    seed: int
+    shoppers: int = 16
+    orders_max: int = 400
+    for_s: float = 20.0
+    mix: Mix = Mix()
+
+
+async def shop(url: str, customers: Sequence[Customer], plan: Plan, traffic: Traffic) -> None:
+    """Order until the shop is gone, or the plan is done; a lost answer ends a shopper's visit."""
+    until_s = time.monotonic() + plan.for_s
+
+    async def visit(number: int) -> None:
+        chance = random.Random(f"{plan.seed}/{number}")
+        customer = customers[number % len(customers)]
+        wire = Wire(url)
+        try:
+            for index in range(plan.orders_max):
+                if time.monotonic() > until_s:
+                    return
+                attempt = _planned(chance, plan, customer, f"{plan.seed}-{number}-{index}")
+                traffic.attempts.append(attempt)
+                started_s = time.monotonic()
+                await _order(wire, attempt)
+                traffic.latencies_s.append(time.monotonic() - started_s)
+                if attempt.is_to_be_cancelled and attempt.status == "paid":
+                    await _cancel(wire, attempt)
+        except (NotSent, NoAnswer):
+            return  # what is open is taken up by `settle`
+        finally:
+            await wire.close()
+
+    async with asyncio.TaskGroup() as visits:
+        for number in range(plan.shoppers):
+            visits.create_task(visit(number))
+
+
+async def settle(url: str, traffic: Traffic, *, repeats: float = 0.2) -> None:
+    """Repeat whatever has no final answer, with the same key, until it has one.
+
+    A share `repeats` of the answered orders is repeated once too: the answer must be the same.
+    """
+    chance = random.Random(len(traffic.attempts))
+    open_ = [
+        attempt
+        for attempt in traffic.attempts
+        if not attempt.is_known
+        or (attempt.is_cancel_sent and not attempt.is_cancelled)
+        or chance.random() < repeats
+    ]
+    lanes = asyncio.Semaphore(16)
+    until_s = time.monotonic() + PATIENCE_S
+
+    async def finish(attempt: Attempt) -> None:
+        async with lanes:
+            wire = Wire(url)
+            try:
+                await _repeated(lambda: _order(wire, attempt), lambda: attempt.is_known, until_s)
+                if attempt.is_cancel_sent:
+                    await _repeated(
+                        lambda: _cancel(wire, attempt), lambda: attempt.is_cancelled, until_s
+                    )
+            finally:
+                await wire.close()
+
+    async with asyncio.TaskGroup() as repetitions:
+        for attempt in open_:
+            repetitions.create_task(finish(attempt))
+
+
+async def _repeated(
+    ask: Callable[[], Awaitable[None]], is_done: Callable[[], bool], until_s: float
+) -> None:
+    """Ask, and again until it is done; the last error is raised when patience ends."""
+    while True:
+        is_late = time.monotonic() > until_s
+        try:
+            await ask()
+        except (NotSent, NoAnswer):
+            if is_late:
+                raise
+        if is_done():
+            return
+        assert not is_late, f"no final answer within {PATIENCE_S:g} s"
+        await asyncio.sleep(PAUSE_S)
+
+
+async def _order(wire: Wire, attempt: Attempt) -> None:
+    attempt.is_sent = True
+    reply = await wire.ask(
+        "POST",
+        "/api/orders",
+        {"lines": attempt.lines, "payment_token": attempt.token},
+        headers=attempt.customer.headers | {"Idempotency-Key": attempt.key},
+    )
+    attempt.hear(reply)
+
+
+async def _cancel(wire: Wire, attempt: Attempt) -> None:
+    attempt.is_cancel_sent = True
+    path = f"/api/orders/{attempt.order_id}/cancel"
+    reply = await wire.ask(
+        "POST", path, {"reason": "changed my mind"}, headers=attempt.customer.headers
+    )
+    if reply.status == HTTPStatus.OK:
+        attempt.hear_cancelled(str(reply.document["status"]))
+    elif reply.status not in UNKNOWN:
+        attempt.contradictions.append(f"{attempt.key}: cancel: {reply.body.decode()}")
+
+
+def _planned(chance: random.Random, plan: Plan, customer: Customer, key: str) -> Attempt:
+    mix = plan.mix
+    skus = chance.sample(SKUS, chance.randint(1, 3))
+    lines: list[dict[str, object]] = [
+        {"sku": sku, "quantity": chance.randint(1, 3)} for sku in skus
+    ]
+    if chance.random() < mix.out_of_stock:
+        lines.append({"sku": "granola", "quantity": MORE_THAN_THERE_IS})
+    token = chance.choices(
+        ("tok_declined", "tok_timeout", "tok_timeout_lost", "tok_twice", "tok_ok"),
+        (
+            mix.declined,
+            mix.timeout,
+            mix.timeout_lost,
+            mix.twice,
+            1 - mix.declined - mix.timeout - mix.timeout_lost - mix.twice,
+        ),
+    )[0]
+    return Attempt(customer, key, lines, token, chance.random() < mix.cancelled)
