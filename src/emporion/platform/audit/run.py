@@ -25,18 +25,19 @@ async def audit_folder(folder: Path, *, wait_s: float) -> Report:
         is_running = DataFolder.is_held(folder)
 
         async def look() -> list[Finding]:
-            findings = await look_once(databases, is_running=is_running)
-            provider = await provider_finding(databases["payment"], folder / BOOK_FILE)
-            return [*findings, provider]
+            return await look_once(databases, folder / BOOK_FILE, is_running=is_running)
 
         return await until_sure(look, is_running=is_running, wait_s=wait_s)
 
 
-async def look_once(databases: Mapping[str, Database], *, is_running: bool) -> list[Finding]:
+async def look_once(
+    databases: Mapping[str, Database], provider_book: Path, *, is_running: bool
+) -> list[Finding]:
     """Every check once, each service's own first."""
     findings: list[Finding] = []
     for own in OWN_BOOKS:
         findings += await own_findings(own, databases[own.service])
+    findings.append(await provider_finding(databases["payment"], provider_book))
     open_ = await traffic.all_open_sagas(databases)
     findings += await apply_rules(stories(await books_of(databases, open_)))
     findings.append(await traffic.sagas_done(databases, open_, is_running=is_running))

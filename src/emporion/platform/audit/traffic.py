@@ -12,6 +12,7 @@ from emporion.platform.audit.facts import Finding, Violation
 PAGE = 1_000
 OPEN_SAGAS_MAX = 100_000
 UNREAD_MAX = 1_000_000
+SAGAS_DONE = "no saga is left undone"
 
 _OPEN_SAGAS = (
     "SELECT id, name, state, step, attempts, input, last_error, started_at_ms FROM saga "
@@ -115,7 +116,7 @@ async def sagas_done(
     databases: Mapping[str, Database], open_: Sequence[OpenSaga], *, is_running: bool
 ) -> Finding:
     """No saga is left undone. Beside a running shop one that retries is but a warning."""
-    finding = Finding("no saga is left undone", 0, [], 0, is_warning=is_running)
+    finding = Finding(SAGAS_DONE, 0, [], 0, is_warning=is_running)
     for database in databases.values():
         finding.examined = (finding.examined or 0) + await count(database, _SAGAS)
     for saga in open_:

@@ -72,6 +72,8 @@ def _print_table(report: "Report") -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from emporion.platform.audit.traffic import SAGAS_DONE
+
     console = Console(highlight=False, markup=False, soft_wrap=True)
     table = Table("check", title_justify="left")
     table.add_column("examined", justify="right")
@@ -90,3 +92,5 @@ def _print_table(report: "Report") -> None:
     beside = "beside the running shop" if report.is_running else "of a shop that is not running"
     verdict = f"{report.violations:,} violations" if report.violations else "everything adds up"
     print(f"{verdict} ({beside}; {report.elapsed_s:.1f} s)")
+    if not report.is_running and any(f.total for f in report.findings if f.check == SAGAS_DONE):
+        print("The shop was cut off in the middle of orders: emporion up takes them up again.")

@@ -7,8 +7,6 @@ from urllib.parse import urlsplit
 
 from emporion.kernel.errors import InvalidArgument
 
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-
 
 class BadUrl(InvalidArgument):
     """The text is not the URL of a shop."""
@@ -40,11 +38,6 @@ class Address:
         if parts.query or parts.fragment or parts.username is not None:
             raise BadUrl(f"{url!r}: leave out user, query and fragment")
         return cls(parts.hostname, port, is_tls, parts.path.rstrip("/"))
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether it is this machine."""
-        return self.host in LOOPBACK
 
     @property
     def host_header(self) -> str:
