@@ -121,7 +121,7 @@ async def test_retries_wait_with_jitter_and_stop_before_the_deadline(town: Town)
 
 
 async def test_a_callee_that_never_answers_opens_the_circuit(town: Town) -> None:
-    for number in range(5):
+    for number in range(20):
         call = asyncio.ensure_future(town.sample.put_unkeyed(Put(put_key=f"k{number}", failures=9)))
         with pytest.raises(Unavailable):
             await town.outcome(call)
@@ -147,7 +147,19 @@ async def test_refusals_never_open_the_circuit(town: Town) -> None:
             await town.sample.refuse(Echo(text="x"))
 
 
+async def test_one_call_that_fails_again_and_again_does_not_stop_the_others(town: Town) -> None:
+    """One order whose payment hangs is tried at every pause of its saga."""
+    for _ in range(5):
+        call = asyncio.ensure_future(town.sample.put(Put(put_key="stuck", failures=99)))
+        with pytest.raises(Unavailable):
+            await town.outcome(call)
+        town.clock.advance(1)
+
+    assert (await town.sample.put(Put(put_key="other"))).attempts == 1
+
+
 async def test_hanging_callees_open_the_circuit_but_impatient_callers_do_not(town: Town) -> None:
+    town.sample.hang.__self__.breaker.limits = BreakerLimits(failures_min=5)  # type: ignore[attr-defined]
     for _ in range(10):
         token = enter(Call(deadline_s=town.clock.monotonic_s() + 0.01))
         call = asyncio.ensure_future(town.sample.hang(Echo(text="x")))

@@ -24,8 +24,8 @@ def break_it(breaker: Breaker) -> None:
         breaker.failed(is_probe=breaker.admit())
 
 
-def test_five_failures_in_a_row_open_it(breaker: Breaker) -> None:
-    for _ in range(4):
+def test_twenty_failures_in_a_row_open_it(breaker: Breaker) -> None:
+    for _ in range(19):
         breaker.failed(is_probe=breaker.admit())
     assert breaker.admit() is False
 

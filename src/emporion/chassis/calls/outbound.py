@@ -83,9 +83,11 @@ class OutboundMethod:
             try:
                 reply = await self.attempt(request, own, parent.trace.span_id)
             except EmporionError as error:
-                self._tell(error, deadline_s - now_s, is_probe=is_probe)
                 retries += 1
                 pause_s = self._pause_before(retries, error, deadline_s)
+                if pause_s is None or is_probe:
+                    # A call counts once, however often it was tried.
+                    self._tell(error, deadline_s - now_s, is_probe=is_probe)
                 if pause_s is None:
                     raise
             except asyncio.CancelledError:

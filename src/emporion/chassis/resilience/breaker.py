@@ -27,13 +27,14 @@ class BreakerLimits:
     """When a breaker opens, and for how long.
 
     Args:
-        failures_min: failures within the window before it may open.
+        failures_min: failed calls within the window before it may open: enough that one order
+            whose payment hangs, and is tried again and again, does not stop all others.
         failure_share: of the calls in the window that must have failed.
         window_s: how long the counts are kept.
         open_s, open_s_max: how long it stays open; doubles with each failed probe.
     """
 
-    failures_min: int = 5
+    failures_min: int = 20
     failure_share: float = 0.5
     window_s: float = 10.0
     open_s: float = 2.0
