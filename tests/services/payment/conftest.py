@@ -8,7 +8,7 @@ import pytest
 from tests.services.payment.desk import Desk, open_desk
 
 
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with open_desk(tmp_path) as opened:
+@pytest.fixture(params=[False, True], ids=["shared", "sole-writer"])
+async def desk(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
+    async with open_desk(tmp_path, is_sole_writer=request.param) as opened:
         yield opened

@@ -11,7 +11,7 @@ from emporion.chassis.data.sqlite.database import SqliteDatabase
 from emporion.chassis.runtime.assembly import Assembly
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.testing.databases import migrations_of, sqlite_database
-from emporion.chassis.testing.time import ManualClock, manual_runtime
+from emporion.chassis.testing.time import START_MS, ManualClock, manual_runtime
 from emporion.contracts.payment import Charge, PaymentService
 from emporion.kernel.ids import OrderId, UserId
 from emporion.kernel.money import Money
@@ -90,7 +90,7 @@ class Desk:
 
     def beside(self) -> "Desk":
         """A second instance of the service, as in another process, on the same data."""
-        assembly = build(replace(self.needs))
+        assembly = build(replace(self.needs, is_sole_writer=False))
         return replace(self, assembly=assembly)
 
     async def recheck(self) -> int | None:
@@ -123,6 +123,16 @@ class Desk:
         return await self.rows("SELECT kind, amount_minor FROM ledger_transfer ORDER BY seq")
 
 
+def order_id(number: int) -> OrderId:
+    """An order made a millisecond after the service started."""
+    return OrderId(f"ord_{START_MS + 1:012x}{number:020x}")
+
+
+def number_of(order_id: OrderId) -> int:
+    """The number of an order of `order_id`."""
+    return int(order_id[-20:], 16)
+
+
 def request(
     token: str | None = "tok_ok",
     *,
@@ -132,7 +142,7 @@ def request(
 ) -> Charge:
     """A charge of 12.50 EUR."""
     return Charge(
-        order_id=OrderId(f"ord_{order:032x}"),
+        order_id=order_id(order),
         user_id=user,
         amount=amount or Money(1250, "EUR"),
         payment_token=token,
@@ -140,7 +150,7 @@ def request(
 
 
 @asynccontextmanager
-async def open_desk(folder: Path) -> AsyncIterator[Desk]:
+async def open_desk(folder: Path, *, is_sole_writer: bool = False) -> AsyncIterator[Desk]:
     """The service on the files of `folder`: opening it again is a restart."""
     clock = ManualClock()
     runtime = manual_runtime(clock)
@@ -155,6 +165,7 @@ async def open_desk(folder: Path) -> AsyncIterator[Desk]:
             clients=cast("Any", None),
             sagas=cast("Any", None),
             provider=provider,
+            is_sole_writer=is_sole_writer,
         )
         yield Desk(folder, clock, runtime, database, provider, needs, build(needs))
     real.close()

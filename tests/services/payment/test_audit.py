@@ -7,7 +7,8 @@ from emporion.kernel.errors import Unavailable
 from emporion.kernel.money import Money
 from emporion.services.payment import audit
 from emporion.services.payment.adapters.book import Book, Entry, entries_in
-from tests.services.payment.desk import Desk, request
+from emporion.services.payment.domain import charge_key
+from tests.services.payment.desk import Desk, number_of, order_id, request
 
 SWAPPED = (
     "UPDATE ledger_transfer SET debit_account = credit_account, credit_account = debit_account"
@@ -69,7 +70,7 @@ async def test_right_books_have_no_violations(busy_desk: Desk):
     ],
 )
 async def test_each_way_to_cook_the_books_is_found(busy_desk: Desk, sql: str, check: str):
-    orders = [f"ord_{number:032x}" for number in range(4)]
+    orders = [order_id(number) for number in range(4)]
     names = {f"p{number}": "pay_" + order[4:] for number, order in enumerate(orders)}
     for number, order in enumerate(orders):
         sql = sql.replace(f"{{{number}}}", order)
@@ -82,7 +83,7 @@ async def test_each_way_to_cook_the_books_is_found(busy_desk: Desk, sql: str, ch
 async def test_the_facts_say_what_was_taken_and_given_back(busy_desk: Desk):
     facts = [fact async for fact in audit.payments(busy_desk.database)]
 
-    assert [(int(f.order_id[4:]), f.captured_minor, f.refunded_minor) for f in facts] == [
+    assert [(number_of(f.order_id), f.captured_minor, f.refunded_minor) for f in facts] == [
         (1, 1250, 0),
         (2, 1250, 1250),
         (3, 0, 0),
@@ -102,17 +103,17 @@ async def test_money_that_only_the_provider_knows_of_is_found(busy_desk: Desk):
     """Planted: a key minted for each attempt charges twice; a forgotten charge has no order."""
     eur = Money(1250, "EUR")
     planted = [
-        Entry("charge", f"charge-ord_{1:032x}", "again", eur),
-        Entry("charge", f"charge-ord_{77:032x}", "unknown", eur),
+        Entry("charge", charge_key(order_id(1)), "again", eur),
+        Entry("charge", charge_key(order_id(77)), "unknown", eur),
     ]
     book = [*entries_in(busy_desk.folder / "provider.log"), *planted]
 
     found = [f async for f in audit.differences(busy_desk.database, book)]
 
     assert {(f.subject, f.detail) for f in found} == {
-        (f"ord_{1:032x}", "was charged 2 times at the provider"),
-        (f"ord_{1:032x}", "is captured with 1250 kept here, 2500 at the provider (minor)"),
-        (f"ord_{77:032x}", "1250 (minor) at the provider, no payment here"),
+        (order_id(1), "was charged 2 times at the provider"),
+        (order_id(1), "is captured with 1250 kept here, 2500 at the provider (minor)"),
+        (order_id(77), "1250 (minor) at the provider, no payment here"),
     }
 
 

@@ -11,9 +11,14 @@ from emporion.contracts.payment import PaymentDeclined, PaymentStatus, PaymentVo
 from emporion.kernel.errors import Conflict, Unavailable
 from emporion.kernel.money import Money
 from emporion.services.payment.adapters.rehearsal import RehearsalProvider
-from emporion.services.payment.domain import DifferentCharge, NoPaymentMethod, NothingToCharge
+from emporion.services.payment.domain import (
+    DifferentCharge,
+    NoPaymentMethod,
+    NothingToCharge,
+    charge_key,
+)
 from emporion.services.payment.ports import Answer, Decline
-from tests.services.payment.desk import OTHER_USER, Desk, Interrupted, open_desk, request
+from tests.services.payment.desk import OTHER_USER, Desk, Interrupted, open_desk, order_id, request
 
 
 async def test_a_charge_is_recorded_with_its_event_row_transfer_and_announcement(desk: Desk):
@@ -22,7 +27,7 @@ async def test_a_charge_is_recorded_with_its_event_row_transfer_and_announcement
     assert payment.status is PaymentStatus.CAPTURED
     assert payment.amount == Money(1250, "EUR")
     assert payment.refunded == Money(0, "EUR")
-    assert payment.payment_id == "pay_" + f"{1:032x}"
+    assert payment.payment_id == "pay_" + order_id(1)[4:]
     assert [entry.reference for entry in desk.effects()] == [payment.provider_reference]
     assert await desk.events() == ["payment.captured"]
     assert await desk.transfers() == [("capture", 1250)]
@@ -42,7 +47,7 @@ async def test_the_same_payment_twenty_times_at_once_is_one_charge(desk: Desk):
     payments = await asyncio.gather(*(desk.service.charge(request()) for _ in range(20)))
 
     assert payments == [payments[0]] * 20
-    assert desk.provider.calls == [f"charge charge-ord_{1:032x}"]
+    assert desk.provider.calls == [f"charge {charge_key(order_id(1))}"]
     assert len(desk.effects()) == 1
     assert await desk.transfers() == [("capture", 1250)]
 
@@ -132,7 +137,7 @@ async def test_an_answer_that_comes_twice_counts_once(desk: Desk):
 
 async def test_an_answer_about_nothing_recorded_is_left_to_the_charge(desk: Desk):
     await desk.provider.real.charge(
-        key=f"charge-ord_{1:032x}", amount=Money(1250, "EUR"), token="tok_twice"
+        key=charge_key(order_id(1)), amount=Money(1250, "EUR"), token="tok_twice"
     )
     await settle()
     assert await desk.rows("SELECT status FROM payment") == []

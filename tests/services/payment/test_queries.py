@@ -9,11 +9,10 @@ from emporion.chassis.auth.identity import Identity, Kind
 from emporion.chassis.calls.context import Call, enter, leave
 from emporion.contracts.payment import Balances, ListPayments, PaymentOf, PaymentStatus
 from emporion.kernel.errors import NotFound
-from emporion.kernel.ids import OrderId
 from emporion.kernel.money import Money
-from tests.services.payment.desk import USER, Desk, request
+from tests.services.payment.desk import USER, Desk, number_of, order_id, request
 
-ORDER = OrderId(f"ord_{1:032x}")
+ORDER = order_id(1)
 
 
 @contextmanager
@@ -58,7 +57,7 @@ async def test_pages_hold_every_payment_once_newest_order_first(
     seen, cursor = [], ""
     while True:
         page = await desk.service.list_payments(ListPayments(status=status, limit=2, cursor=cursor))
-        seen += [int(payment.order_id[4:], 16) for payment in page.payments]
+        seen += [number_of(payment.order_id) for payment in page.payments]
         cursor = page.next_cursor
         if not cursor:
             break

@@ -9,8 +9,8 @@ from emporion.chassis.testing.time import settle
 from emporion.contracts.payment import PaymentDeclined, PaymentStatus, PaymentVoided
 from emporion.kernel.errors import FailedPrecondition, Unavailable
 from emporion.kernel.money import Money
-from emporion.services.payment.domain import DifferentCharge
-from tests.services.payment.desk import OTHER_USER, Desk, Interrupted, open_desk, request
+from emporion.services.payment.domain import DifferentCharge, charge_key
+from tests.services.payment.desk import OTHER_USER, Desk, Interrupted, open_desk, order_id, request
 
 DAY_S = 86_400.0
 
@@ -156,7 +156,7 @@ async def test_a_charge_on_its_way_while_its_order_is_undone_is_given_back(desk:
 async def test_a_charge_that_surfaces_after_its_undo_is_given_back_by_the_recheck(desk: Desk):
     await desk.service.refund(request())
     await desk.provider.real.charge(
-        key=f"charge-ord_{1:032x}", amount=Money(1250, "EUR"), token="tok_ok"
+        key=charge_key(order_id(1)), amount=Money(1250, "EUR"), token="tok_ok"
     )
 
     next_ms = await desk.recheck()
@@ -171,7 +171,7 @@ async def test_a_charge_that_surfaces_after_its_undo_is_given_back_by_the_rechec
 async def test_an_answer_for_a_voided_payment_is_given_back(desk: Desk):
     await desk.service.refund(request())
     await desk.provider.real.charge(
-        key=f"charge-ord_{1:032x}", amount=Money(1250, "EUR"), token="tok_twice"
+        key=charge_key(order_id(1)), amount=Money(1250, "EUR"), token="tok_twice"
     )
     await settle()
     while await desk.rows("SELECT status FROM payment") != [("refunded",)]:
@@ -203,7 +203,7 @@ async def test_one_recheck_that_cannot_be_answered_holds_up_no_other(desk: Desk)
         await desk.recheck()
 
     assert await desk.rows("SELECT order_id FROM payment WHERE recheck_at_ms IS NOT NULL") == [
-        (f"ord_{1:032x}",)
+        (order_id(1),)
     ]
 
 

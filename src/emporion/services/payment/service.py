@@ -15,16 +15,22 @@ from emporion.services.payment.queries import Queries
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentNeeds(Needs):
-    """What payment needs beside the usual: who moves the money."""
+    """What payment needs beside the usual: who moves the money.
+
+    `is_sole_writer`: no other process writes the database, as with SQLite; saves a look.
+    """
 
     provider: PaymentProvider
+    is_sole_writer: bool = False
 
 
 def build(needs: PaymentNeeds) -> Assembly:
     """The service, not started."""
     store = SqlPayments()
     recorder = Recorder(needs.database, store, clock=needs.runtime.clock, announce=announcements)
-    commands = Commands(recorder, needs.provider, needs.runtime)
+    commands = Commands(
+        recorder, needs.provider, needs.runtime, is_sole_writer=needs.is_sole_writer
+    )
     needs.provider.listen(commands.hear)
     return Assembly(
         contract=PaymentService,

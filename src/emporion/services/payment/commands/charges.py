@@ -14,6 +14,7 @@ from emporion.contracts.payment import Charge, PaymentDeclined, PaymentVoided
 from emporion.kernel.errors import Conflict, EmporionError, Unavailable
 from emporion.kernel.ids import OrderId
 from emporion.services.payment import domain
+from emporion.services.payment.commands.first_sight import FirstSight
 from emporion.services.payment.commands.recorder import Recorder
 from emporion.services.payment.domain import DifferentCharge, NoPaymentMethod, Payment, Status
 from emporion.services.payment.ports import (
@@ -49,8 +50,16 @@ class Lanes:
 class Commands:
     """Charge and undo."""
 
-    def __init__(self, recorder: Recorder, provider: PaymentProvider, runtime: Runtime) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        provider: PaymentProvider,
+        runtime: Runtime,
+        *,
+        is_sole_writer: bool,
+    ) -> None:
         self._recorder = recorder
+        self._first_sight = FirstSight(runtime.clock.now_ms(), is_sole_writer=is_sole_writer)
         self._provider = provider
         self._runtime = runtime
         self._lanes = Lanes()
@@ -59,7 +68,8 @@ class Commands:
     async def charge(self, request: Charge) -> StoredPayment:
         """See PaymentService.charge."""
         async with self._lanes.of(request.order_id):
-            known = await self._recorder.find(request.order_id)
+            is_new = self._first_sight.is_first(request.order_id)
+            known = None if is_new else await self._recorder.find(request.order_id)
             if known is None:
                 return await self._charge_first(request)
             if known.status is Status.PENDING:
@@ -74,7 +84,8 @@ class Commands:
         only then the provider is asked whether one is there.
         """
         async with self._lanes.of(request.order_id):
-            known = await self._recorder.find(request.order_id)
+            is_new = self._first_sight.is_first(request.order_id)
+            known = None if is_new else await self._recorder.find(request.order_id)
             if known is None or known.status is Status.PENDING:
                 known = await self._recorder.change(
                     request.order_id, lambda payment: _void(payment, request)
