@@ -88,8 +88,9 @@ class Sender:
         answers = await self._mailer.send(letters) if letters else []
         verdicts = {mail.seq: verdict for mail, verdict in zip(addressed, answers, strict=True)}
         now_ms = self._runtime.clock.now_ms()
+        kept = {user_id: _encode(contact) for user_id, contact in contacts.items()}
         progress = [
-            _progress(mail, verdict, contacts.get(mail.user_id), now_ms=now_ms)
+            _progress(mail, verdict, kept.get(mail.user_id), now_ms=now_ms)
             for mail in mails
             if (verdict := verdicts.get(mail.seq, _NOBODY)).fate is not Fate.UNTRIED
         ]
@@ -107,7 +108,7 @@ class Sender:
 
 
 def _progress(
-    mail: StoredMail, verdict: Verdict, contact: Contact | None, *, now_ms: int
+    mail: StoredMail, verdict: Verdict, contact: bytes | None, *, now_ms: int
 ) -> Progress:
     """What a verdict makes of a mail."""
     attempts = mail.attempts + 1
@@ -124,6 +125,6 @@ def _progress(
         attempts=attempts,
         next_at_ms=now_ms + domain.pause_ms(attempts),
         last_error=verdict.error,
-        contact=_encode(contact) if is_taken else None,
+        contact=contact if is_taken else None,
         sent_at_ms=now_ms if is_taken else None,
     )

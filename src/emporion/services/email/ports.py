@@ -1,7 +1,6 @@
 """What the email service needs from outside: a mailer, a writer of texts, and a store."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -21,8 +20,7 @@ class Text(msgspec.Struct, frozen=True, gc=False):
     body: str
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(msgspec.Struct, frozen=True, gc=False):
     """A mail on its way.
 
     Args:
