@@ -199,11 +199,13 @@ async def test_each_request_is_recorded_once_under_its_template(sample):
     assert (two.verb, two.route, two.status, two.subject) == ("OTHER", "(none)", 404, "")
 
 
-async def test_a_client_that_hangs_up_is_recorded_and_not_answered(sample):
+@pytest.mark.parametrize("parts", [0, 1, 2])
+async def test_a_client_that_hangs_up_is_recorded_and_not_answered(sample, parts):
     messages = []
+    coming = [{"type": "http.request", "body": b"{", "more_body": True}] * parts
 
     async def receive():
-        return {"type": "http.disconnect"}
+        return coming.pop() if coming else {"type": "http.disconnect"}
 
     async def send(message):
         messages.append(message)

@@ -128,6 +128,21 @@ async def test_a_connection_that_says_nothing_is_ended(served):
     assert await wire.is_closed()
 
 
+async def test_garbage_behind_a_request_in_flight_ends_the_connection(served):
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    served.door.before = wait
+    wire = await served.connect()
+    wire.writer.write(GET)
+    while not served.door.calls:
+        await asyncio.sleep(0)
+
+    wire.writer.write(b"nonsense\r\n\r\n")
+
+    assert await wire.is_closed()
+
+
 async def test_a_taken_port_is_said_by_name(served):
     second = HttpServer(served.app, ServerSettings(port=served.server.port))
 

@@ -1,12 +1,17 @@
 """What the OpenAPI and AsyncAPI documents say of a contract."""
 
+from datetime import datetime
+
 import pytest
 import schemathesis
 
+from emporion.chassis.auth.identity import Kind
 from emporion.chassis.surfaces.asyncapi import asyncapi
 from emporion.chassis.surfaces.examples import NoExample, example_of
 from emporion.chassis.surfaces.openapi import openapi
 from emporion.chassis.surfaces.schemas import sentences
+from emporion.contracts.words import Instant
+from emporion.kernel.money import Money
 
 NAMES = {"title": "Bakery", "version": "1"}
 
@@ -72,6 +77,31 @@ def test_a_method_that_says_nothing_answers_204_without_content(document):
     assert "content" not in document["paths"]["/api/loaves/{loaf_id}"]["delete"]["responses"]["204"]
 
 
+def test_a_reply_that_may_be_undecided_is_described_as_accepted(bakery):
+    undecided = bakery(
+        (
+            "    weights: dict[str, int] = {}\n",
+            (
+                "    weights: dict[str, int] = {}\n\n    @property\n    def is_pending(self) -> bool:\n"
+                '        """Whether it is in the oven."""\n        return True\n'
+            ),
+        )
+    )
+
+    responses = openapi([undecided], **NAMES)["paths"]["/api/loaves"]["post"]["responses"]
+
+    assert "Location" in responses["202"]["headers"]
+    assert responses["202"]["content"] == responses["201"]["content"]
+
+
+def test_a_body_without_an_example_is_described_without(bakery):
+    changed = bakery(("min_length=3", 'pattern="^x$"'))
+
+    body = openapi([changed], **NAMES)["paths"]["/api/loaves"]["post"]["requestBody"]
+
+    assert "example" not in body["content"]["application/json"]
+
+
 def test_money_and_instants_say_their_bounds(document):
     schemas = document["components"]["schemas"]
 
@@ -109,6 +139,11 @@ def test_two_events_of_one_name_are_refused(bakery):
 
 def test_an_example_is_only_given_when_the_types_say_enough():
     assert example_of(list[bool]) == [True]
+    assert example_of(Money) == {"amount_minor": 250, "currency": "EUR"}
+    assert example_of(Instant) == "2026-01-01T12:00:00Z"
+    assert example_of(datetime) == "2026-01-01T12:00:00Z"
+    assert example_of(Kind) == "anonymous"
+    assert example_of(int) == 1
     with pytest.raises(NoExample):
         example_of(float)
 

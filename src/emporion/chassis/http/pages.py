@@ -8,7 +8,6 @@ import msgspec
 from emporion.chassis.http.routes import Page, Shown
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-OPENAPI_TYPE: Final = "application/vnd.oai.openapi+json;version=3.1"
 
 
 def metrics_page(render: Callable[[], bytes], *, content_type: str = METRICS_TYPE) -> Page:
