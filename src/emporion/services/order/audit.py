@@ -1,16 +1,18 @@
 """Proves the orders' books, and gives the facts that other services' are compared with."""
 
 from collections.abc import AsyncIterator
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from emporion.chassis.data.database import Database, Tx
-from emporion.chassis.eventstore.store import BrokenChain
+from emporion.chassis.eventstore.store import Proved
 from emporion.kernel.errors import EmporionError
 from emporion.services.order.adapters.sqlite import SqliteOrderStore
-from emporion.services.order.domain import Order, Status
+from emporion.services.order.domain import Order, OrderEvent, Status
 from emporion.services.order.ports import OrderRow
 
 PAGE_SIZE = 500
+END = "~"
+"""Sorts after every order id."""
 REPLAY = "order events replay to the row"
 CHAIN = "order event chain unbroken"
 
@@ -32,10 +34,11 @@ async def violations(database: Database) -> AsyncIterator[Violation]:
     also beside a running shop.
     """
     last = ""
-    while rows := await _page(database, last):
-        for found in await _violations_of(database, rows):
+    while last != END:
+        page = await database.read(_Page(last).read)
+        for found in _examined(page):
             yield found
-        last = rows[-1].order_id
+        last = page.until
 
 
 async def orders(database: Database) -> AsyncIterator[OrderRow]:
@@ -54,35 +57,44 @@ async def _page(database: Database, after: str) -> list[OrderRow]:
     return await database.read(work)
 
 
-async def _violations_of(database: Database, rows: list[OrderRow]) -> list[Violation]:
-    async def work(tx: Tx) -> list[Violation]:
-        return await _examined(tx, rows)
+class _Page:
+    """The rows after an order id, and the events of all orders in that range, of one instant."""
 
-    return await database.read(work)
+    def __init__(self, after: str) -> None:
+        self._after = after
+        self.until = END
+        self.rows: list[OrderRow] = []
+        self.histories: dict[str, Proved[OrderEvent]] = {}
+
+    async def read(self, tx: Tx) -> Self:
+        self.rows = await _store.rows_after(tx, self._after, limit=PAGE_SIZE)
+        self.until = self.rows[-1].order_id if len(self.rows) == PAGE_SIZE else END
+        self.histories = await _store.histories(tx, after=self._after, until=self.until)
+        return self
 
 
-async def _examined(tx: Tx, rows: list[OrderRow]) -> list[Violation]:
-    """The violations of a page; its rows are read again, in the same instant as their events."""
+def _examined(page: _Page) -> list[Violation]:
     found: list[Violation] = []
-    for stale in rows:
-        row = await _store.row(tx, stale.order_id)
-        if row is None:
-            found.append(Violation(REPLAY, stale.order_id, "its row vanished"))
-            continue
-        try:
-            order = Order.from_history(row.order_id, await _store.history(tx, row.order_id))
-        except BrokenChain as error:
-            found.append(Violation(CHAIN, row.order_id, error.detail))
-        except EmporionError as error:
-            found.append(Violation(REPLAY, row.order_id, error.detail))
+    for row in page.rows:
+        history = page.histories.pop(row.order_id, None)
+        if history is None:
+            found.append(Violation(REPLAY, row.order_id, "it has a row but no events"))
+        elif history.broken_at:
+            found.append(Violation(CHAIN, row.order_id, f"event {history.broken_at}"))
         else:
-            found += _compared(order, row)
+            found += _replayed(row, [stored.event for stored in history.events])
+    found += [Violation(REPLAY, stream, "it has events but no row") for stream in page.histories]
     return found
 
 
+def _replayed(row: OrderRow, events: list[OrderEvent]) -> list[Violation]:
+    try:
+        return _compared(Order.from_history(row.order_id, events), row)
+    except EmporionError as error:
+        return [Violation(REPLAY, row.order_id, error.detail)]
+
+
 def _compared(order: Order, row: OrderRow) -> list[Violation]:
-    if not order.version:
-        return [Violation(REPLAY, row.order_id, "it has a row but no events")]
     total = order.total
     folded = OrderRow(
         row.order_id,

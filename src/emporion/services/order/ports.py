@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from emporion.chassis.data.database import Tx
+from emporion.chassis.eventstore.store import Proved
 from emporion.kernel.ids import OrderId, Sku, UserId
 from emporion.services.order.domain import Order, OrderEvent, Status
 
@@ -71,8 +72,8 @@ class OrderStore(Protocol):
         """Everybody's orders by id, for the audit."""
         ...
 
-    async def history(self, tx: Tx, order_id: OrderId) -> list[OrderEvent]:
-        """The events of an order. Raises BrokenChain when they are not those written."""
+    async def histories(self, tx: Tx, *, after: str, until: str) -> dict[str, Proved[OrderEvent]]:
+        """The events of all orders past `after` up to `until`, for the audit."""
         ...
 
 

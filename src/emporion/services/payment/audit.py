@@ -1,10 +1,10 @@
 """Proves payment's own books, compares them with the provider's, and gives facts for others'."""
 
 from collections.abc import AsyncIterator, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from emporion.chassis.data.database import Database, Row, Tx
-from emporion.chassis.eventstore.store import BrokenChain
+from emporion.chassis.eventstore.store import Proved
 from emporion.kernel.errors import EmporionError
 from emporion.kernel.ids import OrderId
 from emporion.services.payment.adapters.book import Entry
@@ -21,14 +21,16 @@ from emporion.services.payment.domain import (
 from emporion.services.payment.ports import StoredPayment
 
 PAGE_SIZE = 500
+END = "~"
+"""Sorts after every id."""
 REPLAY = "payment events replay to the row"
 CHAIN = "payment event chain unbroken"
 LEDGER = "ledger = payments"
 BOOK = "provider's book = payments"
 
 _TRANSFERS = (
-    "SELECT kind, debit_account, credit_account, amount_minor, currency FROM ledger_transfer"
-    " WHERE payment_id = ? ORDER BY seq"
+    "SELECT payment_id, kind, debit_account, credit_account, amount_minor, currency"
+    " FROM ledger_transfer WHERE payment_id > ? AND payment_id <= ? ORDER BY seq"
 )
 _STRAY = (
     "SELECT payment_id, kind FROM ledger_transfer t WHERE NOT EXISTS"
@@ -61,9 +63,12 @@ async def violations(database: Database) -> AsyncIterator[Violation]:
     The three change in one transaction and are read in one, so a difference is real also beside
     a running shop.
     """
-    async for rows in _pages(database):
-        for found in await _violations_of(database, rows):
+    last = ""
+    while last != END:
+        page = await database.read(_Page(last).read)
+        for found in _examined(page):
             yield found
+        last = page.until
     for payment_id, kind in await database.read(lambda tx: tx.fetch(_STRAY, PAGE_SIZE)):
         yield Violation(LEDGER, payment_id, f"a {kind} transfer without a payment")
 
@@ -123,10 +128,6 @@ def _fact(row: StoredPayment) -> PaymentFact:
     )
 
 
-async def _violations_of(database: Database, rows: list[StoredPayment]) -> list[Violation]:
-    return await database.read(lambda tx: _examined(tx, rows))
-
-
 async def _pages(database: Database) -> AsyncIterator[list[StoredPayment]]:
     last = ""
     while rows := await _page_after(database, last):
@@ -138,27 +139,52 @@ async def _page_after(database: Database, after: str) -> list[StoredPayment]:
     return await database.read(lambda tx: _store.rows_after(tx, after, limit=PAGE_SIZE))
 
 
-async def _examined(tx: Tx, rows: list[StoredPayment]) -> list[Violation]:
-    """The violations of a page; its rows are read again, in the same instant as their events."""
+class _Page:
+    """The rows after an order id, and all events and transfers in that range, of one instant."""
+
+    def __init__(self, after: str) -> None:
+        self._after = after
+        self.until = END
+        self.rows: list[StoredPayment] = []
+        self.histories: dict[str, Proved[PaymentEvent]] = {}
+        self.transfers: dict[str, list[Row]] = {}
+
+    async def read(self, tx: Tx) -> Self:
+        self.rows = await _store.rows_after(tx, self._after, limit=PAGE_SIZE)
+        self.until = self.rows[-1].order_id if len(self.rows) == PAGE_SIZE else END
+        after, until = _id_of(self._after), _id_of(self.until)
+        self.histories = await _store.events.prove(tx, after=after, until=until)
+        for payment_id, *transfer in await tx.fetch(_TRANSFERS, after, until):
+            self.transfers.setdefault(payment_id, []).append(tuple(transfer))
+        return self
+
+
+def _id_of(order_id: str) -> str:
+    return order_id if order_id in {"", END} else payment_id_of(OrderId(order_id))
+
+
+def _examined(page: _Page) -> list[Violation]:
     found: list[Violation] = []
-    for stale in rows:
-        row = await _store.find(tx, stale.order_id)
-        if row is None:
-            found.append(Violation(REPLAY, stale.order_id, "its row vanished"))
-            continue
+    for row in page.rows:
         payment_id = payment_id_of(row.order_id)
-        try:
-            await _store.events.verify(tx, payment_id)
-            history = [stored.event for stored in await _store.events.load(tx, payment_id)]
-            payment = Payment.from_history(payment_id, history)
-        except BrokenChain as error:
-            found.append(Violation(CHAIN, row.order_id, error.detail))
-        except EmporionError as error:
-            found.append(Violation(REPLAY, row.order_id, error.detail))
+        history = page.histories.pop(payment_id, None)
+        if history is None:
+            found.append(Violation(REPLAY, row.order_id, "it has a row but no events"))
+        elif history.broken_at:
+            found.append(Violation(CHAIN, row.order_id, f"event {history.broken_at}"))
         else:
-            found += _compared(payment, row)
-            found += _posted(row, history, await tx.fetch(_TRANSFERS, payment_id))
+            events = [stored.event for stored in history.events]
+            found += _replayed(row, events)
+            found += _posted(row, events, page.transfers.get(payment_id, []))
+    found += [Violation(REPLAY, stream, "it has events but no row") for stream in page.histories]
     return found
+
+
+def _replayed(row: StoredPayment, events: list[PaymentEvent]) -> list[Violation]:
+    try:
+        return _compared(Payment.from_history(payment_id_of(row.order_id), events), row)
+    except EmporionError as error:
+        return [Violation(REPLAY, row.order_id, error.detail)]
 
 
 def _compared(payment: Payment, row: StoredPayment) -> list[Violation]:

@@ -1,7 +1,7 @@
 """Orders and carts in SQLite."""
 
 from emporion.chassis.data.database import Row, Tx
-from emporion.chassis.eventstore.store import EventStore
+from emporion.chassis.eventstore.store import EventStore, Proved
 from emporion.kernel.errors import Conflict, NotFound
 from emporion.kernel.ids import OrderId, Sku, UserId
 from emporion.services.order.domain import (
@@ -91,9 +91,8 @@ class SqliteOrderStore:
     async def rows_after(self, tx: Tx, order_id: str, *, limit: int) -> list[OrderRow]:
         return [_order_row(row) for row in await tx.fetch(_ROWS_AFTER, order_id, limit)]
 
-    async def history(self, tx: Tx, order_id: OrderId) -> list[OrderEvent]:
-        await self._events.verify(tx, order_id)
-        return [stored.event for stored in await self._events.load(tx, order_id)]
+    async def histories(self, tx: Tx, *, after: str, until: str) -> dict[str, Proved[OrderEvent]]:
+        return await self._events.prove(tx, after=after, until=until)
 
 
 class SqliteCartStore:
