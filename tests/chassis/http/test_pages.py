@@ -88,7 +88,7 @@ async def test_an_unknown_service_is_not_found(sample):
 async def test_the_plain_pages_show_what_they_are_given(sample):
     pages = (
         metrics_page(lambda: b"up 1\n"),
-        openapi_page({"openapi": "3.1.0"}),
+        openapi_page(lambda: {"openapi": "3.1.0"}),
         index_page({"hello": "order something"}),
     )
     client = AsgiClient(sample.build(pages))

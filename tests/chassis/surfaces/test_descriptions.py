@@ -78,15 +78,12 @@ def test_a_method_that_says_nothing_answers_204_without_content(document):
 
 
 def test_a_reply_that_may_be_undecided_is_described_as_accepted(bakery):
-    undecided = bakery(
-        (
-            "    weights: dict[str, int] = {}\n",
-            (
-                "    weights: dict[str, int] = {}\n\n    @property\n    def is_pending(self) -> bool:\n"
-                '        """Whether it is in the oven."""\n        return True\n'
-            ),
-        )
+    own = "    weights: dict[str, int] = {}\n"
+    pending = (
+        "    @property\n    def is_pending(self) -> bool:\n"
+        '        """Whether it is in the oven."""\n        return True\n'
     )
+    undecided = bakery((own, f"{own}\n{pending}"))
 
     responses = openapi([undecided], **NAMES)["paths"]["/api/loaves"]["post"]["responses"]
 

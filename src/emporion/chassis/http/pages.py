@@ -1,6 +1,7 @@
 """The plain pages of every process: metrics, the API description, and a first page."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -19,9 +20,17 @@ def metrics_page(render: Callable[[], bytes], *, content_type: str = METRICS_TYP
     return Page("/metrics", show)
 
 
-def openapi_page(document: Mapping[str, Any]) -> Page:
-    """`/openapi.json`: the description of what this process answers, encoded once."""
-    return Page("/openapi.json", _always(Shown(msgspec.json.encode(document), "application/json")))
+def openapi_page(describe: Callable[[], Mapping[str, Any]]) -> Page:
+    """`/openapi.json`: what this process answers; made at the first request, then kept."""
+
+    @cache
+    def shown() -> Shown:
+        return Shown(msgspec.json.encode(describe()))
+
+    async def show(_: Mapping[str, str]) -> Shown:
+        return shown()
+
+    return Page("/openapi.json", show)
 
 
 def index_page(document: Mapping[str, Any]) -> Page:
