@@ -39,10 +39,11 @@ check: lint types imports ## The same without starting or killing real processes
 	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not whole and not crash and not system"
 
 .PHONY: lint
-lint: $(STAMP)/dev ## Check style, format and spelling
+lint: $(STAMP)/dev ## Check style, format, spelling and unused dependencies
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet . || { echo "Run: make format" >&2; exit 1; }
 	@$(BIN)/codespell
+	@$(BIN)/deptry src > $(STAMP)/deptry.log 2>&1 || { cat $(STAMP)/deptry.log; exit 1; }
 
 .PHONY: format
 format: $(STAMP)/dev ## Format the code and mend what can be mended
