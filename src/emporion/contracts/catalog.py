@@ -9,6 +9,7 @@ from emporion.contracts.contract import (
     Event,
     EventSpec,
     Message,
+    Part,
     Reply,
     Request,
     Service,
@@ -22,7 +23,8 @@ from emporion.contracts.contract import (
     query,
     staff,
 )
-from emporion.contracts.words import Cursor, Instant, Name, PageSize, ProductId, Sku, Text
+from emporion.contracts.refusals import UnknownCursor
+from emporion.contracts.words import Cursor, Instant, Name, PageSize, ProductId, Sku, SkuRef, Text
 from emporion.kernel.errors import FailedPrecondition, NotFound
 from emporion.kernel.money import Money
 
@@ -41,7 +43,7 @@ class SkuTaken(FailedPrecondition):
     title = "The SKU belongs to another product"
 
 
-class Variant(Message, frozen=True, kw_only=True):
+class Variant(Part, frozen=True, kw_only=True):
     """What is actually sold: a SKU with its price (> 0, minor units)."""
 
     sku: Sku
@@ -102,10 +104,12 @@ class ProductPage(Reply, frozen=True, kw_only=True):
     next_cursor: str
 
 
-class ImportRow(Message, frozen=True, kw_only=True):
+class ImportRow(Part, frozen=True, kw_only=True):
     """One line of a catalogue file. Lines with the same product name are its variants."""
 
-    line: Annotated[int, Meta(ge=1, description="Where it stands in the file; for errors.")]
+    line: Annotated[
+        int, Meta(ge=1, le=1_000_000_000, description="Where it stands in the file; for errors.")
+    ]
     sku: str
     product: str
     price: Annotated[str, Meta(description="Decimal, e.g. 2.50", examples=["2.50"])]
@@ -142,7 +146,7 @@ class ImportReport(Reply, frozen=True, kw_only=True):
 class QuotePrices(Request, frozen=True, kw_only=True):
     """Prices of which SKUs, 1..200."""
 
-    skus: Annotated[list[Sku], Meta(min_length=1, max_length=200)]
+    skus: Annotated[list[SkuRef], Meta(min_length=1, max_length=200)]
 
 
 class Quote(Message, frozen=True, kw_only=True):
@@ -179,9 +183,10 @@ class CatalogService(Service, Protocol):
     @query(
         access=anyone("browsing needs no account"),
         rest=get("/api/products"),
+        raises=(UnknownCursor,),
     )
     async def list_products(self, request: ListProducts) -> ProductPage:
-        """Products on sale, by name, page by page."""
+        """Products on sale, by name, page by page. Raises UnknownCursor."""
 
     @query(
         access=anyone("browsing needs no account"),

@@ -23,6 +23,10 @@ class Request(Message, frozen=True, kw_only=True, gc=False, forbid_unknown_field
     """What a caller sends. Unknown fields are refused, so that a misspelt one is noticed."""
 
 
+class Part(Message, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
+    """A value inside a request. Unknown fields are refused there too: a price is no line's."""
+
+
 class Reply(Message, frozen=True, kw_only=True, gc=False):
     """What a service answers. Unknown fields are ignored, so that services can evolve."""
 

@@ -12,6 +12,7 @@ from emporion.contracts.contract import (
     query,
     staff,
 )
+from emporion.contracts.refusals import UnknownCursor
 from emporion.contracts.words import Cursor, Instant, MailId, OrderId, PageSize, UserId
 from emporion.kernel.errors import NotFound
 
@@ -75,9 +76,9 @@ class EmailService(Service, Protocol):
     NAME: ClassVar[str] = "email"
     SUMMARY: ClassVar[str] = "Order confirmations to people, as an independent subscriber."
 
-    @query(access=staff("mails:read"), rest=get("/api/mails"))
+    @query(access=staff("mails:read"), rest=get("/api/mails"), raises=(UnknownCursor,))
     async def list_mails(self, request: ListMails) -> MailPage:
-        """Mails, newest first."""
+        """Mails, newest first. Raises UnknownCursor."""
 
     @query(access=staff("mails:read"), rest=get("/api/mails/{mail_id}"), raises=(NotFound,))
     async def get_mail(self, request: MailOf) -> Mail:

@@ -10,6 +10,7 @@ from emporion.contracts.contract import (
     Event,
     EventSpec,
     Message,
+    Part,
     Reply,
     Request,
     Service,
@@ -22,15 +23,19 @@ from emporion.contracts.contract import (
     query,
     staff,
 )
+from emporion.contracts.refusals import KeyReused, UnknownCursor
 from emporion.contracts.words import (
     Cursor,
     IdempotencyKey,
     Instant,
     Name,
+    Note,
     OrderId,
+    OrderRef,
     PageSize,
     Quantity,
     Sku,
+    SkuRef,
     WarehouseId,
 )
 from emporion.kernel.errors import FailedPrecondition, NotFound
@@ -50,10 +55,10 @@ class ReservationReleased(FailedPrecondition):
     title = "The reservation was released"
 
 
-class Line(Message, frozen=True, kw_only=True):
+class Line(Part, frozen=True, kw_only=True):
     """So many units of a SKU."""
 
-    sku: Sku
+    sku: SkuRef
     quantity: Quantity
 
 
@@ -63,7 +68,7 @@ Lines = Annotated[list[Line], Meta(min_length=1, max_length=200)]
 class Reserve(Request, frozen=True, kw_only=True):
     """Hold stock for every line of an order, all or nothing, for `expires_in_s` seconds."""
 
-    order_id: OrderId
+    order_id: OrderRef
     lines: Lines  # quantities of one SKU are summed before they are checked
     expires_in_s: Annotated[int, Meta(ge=1, le=86_400)] = 900
 
@@ -153,7 +158,7 @@ class MoveStock(Request, frozen=True, kw_only=True):
     warehouse_id: WarehouseId
     quantity: Annotated[int, Meta(ge=-1_000_000_000, le=1_000_000_000)]
     reason: MovementReason = MovementReason.RECEIVED
-    note: Annotated[str, Meta(max_length=200)] = ""
+    note: Note = ""
 
 
 class MoveManyStock(Request, frozen=True, kw_only=True):
@@ -273,9 +278,13 @@ class InventoryService(Service, Protocol):
     async def release(self, request: Reserve) -> Reservation:
         """Undo `reserve`, given its request. Safe to repeat, and to call before `reserve`."""
 
-    @query(access=staff("inventory:read"), rest=get("/api/inventory/reservations"))
+    @query(
+        access=staff("inventory:read"),
+        rest=get("/api/inventory/reservations"),
+        raises=(UnknownCursor,),
+    )
     async def list_reservations(self, request: ListReservations) -> ReservationPage:
-        """Holds on stock, newest first."""
+        """Holds on stock, newest first. Raises UnknownCursor."""
 
     @query(
         access=staff("inventory:read"),
@@ -301,33 +310,43 @@ class InventoryService(Service, Protocol):
         access=staff("inventory:write"),
         key="movement_key",
         rest=post("/api/inventory/movements", status=201),
-        raises=(NotFound, FailedPrecondition),
+        raises=(NotFound, FailedPrecondition, KeyReused),
     )
     async def move_stock(self, request: MoveStock) -> Movement:
         """Change physical stock. Raises NotFound for an unknown warehouse.
 
-        Raises FailedPrecondition when it would leave less on hand than is reserved.
+        Raises FailedPrecondition when it would leave less on hand than is reserved; KeyReused
+        when the key was used for another movement.
         """
 
     @command(
         access=staff("inventory:write"),
         rest=post("/api/inventory/movements/batch", status=201, body_bytes_max=BULK_BYTES_MAX),
         timeout_s=30.0,
-        raises=(NotFound, FailedPrecondition),
+        raises=(NotFound, FailedPrecondition, KeyReused),
     )
     async def move_many_stock(self, request: MoveManyStock) -> Movements:
         """Several movements, all or nothing; each is repeatable by its own key.
 
-        Raises NotFound or FailedPrecondition, like `move_stock`, for the first that is refused.
+        Raises NotFound, FailedPrecondition or KeyReused, like `move_stock`, for the first that
+        is refused.
         """
 
-    @query(access=staff("inventory:read"), rest=get("/api/inventory/movements"))
+    @query(
+        access=staff("inventory:read"),
+        rest=get("/api/inventory/movements"),
+        raises=(UnknownCursor,),
+    )
     async def list_movements(self, request: ListMovements) -> MovementPage:
-        """Movements, newest first."""
+        """Movements, newest first. Raises UnknownCursor."""
 
-    @query(access=staff("inventory:read"), rest=get("/api/inventory/levels"))
+    @query(
+        access=staff("inventory:read"),
+        rest=get("/api/inventory/levels"),
+        raises=(UnknownCursor,),
+    )
     async def list_levels(self, request: ListLevels) -> LevelPage:
-        """Stock levels by SKU and warehouse."""
+        """Stock levels by SKU and warehouse. Raises UnknownCursor."""
 
     @query(
         access=anyone("shoppers see what can be bought"),

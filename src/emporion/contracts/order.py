@@ -24,28 +24,26 @@ from emporion.contracts.contract import (
 )
 from emporion.contracts.inventory import Line, Lines, OutOfStock
 from emporion.contracts.payment import PaymentDeclined, PaymentToken
+from emporion.contracts.refusals import KeyReused, UnknownCursor
 from emporion.contracts.words import (
     Cursor,
     IdempotencyKey,
     Instant,
+    Note,
     OptionalKey,
     OrderId,
+    OrderRef,
     PageSize,
     Quantity,
     Sku,
+    SkuRef,
     UserId,
+    UserRef,
 )
-from emporion.kernel.errors import FailedPrecondition, InvalidArgument, NotFound
+from emporion.kernel.errors import FailedPrecondition, NotFound
 from emporion.kernel.money import CurrencyMismatch, Money
 
 CartQuantity = Annotated[int, Meta(ge=0, le=10_000, description="Units, 0..10000; 0 removes.")]
-
-
-class KeyReused(InvalidArgument):
-    """The idempotency key was used before with a different request (HTTP 422)."""
-
-    slug = "idempotency-key-reused"
-    title = "This Idempotency-Key was used for a different request"
 
 
 class EmptyCart(FailedPrecondition):
@@ -86,7 +84,7 @@ class PlaceOrder(Request, frozen=True, kw_only=True):
 class PricedLine(Message, frozen=True, kw_only=True):
     """A line with the catalogue's price at the time of the order."""
 
-    sku: Sku
+    sku: SkuRef
     name: str
     quantity: Quantity
     unit_price: Money
@@ -128,7 +126,7 @@ class CancelOrder(Request, frozen=True, kw_only=True):
     """Which order, and why."""
 
     order_id: OrderId
-    reason: Annotated[str, Meta(max_length=200)] = ""
+    reason: Note = ""
 
 
 class ListOrders(Request, frozen=True, kw_only=True):
@@ -206,8 +204,8 @@ class OrderCreated(Event, frozen=True, kw_only=True):
 
     SPEC = EventSpec("orders.created", key="order_id")
 
-    order_id: OrderId
-    user_id: UserId
+    order_id: OrderRef
+    user_id: UserRef
     amount: Money
     lines: list[PricedLine]
     created_at: Instant
@@ -218,8 +216,8 @@ class OrderRejected(Event, frozen=True, kw_only=True):
 
     SPEC = EventSpec("orders.rejected", key="order_id")
 
-    order_id: OrderId
-    user_id: UserId
+    order_id: OrderRef
+    user_id: UserRef
     amount: Money
     refusal: Refusal
     rejected_at: Instant
@@ -230,8 +228,8 @@ class OrderCancelled(Event, frozen=True, kw_only=True):
 
     SPEC = EventSpec("orders.cancelled", key="order_id")
 
-    order_id: OrderId
-    user_id: UserId
+    order_id: OrderRef
+    user_id: UserRef
     amount: Money
     reason: str
     cancelled_at: Instant
@@ -263,9 +261,9 @@ class OrderService(Service, Protocol):
         raises KeyReused.
         """
 
-    @query(access=owner("orders:read"), rest=get("/api/orders"))
+    @query(access=owner("orders:read"), rest=get("/api/orders"), raises=(UnknownCursor,))
     async def list_orders(self, request: ListOrders) -> OrderPage:
-        """The caller's orders, newest first."""
+        """The caller's orders, newest first. Raises UnknownCursor."""
 
     @query(
         access=owner("orders:read"),
@@ -297,10 +295,13 @@ class OrderService(Service, Protocol):
         key="idempotency_key",
         is_key_required=False,
         rest=post("/api/cart/items"),
-        raises=(UnknownSku, CartFull),
+        raises=(UnknownSku, CartFull, KeyReused),
     )
     async def add_to_cart(self, request: AddToCart) -> Cart:
-        """Add units to the cart. Concurrent adds all count. Raises UnknownSku or CartFull."""
+        """Add units to the cart. Concurrent adds all count.
+
+        Raises UnknownSku or CartFull; KeyReused when the key was used for another add.
+        """
 
     @command(
         access=owner("orders:write"),

@@ -19,7 +19,18 @@ from emporion.contracts.contract import (
     query,
     staff,
 )
-from emporion.contracts.words import Cursor, Instant, OrderId, PageSize, PaymentId, UserId
+from emporion.contracts.refusals import UnknownCursor
+from emporion.contracts.words import (
+    Cursor,
+    Instant,
+    OrderId,
+    OrderRef,
+    PageSize,
+    PaymentId,
+    PaymentRef,
+    UserId,
+    UserRef,
+)
 from emporion.kernel.errors import FailedPrecondition, NotFound
 from emporion.kernel.money import Money
 
@@ -54,10 +65,10 @@ class Charge(Request, frozen=True, kw_only=True):
     Without a token it can only be undone.
     """
 
-    order_id: OrderId
-    user_id: UserId
+    order_id: OrderRef
+    user_id: UserRef
     amount: Money
-    payment_token: PaymentToken | None = None
+    payment_token: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
 
 
 class PaymentStatus(StrEnum):
@@ -130,8 +141,8 @@ class PaymentCaptured(Event, frozen=True, kw_only=True):
 
     SPEC = EventSpec("payments.captured", key="order_id")
 
-    payment_id: PaymentId
-    order_id: OrderId
+    payment_id: PaymentRef
+    order_id: OrderRef
     amount: Money
     captured_at: Instant
 
@@ -141,8 +152,8 @@ class PaymentRefunded(Event, frozen=True, kw_only=True):
 
     SPEC = EventSpec("payments.refunded", key="order_id")
 
-    payment_id: PaymentId
-    order_id: OrderId
+    payment_id: PaymentRef
+    order_id: OrderRef
     amount: Money
     refunded_at: Instant
 
@@ -185,9 +196,13 @@ class PaymentService(Service, Protocol):
     async def get_payment(self, request: PaymentOf) -> Payment:
         """The payment of an order. Raises NotFound, also for another customer's order."""
 
-    @query(access=staff("payments:read"), rest=get("/api/payments"))
+    @query(
+        access=staff("payments:read"),
+        rest=get("/api/payments"),
+        raises=(UnknownCursor,),
+    )
     async def list_payments(self, request: ListPayments) -> PaymentPage:
-        """Payments, newest first."""
+        """Payments, newest first. Raises UnknownCursor."""
 
     @query(access=staff("payments:read"), rest=get("/api/payments/ledger/balances"))
     async def ledger(self, request: Balances) -> LedgerBalances:

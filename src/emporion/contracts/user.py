@@ -22,7 +22,7 @@ from emporion.contracts.contract import (
     put,
     query,
 )
-from emporion.contracts.words import Instant, Name, UserId
+from emporion.contracts.words import Instant, Name, UserId, UserRef
 from emporion.kernel.errors import (
     FailedPrecondition,
     ResourceExhausted,
@@ -163,7 +163,7 @@ class Jwks(Reply, frozen=True, kw_only=True):
 class ContactsOf(Request, frozen=True, kw_only=True):
     """Whose contact data; unknown ids are left out of the answer."""
 
-    user_ids: Annotated[list[UserId], Meta(max_length=500)]
+    user_ids: Annotated[list[UserRef], Meta(max_length=500)]
 
 
 class Contact(Message, frozen=True, kw_only=True):

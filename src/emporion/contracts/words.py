@@ -37,6 +37,34 @@ Sku = Annotated[
         examples=["croissant"],
     ),
 ]
+
+
+# References: names that somebody else made and checked, and that mean nothing if they are wrong.
+# Only their length is looked at: patterns on those of an order cost as much as two of its
+# transactions (docs/performance.md).
+def _reference(prefix: str) -> Meta:
+    example = f"{prefix}_{_ZEROS}"
+    length = len(example)
+    return Meta(
+        min_length=length,
+        max_length=length,
+        examples=[example],
+        extra_json_schema={"pattern": f"^{prefix}{_ID}"},
+    )
+
+
+UserRef = Annotated[ids.UserId, _reference(ids.USER)]
+OrderRef = Annotated[ids.OrderId, _reference(ids.ORDER)]
+PaymentRef = Annotated[ids.PaymentId, _reference(ids.PAYMENT)]
+SkuRef = Annotated[
+    ids.Sku,
+    Meta(
+        min_length=1,
+        max_length=64,
+        description="Stock keeping unit, as the catalogue has it.",
+        examples=["croissant"],
+    ),
+]
 Quantity = Annotated[int, Meta(ge=1, le=10_000, description="Units, 1..10000.")]
 Instant = Annotated[datetime, Meta(tz=True, examples=["2026-01-01T12:00:00Z"])]
 IdempotencyKey = Annotated[
@@ -56,7 +84,28 @@ OptionalKey = Annotated[
         examples=["3f1c2b6e-item-2"],
     ),
 ]
-Name = Annotated[str, Meta(min_length=1, max_length=200)]
+_UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+"""Control characters, separators of lines, and what turns the direction of the text around it."""
+_BLANK = r" \xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
+Name = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        pattern=f"^[^{_UNPRINTABLE}]*[^{_UNPRINTABLE}{_BLANK}][^{_UNPRINTABLE}]*{_END}",
+        description="1..200 printable characters, not all of them blanks.",
+        examples=["Ada Lovelace"],
+    ),
+]
+Note = Annotated[
+    str,
+    Meta(
+        max_length=200,
+        pattern=f"^[^{_UNPRINTABLE}]*{_END}",
+        description="A line of at most 200 printable characters.",
+        examples=["second delivery"],
+    ),
+]
 Text = Annotated[str, Meta(max_length=4_000)]
 PageSize = Annotated[int, Meta(ge=1, le=200, description="Entries per page, 1..200.")]
 Cursor = Annotated[
