@@ -132,7 +132,7 @@ def _app(shop: Shop, closed: Callable[[], str]) -> HttpApp:
         record=_Recorder(shop.telemetry).record,
     )
     pages = (
-        *health_pages(Health(ready=shop.probes, closed=closed)),
+        *health_pages(Health(ready=shop.probes, live=shop.live_probes, closed=closed)),
         metrics_page(shop.telemetry.metrics.exposition),
         _openapi_page(shop),
         index_page(

@@ -1,7 +1,7 @@
 """All services in one process on embedded storage: opened, started, drained, closed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.resources import files
 
@@ -104,6 +104,11 @@ class Shop:
     def probes(self) -> Mapping[str, Mapping[str, KeptProbe]]:
         """Readiness probes of each service: its own, and its database's."""
         return self._probes
+
+    @property
+    def live_probes(self) -> Mapping[str, Mapping[str, Callable[[], Awaitable[None]]]]:
+        """What only a restart can mend, of each service."""
+        return {name: {"writer": database.live} for name, database in self.databases.items()}
 
     def _kept_probes(self) -> dict[str, dict[str, KeptProbe]]:
         clock = self.runtime.clock

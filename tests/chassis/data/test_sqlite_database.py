@@ -145,6 +145,29 @@ def _disk_full(_self: GroupCommit, _jobs: object) -> bool:
     raise apsw.FullError("disk full")
 
 
+async def test_the_writer_outlives_a_defect_and_liveness_says_when_it_died(
+    tmp_path: Path, things: Migrations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with sqlite_database(tmp_path, [things]) as database:
+        monkeypatch.setattr(GroupCommit, "_run_plain", _defect)
+        with pytest.raises(Unavailable, match="a defect of ours"):
+            await database.transaction(put("lost"))
+        monkeypatch.undo()
+        await database.transaction(put("kept"))
+        await database.live()
+        assert await names(database) == ["kept"]
+
+        writer = database._writer
+        assert writer is not None
+        await asyncio.get_running_loop().run_in_executor(None, writer.close)
+        with pytest.raises(Unavailable, match="has died"):
+            await database.live()
+
+
+def _defect(_self: GroupCommit, _jobs: object) -> bool:
+    raise ZeroDivisionError("a defect of ours")
+
+
 async def test_a_closed_database_says_so(tmp_path: Path, things: Migrations) -> None:
     async with sqlite_database(tmp_path, [things]) as database:
         pass

@@ -34,12 +34,18 @@ class Checkpointer:
         if pages < self._pages_done:
             self._pages_done = 0  # the log started again from its beginning
         if pages >= PAGES_MAX:
-            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
-            self._pages_done = 0
+            self._restart(connection)
         elif pages - self._pages_done >= PAGES_PER_CHECKPOINT and not self._asked:
             self._asked = True
             self._pages_done = pages
             self._requests.put(True)  # noqa: FBT003 - a queue of stop or go
+
+    def _restart(self, connection: apsw.Connection) -> None:
+        self._pages_done = 0
+        try:
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+        except apsw.Error:
+            _log.exception("the log of %s could not be restarted; it grows on", self._path.name)
 
     def close(self) -> None:
         """Stop the thread."""

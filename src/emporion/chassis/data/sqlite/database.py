@@ -181,6 +181,11 @@ class SqliteDatabase:
         await self.read(ping)
         await self.transaction(ping)
 
+    async def live(self) -> None:
+        """Liveness: raises Unavailable when the writer has died, which only a restart mends."""
+        if self._writer is not None and not self._writer.is_alive:
+            raise Unavailable(f"the writer of the {self.source} database has died")
+
     def _published(self) -> None:
         self.on_published()
 

@@ -70,6 +70,11 @@ class GroupCommit:
         except apsw.Error as error:
             self._fail_all(jobs, named(error))
             return False
+        except Exception as error:  # noqa: BLE001 - handed to those who wait
+            # The writer must outlive a defect: nobody would answer them.
+            _log.exception("a group commit met a defect")
+            self._fail_all(jobs, error)
+            return False
         return tx.published > 0
 
     def _run_plain(self, jobs: Sequence[Job]) -> bool:

@@ -22,6 +22,11 @@ class Writer(Protocol):
         """Queue a job."""
         ...
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether jobs are still answered; once it is False only a restart helps."""
+        ...
+
     def close(self) -> None:
         """Finish what is queued, then stop."""
         ...
@@ -57,6 +62,11 @@ class ThreadWriter:
         if not self._turn:
             self._loop.call_soon(self._hand_over)
         self._turn.append(job)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
 
     def close(self) -> None:
         """Finish what is queued, then stop the thread. Called on another thread than the loop's."""
@@ -124,6 +134,11 @@ class InlineWriter:
         if not self._batch:
             self._loop.call_soon(self._run)
         self._batch.append(job)
+
+    @property
+    def is_alive(self) -> bool:
+        """As long as the loop turns."""
+        return True
 
     def close(self) -> None:
         """Finish what is queued."""
