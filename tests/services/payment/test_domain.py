@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -82,6 +82,7 @@ class LifeOfAPayment(RuleBasedStateMachine):
 
 
 TestLifeOfAPayment = LifeOfAPayment.TestCase
+TestLifeOfAPayment.settings = settings(max_examples=60, stateful_step_count=12)
 
 
 @given(st.lists(st.tuples(amounts, st.booleans()), max_size=30))
