@@ -3,7 +3,6 @@
 import sys
 from typing import NoReturn
 
-OK = 0
 PROBLEM = 1
 USAGE = 2
 INTERRUPTED = 130
