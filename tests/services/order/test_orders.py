@@ -26,7 +26,6 @@ from emporion.contracts.order import (
     Checkout,
     EmptyCart,
     GetCart,
-    KeyReused,
     ListOrders,
     OrderOf,
     OrderService,
@@ -36,6 +35,7 @@ from emporion.contracts.order import (
     SetCartLine,
 )
 from emporion.contracts.payment import PaymentDeclined, PaymentService
+from emporion.contracts.refusals import KeyReused
 from emporion.kernel.aggregate import NotInThisState
 from emporion.kernel.errors import NotFound
 from emporion.kernel.ids import Sku, UserId
