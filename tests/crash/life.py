@@ -5,7 +5,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,11 @@ from tests.system.shoppers import Plan, Traffic, settle, shop
 VICTIM = (sys.executable, "-m", "tests.crash.victim")
 CUSTOMERS = 6
 RECOVERY_S_MAX = 10.0
+SETTLE_S = 5.0
+"""How long clients repeat themselves beyond the time that recovery may take."""
 REACHED_S_MAX = 30.0
+Serve = Callable[[str], Coroutine[None, None, None]]
+"""What the clients do at that URL once the shop is open again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +59,24 @@ class Death:
     hit: int
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A kill from outside, so long after the first order."""
+
+    after_s: float
+
+
 @dataclass
 class Outcome:
     """What one life came to.
 
     Args:
         orders_before: how many orders had been answered when the process died.
+        orders: how many there were in the end.
         is_reached: whether it died at the point, by SIGKILL.
-        recovery_s: from the start of the last process until no saga was open.
-        delivered_s: until every event was delivered and every mail sent, too.
-        sagas_left: open sagas RECOVERY_S_MAX after the restart.
+        open_s: from the start of the last process until it took requests.
+        recovery_s: from the same start until no saga was open that was open before.
+        sagas_left: open sagas at the end of the survivor's patience.
         findings: what does not add up, by our own examination.
         audit: what `emporion audit` printed when it did not exit with 0.
     """
@@ -72,8 +84,8 @@ class Outcome:
     orders_before: int = 0
     orders: int = 0
     is_reached: bool = True
+    open_s: float = 0.0
     recovery_s: float = 0.0
-    delivered_s: float = 0.0
     sagas_left: int = 0
     findings: books.Findings = field(default_factory=lambda: books.Findings([], [], []))
     audit: str = ""
@@ -83,96 +95,153 @@ class Outcome:
         """Everything that is wrong with this life, one line each."""
         said = [] if self.is_reached else ["the point was never reached"]
         if self.sagas_left:
-            said.append(f"{self.sagas_left} sagas are open {RECOVERY_S_MAX:g} s after the restart")
+            said.append(f"{self.sagas_left} sagas are still open long after the restart")
         said += self.findings.all
         return [*said, self.audit] if self.audit else said
 
 
-async def live(
-    data: Path,
-    customers: Sequence[Customer],
-    deaths: Sequence[Death],
-    plan: Plan,
-    *,
-    source: Path | None = None,
-) -> Outcome:
-    """Live once: the first death under load, further ones while recovering from the one before.
-
-    Clients repeat what was not answered as soon as the shop is open again when `plan.seed` is
-    odd, and only after it has recovered by itself when it is even.
+@dataclass(frozen=True, slots=True)
+class Life:
+    """A shop on a data folder.
 
     Args:
-        data: a furnished data folder.
-        customers: whose sessions it knows.
-        deaths: one or more; an Outcome tells whether all were reached.
-        plan: what the shoppers do until the first.
+        data: the folder; furnished, or not there yet.
+        plan: what the shoppers do.
         source: another `src` folder to run, with a planted defect.
+        patience_s: how long sagas may take to end after a restart.
     """
-    outcome, traffic = Outcome(), Traffic()
-    for number, death in enumerate(deaths):
-        victim = _start_victim(data, death, source)
+
+    data: Path
+    plan: Plan
+    source: Path | None = None
+    patience_s: float = RECOVERY_S_MAX
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What the processes of this shop are started with."""
+        return running.environment(self.source)
+
+    async def end_under_load(
+        self, customers: Sequence[Customer], deaths: Sequence[Death | Moment]
+    ) -> Outcome:
+        """The first death under load, further ones while recovering from the one before.
+
+        Clients repeat what was not answered as soon as the shop is open again when `plan.seed` is
+        odd, and only after it has recovered by itself when it is even.
+        """
+        outcome, traffic = Outcome(), Traffic()
+        for number, death in enumerate(deaths):
+            victim = self._start(death)
+            try:
+                if number == 0:
+                    await victim.until_open()
+                    await _shop_and_die(victim, customers, (death, self.plan, traffic))
+                    outcome.orders_before = traffic.answered
+                code = await victim.until_dead(within_s=REACHED_S_MAX)
+                outcome.is_reached = outcome.is_reached and code == -signal.SIGKILL
+            except NeverHappened:
+                outcome.is_reached = False
+            finally:
+                victim.kill()
+        return await self._examine(
+            traffic,
+            outcome,
+            lambda url: settle(url, traffic, patience_s=self.patience_s + SETTLE_S),
+        )
+
+    async def end_at_the_first_start(self, death: Death) -> Outcome:
+        """Die while the folder is furnished; then open, and serve its first customers."""
+        outcome, traffic = Outcome(), Traffic()
+        victim = self._start(death)
         try:
-            if number == 0:
-                await victim.until_open()
-                await shop(victim.url, customers, plan, traffic)
-                outcome.orders_before = traffic.answered
             code = await victim.until_dead(within_s=REACHED_S_MAX)
-            outcome.is_reached = outcome.is_reached and code == -signal.SIGKILL
+            outcome.is_reached = code == -signal.SIGKILL
         except NeverHappened:
             outcome.is_reached = False
         finally:
             victim.kill()
-    await _recover(data, traffic, outcome, source=source, is_impatient=plan.seed % 2 == 1)
-    return outcome
+
+        async def serve(url: str) -> None:
+            await shop(url, await sign_up(url, ["first", "second"]), self.plan, traffic)
+            await settle(url, traffic)
+
+        return await self._examine(traffic, outcome, serve)
+
+    def _start(self, death: Death | Moment) -> running.Running:
+        if isinstance(death, Moment):
+            return running.start(self.data, environ=self.environ)
+        environ = self.environ | {VARIABLE: order_text(death.point, death.hit)}
+        return running.start(self.data, command=VICTIM, environ=environ)
+
+    async def _examine(
+        self,
+        traffic: Traffic,
+        outcome: Outcome,
+        serve: Serve,
+    ) -> Outcome:
+        """Start again, serve the clients, stop, and look at all books."""
+        survivor = running.start(self.data, environ=self.environ)
+        try:
+            outcome.open_s = await survivor.until_open()
+            if self.plan.seed % 2:
+                async with asyncio.TaskGroup() as both:
+                    both.create_task(self._until_recovered(survivor, outcome))
+                    both.create_task(serve(survivor.url))
+            else:
+                await self._until_recovered(survivor, outcome)
+                await serve(survivor.url)
+            await self._until_quiet()
+            assert await survivor.stop() == 0, survivor.said
+        finally:
+            survivor.kill()
+        outcome.orders = len(traffic.attempts)
+        outcome.findings = books.Books(self.data, traffic).examine()
+        code, said = running.audit(self.data, environ=self.environ)
+        outcome.audit = "" if code == 0 else said
+        return outcome
+
+    async def _until_recovered(self, survivor: running.Running, outcome: Outcome) -> None:
+        """Until no saga is open that was open when the process started."""
+        left_s = self.patience_s - (time.monotonic() - survivor.started_s)
+        try:
+            await eventually(
+                lambda: books.open_sagas(self.data, before_ms=survivor.started_ms) == 0,
+                within_s=left_s,
+                what="every saga ends",
+            )
+        except NeverHappened:
+            outcome.sagas_left = books.open_sagas(self.data, before_ms=survivor.started_ms)
+        outcome.recovery_s = time.monotonic() - survivor.started_s
+
+    async def _until_quiet(self) -> None:
+        """Until nothing is under way any more; what never ends is for the examination to tell."""
+        try:
+            await eventually(
+                lambda: books.open_sagas(self.data) == 0 and books.is_delivered(self.data),
+                within_s=self.patience_s,
+                what="everything is delivered",
+            )
+        except NeverHappened:
+            return
 
 
-async def _recover(
-    data: Path, traffic: Traffic, outcome: Outcome, *, source: Path | None, is_impatient: bool
+Load = tuple[Death | Moment, Plan, Traffic]
+
+
+async def _shop_and_die(
+    victim: running.Running,
+    customers: Sequence[Customer],
+    load: Load,
 ) -> None:
-    survivor = running.start(data, environ=running.environment(source))
-    try:
-        await survivor.until_open()
-        if is_impatient:
-            settling = asyncio.create_task(settle(survivor.url, traffic))
-            await _until_recovered(data, survivor, outcome)
-            await settling
-        else:
-            await _until_recovered(data, survivor, outcome)
-            await settle(survivor.url, traffic)
-        await _until_quiet(data)
-        assert await survivor.stop() == 0, survivor.said
-    finally:
-        survivor.kill()
-    outcome.orders = len(traffic.attempts)
-    outcome.findings = books.Books(data, traffic).examine()
-    code, said = running.audit(data, environ=running.environment(source))
-    outcome.audit = "" if code == 0 else said
+    """Shop until the victim is dead; from outside when the death is a moment."""
+    death, plan, traffic = load
 
+    async def kill() -> None:
+        if isinstance(death, Moment):
+            await eventually(lambda: bool(traffic.attempts), within_s=10, what="the first order")
+            await asyncio.sleep(death.after_s)
+            victim.kill()
 
-async def _until_recovered(data: Path, survivor: running.Running, outcome: Outcome) -> None:
-    left_s = RECOVERY_S_MAX - (time.monotonic() - survivor.started_s)
-    try:
-        await eventually(
-            lambda: books.open_sagas(data) == 0, within_s=left_s, what="every saga ends"
-        )
-    except NeverHappened:
-        outcome.sagas_left = books.open_sagas(data)
-    outcome.recovery_s = time.monotonic() - survivor.started_s
-
-
-async def _until_quiet(data: Path) -> None:
-    """Until nothing is under way any more; what never ends is for the examination to tell."""
-    try:
-        await eventually(
-            lambda: books.open_sagas(data) == 0 and books.is_delivered(data),
-            within_s=RECOVERY_S_MAX,
-            what="everything is delivered",
-        )
-    except NeverHappened:
-        return
-
-
-def _start_victim(data: Path, death: Death, source: Path | None) -> running.Running:
-    order = order_text(death.point, death.hit)
-    environ = running.environment(source, **{VARIABLE: order})
-    return running.start(data, command=VICTIM, environ=environ)
+    async with asyncio.TaskGroup() as both:
+        both.create_task(kill())
+        both.create_task(shop(victim.url, customers, plan, traffic))

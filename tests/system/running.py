@@ -20,11 +20,18 @@ _OPEN = re.compile(r"The shop is open at (http://\S+) ")
 
 @dataclass
 class Running:
-    """A shop's process; `url` is empty until it takes requests."""
+    """A shop's process.
+
+    Args:
+        process, output, errors: the process, and the files of what it prints.
+        started_s, started_ms: when it was started, by the steady and by the wall clock.
+        url: where it listens; empty until it takes requests.
+    """
 
     process: subprocess.Popen[bytes]
     output: Path
     started_s: float
+    started_ms: int
     url: str = ""
     errors: Path = field(default=Path())
 
@@ -99,7 +106,7 @@ def start(
     logs.mkdir(exist_ok=True)
     number = len(list(logs.glob("*.out"))) + 1
     output, errors = logs / f"{number}.out", logs / f"{number}.err"
-    started_s = time.monotonic()
+    started_s, started_ms = time.monotonic(), time.time_ns() // 1_000_000
     with output.open("wb") as stdout, errors.open("wb") as stderr:
         process = subprocess.Popen(
             [*command, "up", "--port", str(port), "--data", str(data)],
@@ -109,7 +116,7 @@ def start(
             env=environment() if environ is None else environ,
             cwd=ROOT,
         )
-    return Running(process, output, started_s, errors=errors)
+    return Running(process, output, started_s, started_ms, errors=errors)
 
 
 def audit(data: Path, *, environ: dict[str, str] | None = None) -> tuple[int, str]:

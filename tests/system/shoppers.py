@@ -15,7 +15,7 @@ MORE_THAN_THERE_IS = 9_999
 UNKNOWN = frozenset({429, 500, 503, 504})
 """Statuses after which a request is repeated: nothing happened, or nobody can say."""
 FINAL_REFUSALS = frozenset({"out-of-stock", "payment-declined"})
-PATIENCE_S = 30.0
+PATIENCE_S = 15.0
 PAUSE_S = 0.05
 
 
@@ -164,10 +164,13 @@ async def shop(url: str, customers: Sequence[Customer], plan: Plan, traffic: Tra
             visits.create_task(visit(number))
 
 
-async def settle(url: str, traffic: Traffic, *, repeats: float = 0.2) -> None:
+async def settle(
+    url: str, traffic: Traffic, *, repeats: float = 0.2, patience_s: float = PATIENCE_S
+) -> None:
     """Repeat whatever has no final answer, with the same key, until it has one.
 
     A share `repeats` of the answered orders is repeated once too: the answer must be the same.
+    What has no final answer after `patience_s` is a contradiction of its own.
     """
     chance = random.Random(len(traffic.attempts))
     open_ = [
@@ -178,17 +181,18 @@ async def settle(url: str, traffic: Traffic, *, repeats: float = 0.2) -> None:
         or chance.random() < repeats
     ]
     lanes = asyncio.Semaphore(16)
-    until_s = time.monotonic() + PATIENCE_S
+    until_s = time.monotonic() + patience_s
 
     async def finish(attempt: Attempt) -> None:
         async with lanes:
             wire = Wire(url)
             try:
-                await _repeated(lambda: _order(wire, attempt), lambda: attempt.is_known, until_s)
-                if attempt.is_cancel_sent:
-                    await _repeated(
-                        lambda: _cancel(wire, attempt), lambda: attempt.is_cancelled, until_s
-                    )
+                if not await _repeated(_order, wire, attempt, until_s=until_s):
+                    attempt.contradictions.append(f"{attempt.key}: no final answer")
+                elif attempt.is_cancel_sent and not await _repeated(
+                    _cancel, wire, attempt, until_s=until_s
+                ):
+                    attempt.contradictions.append(f"{attempt.key}: cancelling was not answered")
             finally:
                 await wire.close()
 
@@ -198,23 +202,23 @@ async def settle(url: str, traffic: Traffic, *, repeats: float = 0.2) -> None:
 
 
 async def _repeated(
-    ask: Callable[[], Awaitable[None]], is_done: Callable[[], bool], until_s: float
-) -> None:
-    """Ask, and again until it is done; the last error is raised when patience ends."""
+    ask: Callable[[Wire, Attempt], Awaitable[bool]], wire: Wire, attempt: Attempt, *, until_s: float
+) -> bool:
+    """Ask until the answer is final; whether it came in time."""
     while True:
         is_late = time.monotonic() > until_s
         try:
-            await ask()
+            if await ask(wire, attempt):
+                return True
         except (NotSent, NoAnswer):
-            if is_late:
-                raise
-        if is_done():
-            return
-        assert not is_late, f"no final answer within {PATIENCE_S:g} s"
+            pass  # the outcome is unknown: that is what repeating is for
+        if is_late:
+            return False
         await asyncio.sleep(PAUSE_S)
 
 
-async def _order(wire: Wire, attempt: Attempt) -> None:
+async def _order(wire: Wire, attempt: Attempt) -> bool:
+    """Ask for the order; whether the answer is final."""
     attempt.is_sent = True
     reply = await wire.ask(
         "POST",
@@ -223,9 +227,11 @@ async def _order(wire: Wire, attempt: Attempt) -> None:
         headers=attempt.customer.headers | {"Idempotency-Key": attempt.key},
     )
     attempt.hear(reply)
+    return attempt.is_known
 
 
-async def _cancel(wire: Wire, attempt: Attempt) -> None:
+async def _cancel(wire: Wire, attempt: Attempt) -> bool:
+    """Ask for its end; whether the answer is final."""
     attempt.is_cancel_sent = True
     path = f"/api/orders/{attempt.order_id}/cancel"
     reply = await wire.ask(
@@ -235,6 +241,7 @@ async def _cancel(wire: Wire, attempt: Attempt) -> None:
         attempt.hear_cancelled(str(reply.document["status"]))
     elif reply.status not in UNKNOWN:
         attempt.contradictions.append(f"{attempt.key}: cancel: {reply.body.decode()}")
+    return reply.status not in UNKNOWN
 
 
 def _planned(chance: random.Random, plan: Plan, customer: Customer, key: str) -> Attempt:

@@ -1,0 +1,25 @@
+"""The crash matrix can fail: defects planted in a copy of the source are found."""
+
+import pytest
+
+from tests.crash.life import Death, Life, Template
+from tests.crash.planted import DEFECTS, Defect, plant
+from tests.system.shoppers import Plan
+
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(240)]
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
+async def test_a_planted_defect_is_found(template: Template, tmp_path, defect: Defect):
+    life = Life(
+        template.copy(tmp_path / "data"),
+        Plan(seed=2),
+        source=plant(defect, tmp_path),
+        patience_s=4.0,
+    )
+
+    outcome = await life.end_under_load(template.customers, [Death(defect.point, defect.hit)])
+
+    assert outcome.is_reached
+    assert any(defect.shows in complaint for complaint in outcome.complaints), outcome.complaints
+    assert bool(outcome.audit) or not defect.is_audited, "emporion audit saw nothing"
