@@ -15,7 +15,11 @@ T = TypeVar("T")
 def published() -> list[type[Service]]:
     """The service interfaces under emporion.contracts, by name."""
     load("emporion.contracts")
-    found = {kind for kind in Service.__subclasses__() if _is_ours(kind)}
+    found = {
+        kind
+        for kind in Service.__subclasses__()
+        if kind.__module__.startswith("emporion.contracts.")
+    }
     return sorted(found, key=lambda contract: contract.NAME)
 
 

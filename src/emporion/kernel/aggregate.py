@@ -66,7 +66,7 @@ class Aggregate(Generic[E]):
         if after is None:
             verb = type(event).__name__.lower()
             raise NotInThisState(
-                f"{self.id} is {self.status}; it cannot become {verb}", status=str(self.status)
+                f"{self.id} is {self.status}; it cannot become {verb}", state=str(self.status)
             )
         fold: Callable[[E], None] | None = getattr(self, self._folds[type(event)], None)
         if fold is not None:

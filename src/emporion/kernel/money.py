@@ -46,7 +46,7 @@ class CurrencyMismatch(InvalidArgument):
     title = "The amounts are in different currencies"
 
 
-class Money(Value, frozen=True, gc=False):
+class Money(Value, frozen=True, gc=False, forbid_unknown_fields=True):
     """An amount of one currency.
 
     Args:

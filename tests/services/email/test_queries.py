@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from emporion.contracts.email import ListMails, MailOf, MailStatus
+from emporion.contracts.refusals import UnknownCursor
 from emporion.kernel.errors import NotFound
 from emporion.kernel.ids import MailId
 from emporion.services.email.ports import Fate, Verdict
@@ -123,12 +124,10 @@ async def test_the_mails_of_an_order_are_listed_by_its_id(office: Office):
     assert page.next_cursor == ""
 
 
-async def test_a_cursor_that_is_none_of_ours_starts_from_the_newest(office: Office):
-    await office.deliver(created(1))
-
-    page = await office.service.list_mails(ListMails(cursor="\u00b2"))
-
-    assert len(page.mails) == 1
+@pytest.mark.parametrize("cursor", ["\u00b2", "-1", "1.0", "zzz", "9" * 19, "mail_1"])
+async def test_a_cursor_that_is_none_of_ours_is_refused(office: Office, cursor: str):
+    with pytest.raises(UnknownCursor):
+        await office.service.list_mails(ListMails(cursor=cursor))
 
 
 async def test_words_of_the_catalogue_are_text_and_never_templates(office: Office):

@@ -10,7 +10,8 @@ from emporion.contracts.inventory import (
     MoveManyStock,
     MovementReason,
 )
-from emporion.kernel.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
+from emporion.contracts.refusals import KeyReused
+from emporion.kernel.errors import FailedPrecondition, InvalidArgument, NotFound
 from emporion.kernel.ids import Sku
 from emporion.services.inventory.domain import ON_HAND_MAX
 
@@ -40,7 +41,7 @@ async def test_a_repeated_movement_moves_once_and_answers_with_the_first(stockro
 async def test_a_movement_key_used_for_another_movement_is_a_conflict(stockroom):
     await stockroom.api.move_stock(stockroom.movement("tart", 12, key="delivery-1"))
 
-    with pytest.raises(Conflict):
+    with pytest.raises(KeyReused):
         await stockroom.api.move_stock(stockroom.movement("tart", 13, key="delivery-1"))
 
     assert await stockroom.levels() == {("tart", "main"): (12, 0)}

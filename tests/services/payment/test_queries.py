@@ -8,6 +8,7 @@ import pytest
 from emporion.chassis.auth.identity import Identity, Kind
 from emporion.chassis.calls.context import Call, enter, leave
 from emporion.contracts.payment import Balances, ListPayments, PaymentOf, PaymentStatus
+from emporion.contracts.refusals import UnknownCursor
 from emporion.kernel.errors import NotFound
 from emporion.kernel.money import Money
 from tests.services.payment.desk import USER, Desk, number_of, order_id, request
@@ -95,3 +96,9 @@ async def test_the_ledger_is_summed_in_bounded_reads(desk: Desk, monkeypatch: py
     ledger = await desk.service.ledger(Balances())
 
     assert [account.balance_minor for account in ledger.accounts] == [6250, -6250]
+
+
+@pytest.mark.parametrize("cursor", ["x", "pay_" + "0" * 32, "ord_1"])
+async def test_a_cursor_that_is_none_of_ours_is_refused(desk: Desk, cursor: str):
+    with pytest.raises(UnknownCursor):
+        await desk.service.list_payments(ListPayments(cursor=cursor))

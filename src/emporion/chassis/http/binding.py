@@ -1,11 +1,11 @@
 """From the parts of an HTTP request to the method's request message, validated on the way."""
 
-import re
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
 
+from emporion.chassis.http.complaint import complaint
 from emporion.chassis.http.exchange import Exchange
 from emporion.chassis.http.problem import (
     IdempotencyKeyRequired,
@@ -28,8 +28,6 @@ _JSON: Final = frozenset(
         b"application/json;charset=utf-8",
     }
 )
-_PLACE: Final = re.compile(r"(?P<said>.*?)(?: - at `\$\.?(?P<path>[^`]*)`)?$", re.DOTALL)
-_NAMED: Final = re.compile(r"Object (?:missing required|contains unknown) field `(?P<name>[^`]*)`")
 
 
 class Binding:
@@ -111,7 +109,7 @@ class Binding:
         return values
 
     def _invalid_parameter(self, error: msgspec.ValidationError) -> InvalidArgument:
-        field, said = place_of(error)
+        field, said = complaint(error, self._beside)
         if field == self._key:
             field = KEY_HEADER
         return wrong_at(InvalidParameter, field, said)
@@ -127,22 +125,13 @@ class Binding:
         try:
             return self._decode(body)
         except msgspec.ValidationError as error:
-            raise wrong_at(InvalidBody, *place_of(error)) from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise MalformedBody(str(error)) from None
+            raise wrong_at(InvalidBody, *complaint(error, self._shape.body_type)) from None
+        except UnicodeDecodeError:
+            raise MalformedBody("a text in it is not UTF-8") from None
+        except msgspec.DecodeError as error:
+            raise MalformedBody(str(error) if body else "there is no body") from None
         except RecursionError:
             raise MalformedBody("it is nested too deeply") from None
-
-
-def place_of(error: msgspec.ValidationError) -> tuple[str, str]:
-    """The path of the field, e.g. `lines[0].sku`, and what is wrong with it."""
-    match = _PLACE.match(str(error))
-    assert match is not None  # noqa: S101 - every text matches
-    said, path = match["said"], match["path"] or ""
-    named = _NAMED.match(said)
-    if named is not None:
-        path = f"{path}.{named['name']}" if path else named["name"]
-    return path[:200], said[:300]
 
 
 def _check_media_type(exchange: Exchange) -> None:

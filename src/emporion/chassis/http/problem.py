@@ -137,7 +137,10 @@ def status_of(kind: EmporionError | type[EmporionError]) -> int:
 
 
 def problem_document(error: EmporionError, trace_id: str) -> dict[str, object]:
-    """The members of the problem document. A field named like a member of it gets `field_`."""
+    """The members of the problem document. A field named like a member of it gets `field_`.
+
+    `errors` lists the wrong fields, whether the edge or the service found them.
+    """
     document: dict[str, object] = {
         "type": TYPE_PREFIX + error.slug,
         "title": error.title,
@@ -147,6 +150,8 @@ def problem_document(error: EmporionError, trace_id: str) -> dict[str, object]:
     }
     for name, value in error.fields.items():
         document[f"field_{name}" if name in _OWN_MEMBERS else name] = value
+    if isinstance(error, InvalidArgument) and "field" in document:
+        document["errors"] = [{"field": document.pop("field"), "message": error.detail}]
     return document
 
 

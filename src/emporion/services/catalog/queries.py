@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from emporion.contracts.catalog import ListProducts, ProductPage, Quotes, UnknownSku, Variant
 from emporion.contracts.catalog import Product as ProductReply
+from emporion.contracts.refusals import UnknownCursor
 from emporion.kernel.clock import to_datetime
-from emporion.kernel.errors import InvalidArgument, NotFound
+from emporion.kernel.errors import NotFound
 from emporion.kernel.ids import ProductId, Sku
 from emporion.services.catalog.domain.product import Product
 from emporion.services.catalog.ports import ProductStore
@@ -25,7 +26,7 @@ class ProductQueries:
         return product_of(product)
 
     async def products(self, request: ListProducts) -> ProductPage:
-        """Products on sale by name. Raises InvalidArgument for a cursor that is not ours."""
+        """Products on sale by name. Raises UnknownCursor."""
         found = await self._store.page(
             search=request.search,
             category=request.category,
@@ -33,7 +34,7 @@ class ProductQueries:
             limit=request.limit + 1,
         )
         if found is None:
-            raise InvalidArgument("the cursor is not one that this list gave out", field="cursor")
+            raise UnknownCursor
         page = found[: request.limit]
         return ProductPage(
             products=[product_of(product) for product in page],

@@ -11,6 +11,8 @@ FIRST_PAUSE_MS = 60_000
 PAUSE_MS_MAX = 4 * 3_600_000
 GIVE_UP_AFTER_MS = 4 * 86_400_000
 """A mail that could not be delivered for four days is told to staff as failed, not sent."""
+_NEWEST = 2**63 - 1
+_SEQ_DIGITS_MAX = 18
 
 
 class Template(StrEnum):
@@ -48,7 +50,16 @@ def mail_id_of(seq: int) -> MailId:
 
 def seq_of(mail_id: MailId) -> int:
     """The number in a mail's id; beyond every number there is when it cannot be one."""
-    return min(int(mail_id[len(MAIL) + 1 :], 16), 2**63 - 1)
+    return min(int(mail_id[len(MAIL) + 1 :], 16), _NEWEST)
+
+
+def seq_of_cursor(cursor: str) -> int | None:
+    """The number below which a page of mails begins; None when it cannot be one of our cursors."""
+    if not cursor:
+        return _NEWEST
+    if len(cursor) > _SEQ_DIGITS_MAX or not (cursor.isascii() and cursor.isdecimal()):
+        return None
+    return int(cursor)
 
 
 def message_name(template: str, order_id: OrderId) -> str:

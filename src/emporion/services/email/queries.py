@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from emporion.contracts.email import ListMails, Mail, MailStatus, MailSummary
+from emporion.contracts.refusals import UnknownCursor
 from emporion.contracts.user import Contact, ContactsOf, UserService
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import NotFound
@@ -25,9 +26,14 @@ class Queries:
         self._writer = writer
 
     async def page(self, request: ListMails) -> tuple[list[MailSummary], str]:
-        """A page, newest first, and the cursor of the next one (empty: there is none)."""
+        """A page, newest first, and the cursor of the next one (empty: there is none).
+
+        Raises UnknownCursor.
+        """
+        before = domain.seq_of_cursor(request.cursor)
+        if before is None:
+            raise UnknownCursor
         status = Status(request.status) if request.status else None
-        before = int(request.cursor) if request.cursor.isdecimal() else 2**63 - 1
         mails = await self._store.page(
             order_id=request.order_id, status=status, before=before, limit=request.limit + 1
         )

@@ -93,7 +93,7 @@ class StockStore(Protocol):
         """Change levels, all or nothing, and return the movements in that order.
 
         A key that was used returns its stored movement. Raises NotFound for an unknown warehouse,
-        FailedPrecondition when less than is reserved, or more than fits, would lie there, Conflict
+        FailedPrecondition when less than is reserved, or more than fits, would lie there, KeyReused
         when a key was used for a different movement.
         """
         ...

@@ -16,8 +16,9 @@ from emporion.contracts.inventory import (
     ReservationStatus,
     WarehouseList,
 )
+from emporion.contracts.refusals import UnknownCursor
 from emporion.kernel.clock import to_datetime
-from emporion.kernel.errors import InvalidArgument, NotFound
+from emporion.kernel.errors import NotFound
 from emporion.kernel.ids import ORDER, OrderId, Sku, has_prefix
 from emporion.services.inventory.domain import Hold, Status
 from emporion.services.inventory.ports import HoldStore, StockStore
@@ -41,9 +42,9 @@ class InventoryQueries:
         return reservation_of(hold)
 
     async def reservations(self, request: ListReservations) -> ReservationPage:
-        """Holds, newest first. Raises InvalidArgument for a cursor that is not ours."""
+        """Holds, newest first. Raises UnknownCursor."""
         if request.cursor and not has_prefix(request.cursor, ORDER):
-            raise _unknown_cursor()
+            raise UnknownCursor
         found = await self._holds.page(
             status=Status(request.status.value) if request.status else None,
             before=request.cursor,
@@ -60,10 +61,10 @@ class InventoryQueries:
         return WarehouseList(warehouses=await self._stock.warehouses())
 
     async def movements(self, request: ListMovements) -> MovementPage:
-        """Movements, newest first. Raises InvalidArgument for a cursor that is not ours."""
+        """Movements, newest first. Raises UnknownCursor."""
         cursor = request.cursor or "0"
         if len(cursor) > _SEQ_DIGITS_MAX or not (cursor.isascii() and cursor.isdecimal()):
-            raise _unknown_cursor()
+            raise UnknownCursor
         found = await self._stock.movements(
             sku=request.sku,
             warehouse_id=request.warehouse_id,
@@ -77,10 +78,10 @@ class InventoryQueries:
         )
 
     async def levels(self, request: ListLevels) -> LevelPage:
-        """Levels by SKU and warehouse. Raises InvalidArgument for a cursor that is not ours."""
+        """Levels by SKU and warehouse. Raises UnknownCursor."""
         sku, slash, warehouse_id = request.cursor.partition("/")
         if request.cursor and not slash:
-            raise _unknown_cursor()
+            raise UnknownCursor
         found = await self._stock.levels(
             sku=request.sku,
             warehouse_id=request.warehouse_id,
@@ -112,7 +113,3 @@ def reservation_of(hold: Hold) -> Reservation:
 
 def _cursor(page: Sequence[Level]) -> str:
     return f"{page[-1].sku}/{page[-1].warehouse_id}"
-
-
-def _unknown_cursor() -> InvalidArgument:
-    return InvalidArgument("the cursor is not one that this list gave out", field="cursor")

@@ -14,9 +14,10 @@ from emporion.contracts.order import (
     Refusal,
 )
 from emporion.contracts.order import Order as OrderView
+from emporion.contracts.refusals import UnknownCursor
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import NotFound
-from emporion.kernel.ids import OrderId, Sku, UserId
+from emporion.kernel.ids import ORDER, OrderId, Sku, UserId, has_prefix
 from emporion.kernel.money import Money
 from emporion.services.order.domain import Order, OrderLine, Status
 from emporion.services.order.ports import (
@@ -53,7 +54,9 @@ class OrderQueries:
         return order
 
     async def list(self, request: ListOrders, user_id: UserId) -> OrderPage:
-        """A page of a person's orders, newest first."""
+        """A page of a person's orders, newest first. Raises UnknownCursor."""
+        if request.cursor and not has_prefix(request.cursor, ORDER):
+            raise UnknownCursor
         wanted = PageOfOrders(
             user_id,
             Status(request.status) if request.status else None,

@@ -5,8 +5,9 @@ import asyncio
 from emporion.chassis.data.database import Database
 from emporion.chassis.runtime.ports import Tasks
 from emporion.contracts.payment import AccountBalance, LedgerBalances, ListPayments
+from emporion.contracts.refusals import UnknownCursor
 from emporion.kernel.errors import NotFound
-from emporion.kernel.ids import OrderId
+from emporion.kernel.ids import ORDER, OrderId, has_prefix
 from emporion.services.payment.domain import Status
 from emporion.services.payment.ports import PaymentStore, StoredPayment
 
@@ -32,7 +33,9 @@ class Queries:
         return stored
 
     async def page(self, request: ListPayments) -> tuple[list[StoredPayment], str]:
-        """A page and the cursor of the next one (empty: there is none)."""
+        """A page and the cursor of the next one (empty: there is none). Raises UnknownCursor."""
+        if request.cursor and not has_prefix(request.cursor, ORDER):
+            raise UnknownCursor
         status = Status(request.status) if request.status else None
         rows = await self._database.read(
             lambda tx: self._store.page(

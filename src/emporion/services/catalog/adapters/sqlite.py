@@ -11,7 +11,7 @@ from emporion.services.catalog.domain.product import (
     Product,
     Variant,
     label,
-    search_pattern,
+    search_key,
     search_text,
     sort_name,
 )
@@ -81,7 +81,7 @@ class SqliteProductStore:
         if category:
             sql, args = f"{sql} AND category = ?", [*args, category]
         if search:
-            sql, args = f"{sql} AND search_text LIKE ? ESCAPE '\\'", [*args, search_pattern(search)]
+            sql, args = f"{sql} AND instr(search_text, ?) > 0", [*args, search_key(search)]
         sql = f"{sql} ORDER BY sort_name, product_id LIMIT ?"
 
         async def work(tx: Tx) -> list[Product] | None:

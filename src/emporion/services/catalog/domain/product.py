@@ -127,9 +127,6 @@ def search_text(product: Product) -> str:
     return "\n".join(dict.fromkeys(words)).casefold()
 
 
-def search_pattern(search: str) -> str:
-    r"""A LIKE pattern, with `\` as escape, that matches texts containing exactly this."""
-    folded = search.casefold()
-    for special in ("\\", "%", "_"):
-        folded = folded.replace(special, "\\" + special)
-    return f"%{folded}%"
+def search_key(search: str) -> str:
+    """What must stand in a product's `search_text` for it to be found."""
+    return search.casefold()

@@ -14,10 +14,10 @@ from emporion.contracts.order import (
     CartFull,
     Checkout,
     EmptyCart,
-    KeyReused,
     Order,
     SetCartLine,
 )
+from emporion.contracts.refusals import KeyReused
 from emporion.kernel.clock import Clock
 from emporion.kernel.errors import Conflict
 from emporion.kernel.ids import Sku, UserId

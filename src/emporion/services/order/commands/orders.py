@@ -13,12 +13,12 @@ from emporion.contracts.catalog import CatalogService, Quote, QuotePrices, Unkno
 from emporion.contracts.inventory import Line
 from emporion.contracts.order import (
     CancelOrder,
-    KeyReused,
     Order,
     OrderStatus,
     PlaceOrder,
     PricedLine,
 )
+from emporion.contracts.refusals import KeyReused
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.ids import ORDER, OrderId, UserId
 from emporion.kernel.money import CurrencyMismatch

@@ -11,8 +11,9 @@ from emporion.contracts.inventory import (
     PutWarehouse,
     Warehouse,
 )
+from emporion.contracts.refusals import KeyReused
 from emporion.kernel.clock import to_datetime
-from emporion.kernel.errors import Conflict, FailedPrecondition, Internal, NotFound
+from emporion.kernel.errors import FailedPrecondition, Internal, NotFound
 from emporion.kernel.ids import Sku, WarehouseId
 from emporion.services.inventory.domain import ON_HAND_MAX, WAREHOUSES_MAX
 
@@ -141,7 +142,7 @@ async def _stored_movement(tx: Tx, move: MoveStock) -> Movement:
         getattr(stored, field) == getattr(move, field) for field in MoveStock.__struct_fields__
     )
     if not is_same:
-        raise Conflict(f"the movement key {move.movement_key!r} was used for another movement")
+        raise KeyReused(f"the key {move.movement_key!r} was used for another movement")
     return stored
 
 
