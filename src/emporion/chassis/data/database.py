@@ -48,8 +48,8 @@ class Tx(Protocol):
 class Database(Protocol):
     """A service's own database. No other service can reach it."""
 
-    async def transaction(self, work: Callable[[Tx], Awaitable[T]]) -> T:
-        """Run `work` in a transaction and return its result once that is durable.
+    def transaction(self, work: Callable[[Tx], Awaitable[T]]) -> Awaitable[T]:
+        """Run `work` in a transaction; awaiting it gives the result once that is durable.
 
         `work` awaits nothing but `tx`, so that no network call can sit inside a transaction, and
         it must be repeatable: it may run again after a serialization failure, or when another

@@ -1,8 +1,8 @@
 """A service's database on SQLite: writes through the group commit, reads on the loop's thread."""
 
 import asyncio
-import contextvars
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -78,7 +78,6 @@ class SqliteDatabase:
         self._connections: list[apsw.Connection] = []
         self._checkpointer: Checkpointer | None = None
         self._reader: SqliteTx | None = None
-        self._waiting = 0
         self._wal_pages = 0
         self._read_checks = 0
 
@@ -130,27 +129,18 @@ class SqliteDatabase:
             connection.close()
         self._connections.clear()
 
-    async def transaction(self, work: Callable[[Tx], Awaitable[T]]) -> T:
-        """See Database.transaction."""
-        if self._writer is None:
+    def transaction(self, work: Callable[[Tx], Awaitable[T]]) -> asyncio.Future[T]:
+        """See Database.transaction. It is queued by the call; whoever gives up does not stop it."""
+        writer = self._writer
+        if writer is None:
             raise Unavailable(f"the {self.source} database is closed")
-        if self._waiting >= WAITING_MAX:
+        if writer.waiting >= WAITING_MAX:
             raise ResourceExhausted(
                 f"{WAITING_MAX} transactions wait for the {self.source} database"
             )
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        job = Job(
-            work,
-            contextvars.copy_context(),
-            deadline_s=current_call().deadline_s,
-            future=future,
-        )
-        self._waiting += 1
-        try:
-            self._writer.submit(job)
-            return await future
-        finally:
-            self._waiting -= 1
+        writer.submit(Job(work, copy_context(), current_call().deadline_s, future))
+        return future
 
     async def read(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """See Database.read. Runs at once on the caller's thread: keep it to a few rows."""
@@ -170,7 +160,7 @@ class SqliteDatabase:
     @property
     def waiting(self) -> int:
         """How many transactions wait or run."""
-        return self._waiting
+        return self._writer.waiting if self._writer else 0
 
     async def probe(self) -> None:
         """Readiness: raises unless the file answers a read and takes a write transaction."""

@@ -6,12 +6,14 @@ savepoint around each: transactions are repeatable by contract. So the common ca
 savepoint, and a failing neighbour costs time, never correctness.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 from typing import Any
 
 import apsw
+import msgspec
 
 from emporion.chassis.data.database import Tx
 from emporion.chassis.data.sqlite.connection import named
@@ -22,25 +24,15 @@ from emporion.kernel.errors import DeadlineExceeded, Unavailable
 _log = logging.getLogger(__name__)
 
 
-class Job:
+class Job(msgspec.Struct, eq=False):
     """A transaction waiting to be run, and then its result or error."""
 
-    __slots__ = ("context", "deadline_s", "error", "future", "result", "work")
-
-    def __init__(
-        self,
-        work: Callable[[Tx], Awaitable[Any]],
-        context: Context,
-        *,
-        deadline_s: float,
-        future: Any,
-    ) -> None:
-        self.work = work
-        self.context = context
-        self.deadline_s = deadline_s
-        self.future = future
-        self.result: object = None
-        self.error: BaseException | None = None
+    work: Callable[[Tx], Awaitable[Any]]
+    context: Context
+    deadline_s: float
+    future: asyncio.Future[Any]
+    result: object = None
+    error: BaseException | None = None
 
 
 class GroupCommit:
@@ -80,11 +72,11 @@ class GroupCommit:
     def _run_plain(self, jobs: Sequence[Job]) -> bool:
         """Whether every job succeeded or failed without having written."""
         now_s = self._clock.monotonic_s()
-        tx = self._tx
-        written = tx.changes_so_far()
+        changes_so_far = self._tx.changes_so_far
+        written = changes_so_far()
         for job in jobs:
             self._attempt(job, now_s)
-            after = tx.changes_so_far()
+            after = changes_so_far()
             if job.error is not None and after != written:
                 return False
             written = after
@@ -103,7 +95,7 @@ class GroupCommit:
             tx.control("RELEASE job")
 
     def _attempt(self, job: Job, now_s: float) -> None:
-        job.result = job.error = None
+        job.error = None
         if job.deadline_s < now_s:
             job.error = DeadlineExceeded("the deadline passed before the transaction started")
             return

@@ -1,6 +1,6 @@
 """A transaction on SQLite: coroutines that never suspend, driven by whoever owns the connection."""
 
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar, cast
 
 import apsw
@@ -21,6 +21,7 @@ class SqliteTx:
     """Tx over one connection. Counts what it wrote, so that a clean failure costs no rollback."""
 
     __slots__ = (
+        "_changes",
         "_clock",
         "_connection",
         "_execute",
@@ -28,7 +29,7 @@ class SqliteTx:
         "_many",
         "_rows",
         "_source",
-        "_total",
+        "changes_so_far",
         "published",
     )
 
@@ -38,15 +39,13 @@ class SqliteTx:
         self._execute = cursor.execute
         self._many = cursor.executemany
         self._rows = cursor.fetchall
-        self._total = connection.total_changes
+        self._changes = connection.changes
+        self.changes_so_far = connection.total_changes
+        """How many rows this connection has ever changed: the engine's own function."""
         self._source = source
         self._clock = clock
         self._ids = ids
         self.published = 0
-
-    def changes_so_far(self) -> int:
-        """How many rows this connection has ever changed."""
-        return self._total()
 
     def is_open(self) -> bool:
         """Whether a transaction is open on the connection."""
@@ -62,7 +61,7 @@ class SqliteTx:
             self._execute(sql, args)
         except apsw.Error as error:
             raise named(error) from error
-        return self._connection.changes()
+        return self._changes()
 
     async def execute_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
         """Run a statement once for each row."""
@@ -75,7 +74,7 @@ class SqliteTx:
         """All rows of a bounded query."""
         try:
             self._execute(sql, args)
-            return cast("list[Row]", self._rows())
+            return self._rows()
         except apsw.Error as error:
             raise named(error) from error
 
@@ -112,10 +111,11 @@ def drive(work: Callable[[Tx], Awaitable[T]], tx: Tx) -> T:
     Raises Internal when it awaits anything but the transaction, for example a network call: that
     would hold the one writer while it waits.
     """
-    running = cast("Generator[object, None, T]", work(tx).__await__())
+    running = work(tx).__await__()
     try:
         next(running)
     except StopIteration as end:
-        return cast("T", end.value)
+        result: T = end.value
+        return result
     running.close()
     raise Internal("a transaction awaited something that is not its own: nothing was written")

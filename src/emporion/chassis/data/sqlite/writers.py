@@ -16,7 +16,12 @@ STOP_TIMEOUT_S = 30.0
 
 
 class Writer(Protocol):
-    """Takes jobs from the event loop and answers their futures there."""
+    """Takes jobs from the event loop and answers their futures there.
+
+    `waiting`: how many it has not answered.
+    """
+
+    waiting: int
 
     def submit(self, job: Job) -> None:
         """Queue a job."""
@@ -51,6 +56,7 @@ class ThreadWriter:
         self._after_batch = after_batch
         self._on_published = on_published
         self._batch_max = batch_max
+        self.waiting = 0
         self._loop = asyncio.get_running_loop()
         self._turn: list[Job] = []
         self._queue: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
@@ -62,6 +68,7 @@ class ThreadWriter:
         if not self._turn:
             self._loop.call_soon(self._hand_over)
         self._turn.append(job)
+        self.waiting += 1
 
     @property
     def is_alive(self) -> bool:
@@ -108,6 +115,7 @@ class ThreadWriter:
         return False
 
     def _answer(self, batch: list[Job], is_published: bool) -> None:  # noqa: FBT001 - call_soon passes by position
+        self.waiting -= len(batch)
         answer(batch)
         if is_published:
             self._on_published()
@@ -128,12 +136,14 @@ class InlineWriter:
         self._on_published = on_published
         self._loop = asyncio.get_running_loop()
         self._batch: list[Job] = []
+        self.waiting = 0
 
     def submit(self, job: Job) -> None:
         """Queue a job; the batch runs in the loop's next turn."""
         if not self._batch:
             self._loop.call_soon(self._run)
         self._batch.append(job)
+        self.waiting += 1
 
     @property
     def is_alive(self) -> bool:
@@ -149,6 +159,7 @@ class InlineWriter:
         if not batch:
             return
         is_published = self._commit.run(batch)
+        self.waiting -= len(batch)
         answer(batch)
         self._after_batch()
         if is_published:
