@@ -52,6 +52,7 @@ def _payment(given: Given) -> Assembly:
             sagas=needs.sagas,
             settings=needs.settings,
             provider=provider,
+            is_sole_writer=True,  # a SQLite file has one owner: the lock on the data folder
         )
     )
 
