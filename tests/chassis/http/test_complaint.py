@@ -1,5 +1,6 @@
 """Complaints name the field and say what it wants, never a pattern or a word of Python."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
@@ -14,6 +15,11 @@ Code = Annotated[
 Bare = Annotated[str, Meta(pattern="^x$")]
 
 
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
 class Inner(msgspec.Struct, forbid_unknown_fields=True):
     code: Code
     maybe: Code | None = None
@@ -23,6 +29,7 @@ class Outer(msgspec.Struct, forbid_unknown_fields=True):
     inners: list[Inner] = []
     bare: Bare = "x"
     count: Annotated[int, Meta(le=3)] = 0
+    colour: Colour | None = None
 
 
 @pytest.mark.parametrize(
@@ -39,6 +46,7 @@ class Outer(msgspec.Struct, forbid_unknown_fields=True):
             "not in the form it must have: Two small letters; for example ab",
         ),
         (b'{"bare":"?"}', "bare", "not in the form it must have"),
+        (b'{"colour":"secret"}', "colour", "not one of red, blue"),
         (b'{"count":4}', "count", "Expected int <= 3"),
         (b'{"inners":[{}]}', "inners[0].code", "is missing"),
         (b'{"inners":[{"code":"ab","colour":1}]}', "inners[0].colour", "there is no such field"),

@@ -113,6 +113,23 @@ async def test_a_broken_head_gets_a_problem_document(served, *, sent, status, sl
     assert msgspec.json.decode(body)["type"].endswith(slug)
 
 
+async def test_a_connection_too_many_is_told_so_and_the_others_go_on(sample):
+    server = HttpServer(sample.app, ServerSettings(port=0, connections_max=2, drain_grace_s=0.0))
+    await server.start()
+    wires = [Wire(*await asyncio.open_connection("127.0.0.1", server.port)) for _ in range(3)]
+
+    first, second, third = [await wire.ask(GET) for wire in wires]
+
+    status, headers, body = third
+    assert (first[0], second[0], status) == (200, 200, 503)
+    assert (headers["retry-after"], headers["connection"]) == ("1", "close")
+    assert msgspec.json.decode(body)["type"].endswith("too-many-connections")
+    assert (await wires[0].ask(GET))[0] == 200
+    await server.drain()
+    for wire in wires:
+        wire.close()
+
+
 async def test_a_head_that_dribbles_is_ended(served):
     wire = await served.connect()
 

@@ -213,6 +213,14 @@ async def test_every_sku_that_is_not_on_sale_is_named_once(shelf):
     assert refused.value.fields["skus"] == ["ghost", "phantom"]
 
 
+async def test_what_cannot_be_a_sku_is_not_repeated(shelf):
+    with pytest.raises(UnknownSku) as refused:
+        await shelf.api.quote(QuotePrices(skus=[Sku("ada@example.test"), Sku("a b")]))
+
+    assert refused.value.fields["skus"] == ["?"]
+    assert refused.value.detail == "not on sale: ?"
+
+
 async def test_skus_are_told_apart_by_case(shelf):
     await shelf.put("Croissant", ("plain", 250), ("Plain", 260))
 

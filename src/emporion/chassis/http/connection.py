@@ -10,8 +10,19 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from emporion.chassis.http.problem import CONTENT_TYPE, problem_document, status_of
-from emporion.kernel.errors import DeadlineExceeded, EmporionError, InvalidArgument
+from emporion.chassis.http.exchange import Receive, Scope, Send
+from emporion.chassis.http.problem import (
+    CONTENT_TYPE,
+    problem_document,
+    problem_response,
+    status_of,
+)
+from emporion.kernel.errors import (
+    DeadlineExceeded,
+    EmporionError,
+    InvalidArgument,
+    Unavailable,
+)
 
 HEAD_BYTES_MAX: Final = 32 * 1024
 _NO_TRACE_ID: Final = "0" * 32
@@ -39,8 +50,18 @@ class HeadTooSlow(DeadlineExceeded):
     is_outcome_known = True
 
 
+class TooManyConnections(Unavailable):
+    """As many clients as the process takes are connected. Nothing was done."""
+
+    slug = "too-many-connections"
+    title = "Too many clients are connected; try again in a moment"
+    is_outcome_known = True
+
+
 class Connection(HttpToolsProtocol):
     """A connection that refuses endless heads, and answers broken ones with a problem document.
+
+    Beyond the configured number of connections, requests on further ones are answered 503.
 
     `head_since_s` is the loop's time since which a head is awaited or half read, or None while
     a request is being answered or the connection idles within its keep-alive time. The server
@@ -50,6 +71,9 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """A head is awaited from now on."""
         super().connection_made(transport)
+        connections_max, self.limit_concurrency = self.limit_concurrency, None
+        if connections_max is not None and len(self.connections) > connections_max:
+            self.app = _refuse_crowd
         self.head_since_s: float | None = self.loop.time()
         self._head_bytes = 0
 
@@ -99,3 +123,12 @@ class Connection(HttpToolsProtocol):
 
 def _is_answering(cycle: RequestResponseCycle | None) -> bool:
     return cycle is not None and not cycle.response_complete
+
+
+async def _refuse_crowd(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """Answers every request of a connection too many, in place of the application."""
+    response = problem_response(TooManyConnections(), _NO_TRACE_ID)
+    length = b"%d" % len(response.body)
+    headers = [*response.headers, (b"content-length", length), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})

@@ -40,6 +40,9 @@ STATUS_OF_SLUG: Final[Mapping[str, int]] = {
 }
 """Where one condition has a status of its own, apart from its category's."""
 
+RETRY_AFTER_S: Final[Mapping[int, int]] = {429: 1, 503: 1}
+"""What Retry-After says when the error itself does not know."""
+
 TYPE_PREFIX: Final = "urn:emporion:problem:"
 CONTENT_TYPE: Final = b"application/problem+json"
 _OWN_MEMBERS: Final = frozenset({"type", "title", "status", "detail", "instance", "trace_id"})
@@ -164,7 +167,7 @@ def problem_response(error: EmporionError, trace_id: str) -> Response:
 
 def _advice(error: EmporionError, status: int) -> list[Header]:
     headers: list[Header] = []
-    retry_after_s = error.fields.get("retry_after_s")
+    retry_after_s = error.fields.get("retry_after_s", RETRY_AFTER_S.get(status))
     if isinstance(retry_after_s, int | float):
         headers.append((b"retry-after", b"%d" % max(0, math.ceil(retry_after_s))))
     allow = error.fields.get("allow")

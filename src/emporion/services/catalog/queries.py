@@ -8,7 +8,7 @@ from emporion.contracts.refusals import UnknownCursor
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import NotFound
 from emporion.kernel.ids import ProductId, Sku
-from emporion.services.catalog.domain.product import Product
+from emporion.services.catalog.domain.product import Product, is_sku
 from emporion.services.catalog.ports import ProductStore
 
 
@@ -42,12 +42,15 @@ class ProductQueries:
         )
 
     async def quote(self, skus: Sequence[Sku]) -> Quotes:
-        """Today's prices, in that order. Raises UnknownSku naming every one not on sale."""
+        """Today's prices, in that order. Raises UnknownSku naming every one not on sale.
+
+        What cannot be a SKU at all is named `?`: it may be anything, and errors are passed on.
+        """
         found = await self._store.quotes(skus)
         quotes = [quote for quote in found if quote is not None]
         if len(quotes) < len(found):
             pairs = zip(skus, found, strict=True)
-            unknown = [str(sku) for sku, quote in pairs if quote is None]
+            unknown = [str(sku) if is_sku(sku) else "?" for sku, quote in pairs if quote is None]
             unknown = list(dict.fromkeys(unknown))
             raise UnknownSku(f"not on sale: {', '.join(unknown)}", skus=unknown)
         return Quotes(quotes=quotes)

@@ -1,6 +1,5 @@
 """How the lines of a catalogue file become products: every line is checked, every fault named."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,10 +16,10 @@ from emporion.services.catalog.domain.product import (
     Product,
     Variant,
     has_control_characters,
+    is_sku,
     price_fault,
 )
 
-_SKU = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PRICE_LENGTH_MAX = 20
 _SHOWN = 40
 
@@ -197,7 +196,7 @@ def _own_words(product: Product) -> tuple[str, str, bool]:
 
 
 def _cell_faults(line: Line) -> Iterable[Fault]:
-    if not _SKU.fullmatch(line.sku):
+    if not is_sku(line.sku):
         yield Fault(
             line.number,
             "sku",

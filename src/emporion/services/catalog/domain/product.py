@@ -15,6 +15,7 @@ NAME_LENGTH_MAX = 200
 CATEGORY_LENGTH_MAX = 100
 DESCRIPTION_LENGTH_MAX = 4_000
 
+_SKU = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _CONTROL_IN_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -78,6 +79,11 @@ def check(product: Product) -> None:
         check_name(variant.name, "variants.name")
         if fault := price_fault(variant.price):
             raise BadPrice(f"the price of {variant.sku} {fault}", sku=variant.sku)
+
+
+def is_sku(text: str) -> bool:
+    """Whether something could be sold under it."""
+    return _SKU.fullmatch(text) is not None
 
 
 def check_name(name: str, field: str) -> None:
