@@ -1,14 +1,14 @@
 """Streams of domain events in a service's own database, each event chained to the one before.
 
 An append names the version it expects; the primary key (stream, version) turns a race into a
-Conflict. `hash` = BLAKE2b-256(previous hash + stream, version, type, time, actor, data), so that an
+Conflict. `hash` = SHA-256(previous hash + stream, version, type, time, actor, data), so that an
 edited, inserted or removed event breaks the chain from there on. A removed *last* event is found
 by comparing with the row that the aggregate's service keeps.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
+from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -157,4 +157,4 @@ def chain(  # noqa: PLR0913, PLR0917 - the hashed fields, in the order in which 
 ) -> bytes:
     """The hash of an event, given the hash before it (32 bytes)."""
     head = f"{stream}\n{version}\n{name}\n{at_ms}\n{actor}\n".encode()
-    return blake2b(before + head + data, digest_size=HASH_BYTES).digest()
+    return sha256(before + head + data).digest()

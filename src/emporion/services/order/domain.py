@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Protocol
 
 from emporion.kernel.aggregate import Aggregate
 from emporion.kernel.errors import InvalidArgument
@@ -30,6 +31,20 @@ class EmptyOrder(InvalidArgument):
     title = "The order has no lines"
 
 
+class Priced(Protocol):
+    """So many units at a price each: what a total is made of."""
+
+    @property
+    def unit_price(self) -> Money:
+        """The price of one."""
+        ...
+
+    @property
+    def quantity(self) -> int:
+        """How many."""
+        ...
+
+
 class OrderLine(Value, frozen=True, gc=False):
     """So many units of a SKU at the price of the day."""
 
@@ -37,11 +52,6 @@ class OrderLine(Value, frozen=True, gc=False):
     name: str
     quantity: int
     unit_price: Money
-
-    @property
-    def total(self) -> Money:
-        """Quantity times unit price, exact."""
-        return self.unit_price.times(self.quantity)
 
 
 class Created(Value, frozen=True, gc=False):
@@ -124,21 +134,17 @@ class Order(Aggregate[OrderEvent]):
         self.refusal = event
 
 
-def total_of(lines: tuple[OrderLine, ...]) -> Money:
-    """The sum of the lines. Raises EmptyOrder or CurrencyMismatch."""
-    return sum_of([line.total for line in lines])
-
-
-def sum_of(totals: Sequence[Money]) -> Money:
-    """The sum of the lines' totals. Raises EmptyOrder or CurrencyMismatch."""
-    if not totals:
+def total_of(lines: Sequence[Priced]) -> Money:
+    """The sum of the lines, exact. Raises EmptyOrder or CurrencyMismatch."""
+    if not lines:
         raise EmptyOrder
-    currency = totals[0].currency
+    currency = lines[0].unit_price.currency
     amount_minor = 0
-    for total in totals:
-        if total.currency != currency:
-            raise CurrencyMismatch(f"{currency} and {total.currency} in one order")
-        amount_minor += total.amount_minor
+    for line in lines:
+        price = line.unit_price
+        if price.currency != currency:
+            raise CurrencyMismatch(f"{currency} and {price.currency} in one order")
+        amount_minor += price.amount_minor * line.quantity
     return Money(amount_minor, currency)
 
 

@@ -135,7 +135,7 @@ def _priced(line: OrderLine) -> PricedLine:
         name=line.name,
         quantity=line.quantity,
         unit_price=line.unit_price,
-        total=line.total,
+        total=line.unit_price.times(line.quantity),
     )
 
 

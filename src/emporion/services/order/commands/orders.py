@@ -23,7 +23,7 @@ from emporion.kernel.clock import to_datetime
 from emporion.kernel.ids import ORDER, OrderId, UserId
 from emporion.kernel.money import CurrencyMismatch
 from emporion.services.order.commands.steps import CallOff, OrderSagas, TakeOrder
-from emporion.services.order.domain import sum_of
+from emporion.services.order.domain import total_of
 from emporion.services.order.queries import OrderQueries
 
 WAIT_S = 8.0
@@ -110,7 +110,7 @@ class OrderCommands:
             order_id=OrderId(self._runtime.ids.new(ORDER)),
             user_id=user_id,
             lines=lines,
-            total=sum_of([line.total for line in lines]),
+            total=total_of(lines),
             payment_token=payment_token,
             created_at_ms=self._runtime.clock.now_ms(),
         )
@@ -148,8 +148,8 @@ class OrderCommands:
 
 
 def fingerprint_of(lines: Sequence[Line], payment_token: str) -> bytes:
-    """What makes two requests under one key the same: 16 bytes."""
-    return hashlib.blake2b(_encode((lines, payment_token)), digest_size=16).digest()
+    """What makes two requests under one key the same: 32 bytes."""
+    return hashlib.sha256(_encode((lines, payment_token))).digest()
 
 
 def _paid(taking: TakeOrder, paid_at_ms: int) -> Order:
