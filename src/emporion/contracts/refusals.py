@@ -1,6 +1,6 @@
 """Refusals that several contracts share."""
 
-from emporion.kernel.errors import InvalidArgument
+from emporion.kernel.errors import FailedPrecondition, InvalidArgument, NotFound
 
 
 class KeyReused(InvalidArgument):
@@ -18,3 +18,17 @@ class UnknownCursor(InvalidArgument):
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail, field="cursor")
+
+
+class UnknownSubscriber(NotFound):
+    """No such service subscribes (to that publisher)."""
+
+    slug = "unknown-subscriber"
+    title = "No such subscriber"
+
+
+class HistoryPruned(FailedPrecondition):
+    """The events from that position on are no longer all there."""
+
+    slug = "history-pruned"
+    title = "The history asked for has been pruned"

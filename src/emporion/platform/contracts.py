@@ -11,6 +11,7 @@ from emporion.contracts.catalog import CatalogService
 from emporion.contracts.contract import Service
 from emporion.contracts.email import EmailService
 from emporion.contracts.inventory import InventoryService
+from emporion.contracts.operations import OperationsService
 from emporion.contracts.order import OrderService
 from emporion.contracts.payment import PaymentService
 from emporion.contracts.user import UserService
@@ -22,6 +23,7 @@ CONTRACTS: Final[Sequence[type[Service]]] = (
     OrderService,
     PaymentService,
     EmailService,
+    OperationsService,
 )
 TITLE: Final = "Emporion"
 DIRECTORY: Final = Path("contracts")

@@ -172,7 +172,7 @@ def _openapi_page(shop: Shop) -> Page:
 
     async def show(_: Mapping[str, str]) -> Shown:
         if not made:
-            contracts = [assembly.contract for assembly in shop.assemblies.values()]
+            contracts = [door.contract for door in shop.directory.inbounds]
             document = openapi(contracts, title="Emporion", version=__version__)
             made.append(Shown(msgspec.json.encode(document), "application/json"))
         return made[0]

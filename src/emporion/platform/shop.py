@@ -15,9 +15,12 @@ from emporion.chassis.runtime.alarms import AlarmRunner
 from emporion.chassis.runtime.assembly import Assembly, Needs
 from emporion.chassis.runtime.health import KeptProbe
 from emporion.chassis.runtime.ports import Runtime
+from emporion.chassis.saga.desk import SagaDesk
 from emporion.chassis.saga.engine import SagaEngine
 from emporion.chassis.telemetry.telemetry import Telemetry
+from emporion.contracts.operations import OperationsService
 from emporion.platform.data_folder import DataFolder
+from emporion.platform.operations import OperationsDesk
 from emporion.platform.services import SERVICES, Given
 from emporion.platform.settings import Settings
 
@@ -70,7 +73,18 @@ class Shop:
             )
             self.bus.join(name, database, assembly.subscriptions)
             database.on_published = self.bus.doorbell(name)
+        self.directory.add(OperationsService, self._operations())
         self._probes = self._kept_probes()
+
+    def _operations(self) -> OperationsDesk:
+        assemblies = self.assemblies.items()
+        desks = {
+            name: SagaDesk(self.databases[name], assembly.sagas, self.engines[name].alarm.poke)
+            for name, assembly in assemblies
+            if assembly.sagas
+        }
+        subscribers = [name for name, assembly in assemblies if assembly.subscriptions]
+        return OperationsDesk(self.bus, subscribers, desks, clock=self.runtime.clock)
 
     async def start(self) -> None:
         """Take up the sagas that were open, start the alarms and the delivery of events."""

@@ -11,12 +11,7 @@ import pytest
 import uuid_utils
 
 from emporion.chassis.data.database import Database, Tx
-from emporion.chassis.events.bus import (
-    Delivery,
-    HistoryPruned,
-    ParkedStatus,
-    UnknownSubscriber,
-)
+from emporion.chassis.events.bus import Delivery, ParkedStatus
 from emporion.chassis.events.desk import first_id_at
 from emporion.chassis.events.inprocess import InProcessBus
 from emporion.chassis.events.retry import BusConfig
@@ -31,6 +26,7 @@ from emporion.chassis.testing.bus_rig import (
     ThingClosed,
 )
 from emporion.chassis.testing.time import settle
+from emporion.contracts.refusals import HistoryPruned, UnknownSubscriber
 from emporion.kernel.errors import Unavailable
 
 T = TypeVar("T")
@@ -49,6 +45,10 @@ class Counted:
         self._database = database
         self.asked = 0
         self.is_down = False
+
+    @property
+    def revision(self) -> int:
+        return self._database.revision
 
     async def transaction(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         self._ask()

@@ -19,21 +19,6 @@ from typing import Any, Protocol
 
 from emporion.chassis.data.database import Database
 from emporion.chassis.events.subscription import Received, Subscription
-from emporion.kernel.errors import FailedPrecondition, NotFound
-
-
-class UnknownSubscriber(NotFound):
-    """No such service subscribes (to that publisher)."""
-
-    slug = "unknown-subscriber"
-    title = "No such subscriber"
-
-
-class HistoryPruned(FailedPrecondition):
-    """The events from that position on are no longer all there."""
-
-    slug = "history-pruned"
-    title = "The history asked for has been pruned"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,10 @@ from emporion.chassis.data.database import Database
 from emporion.chassis.events import desk
 from emporion.chassis.events.bus import (
     Features,
-    HistoryPruned,
     Lag,
     Observer,
     ParkedPage,
     ParkedStatus,
-    UnknownSubscriber,
 )
 from emporion.chassis.events.desk import Desk
 from emporion.chassis.events.feed import Feed
@@ -31,6 +29,7 @@ from emporion.chassis.events.retry import BusConfig
 from emporion.chassis.events.subscription import Subscription
 from emporion.chassis.runtime.ports import Runtime
 from emporion.contracts.contract import Event
+from emporion.contracts.refusals import HistoryPruned, UnknownSubscriber
 
 STOP_TIMEOUT_S = 10.0
 PRUNE_EVERY_S = 3_600.0
