@@ -9,17 +9,13 @@ from uvicorn import Config, Server
 
 from emporion.chassis.http.app import HttpApp
 from emporion.chassis.http.connection import Connection
-from emporion.kernel.errors import Unavailable
+from emporion.chassis.http.listener import listen, turn_away
 
 _log = logging.getLogger(__name__)
 SWEEP_S = 1.0
-
-
-class AddressInUse(Unavailable):
-    """Another process listens there (or the port needs more rights)."""
-
-    slug = "address-in-use"
-    title = "The address cannot be listened on"
+QUEUE_S = 0.02
+"""So long the loop has time to accept who stands in the queue."""
+QUEUE_LOOKS_MAX = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +63,8 @@ class HttpServer:
 
     async def start(self) -> None:
         """Listen. Raises AddressInUse."""
-        self._socket = _listen(self._settings)
+        settings = self._settings
+        self._socket = listen(settings.host, settings.port, backlog=settings.backlog)
         self._port = self._socket.getsockname()[1]
         self._server = server = Server(self._config())
         server.config.load()
@@ -82,19 +79,30 @@ class HttpServer:
         """Stop without failing a request that was accepted.
 
         First every answer closes its connection, while new ones are still taken, for
-        `drain_grace_s`; then nothing is accepted any more, idle connections are closed, and
-        requests in flight are finished, or cancelled after `drain_timeout_s`.
+        `drain_grace_s`; then nobody is let in any more, those who were may still ask, idle
+        connections are closed, and requests in flight are finished, or cancelled after
+        `drain_timeout_s`.
         """
         if self._server is None:
             return
         server, self._server = self._server, None
         self._app.begin_drain()
         await asyncio.sleep(self._settings.drain_grace_s)
+        await self._empty_the_queue(server)
         server.should_exit = True
         for task in self._work:
             task.cancel()
         await asyncio.gather(*self._work, return_exceptions=True)
         await server.shutdown(sockets=[self._socket] if self._socket is not None else [])
+
+    async def _empty_the_queue(self, server: Server) -> None:
+        """Until everybody who was let in has asked, or QUEUE_LOOKS_MAX times QUEUE_S passed."""
+        if self._socket is None or not turn_away(self._socket):
+            return
+        for _ in range(QUEUE_LOOKS_MAX):
+            await asyncio.sleep(QUEUE_S)
+            if not any(_is_awaited(connection) for connection in server.server_state.connections):
+                return
 
     def _config(self) -> Config:
         settings = self._settings
@@ -124,16 +132,6 @@ class HttpServer:
                     connection.refuse_late_head(since_s)
 
 
-def _listen(settings: ServerSettings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((settings.host, settings.port))
-        listener.listen(settings.backlog)
-        listener.settimeout(0)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        where = f"{settings.host}:{settings.port}"
-        raise AddressInUse(f"cannot listen on {where}: {error}") from error
-    return listener
+def _is_awaited(connection: object) -> bool:
+    """Whether its client has connected, and has still to ask."""
+    return isinstance(connection, Connection) and connection.head_since_s is not None
