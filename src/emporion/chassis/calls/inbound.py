@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from bisect import bisect_left
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -14,7 +15,7 @@ from emporion.chassis.calls.context import Call, current_call, enter, leave
 from emporion.chassis.calls.wire import ErrorTable, invalid
 from emporion.chassis.resilience.limiter import AdaptiveLimiter
 from emporion.chassis.resilience.wheel import Flight
-from emporion.chassis.telemetry.metrics import Count
+from emporion.chassis.telemetry.metrics import BOUNDS_S, Count
 from emporion.chassis.telemetry.spans import OK, Span
 from emporion.contracts.contract import Audience, Message, Request, Rpc, Service, rpcs
 from emporion.kernel.errors import (
@@ -99,13 +100,15 @@ class ServedMethod:
 
     __slots__ = (
         "admitted", "caller", "count_failure", "decode", "durations", "errors", "failures",
-        "monotonic_s", "reply", "rpc", "service", "shedder", "spans", "target", "wheel",
+        "flights", "monotonic_s", "name", "reply", "rpc", "service", "shedder", "spans", "target",
+        "wheel",
     )  # fmt: skip
 
     def __init__(self, inbound: Inbound, rpc: Rpc, *, caller: str, validates: bool) -> None:
         chain, metrics = inbound.chain, inbound.chain.telemetry.metrics
         labels = {"service": inbound.service, "method": rpc.name, "caller": caller}
         self.rpc = rpc
+        self.name = rpc.name
         self.service = inbound.service
         self.caller = caller
         self.target = inbound.target(rpc)
@@ -116,6 +119,7 @@ class ServedMethod:
         self.shedder: AdaptiveLimiter | None = None
         self.monotonic_s = chain.runtime.clock.monotonic_s
         self.wheel = chain.wheel
+        self.flights = chain.wheel.flights
         self.spans = chain.telemetry.spans
         self.durations = metrics.durations("call_seconds", "Calls that ended.", **labels)
         self.failures: dict[str, Count] = {}
@@ -154,7 +158,9 @@ class ServedMethod:
             raise raised from error
         finally:
             if flight is not None:
-                self.wheel.leave(flight)
+                self.flights.discard(flight)
+                if flight.is_expired:
+                    self.wheel.leave(flight)
             leave(token)
             self.record(call, parent_id, started_s, outcome)
 
@@ -200,13 +206,15 @@ class ServedMethod:
     def record(self, call: Call, parent_id: str, started_s: float, outcome: str) -> None:  # noqa: PLR0917 - once a call
         """Tell the metrics and the spans how it went."""
         duration_s = self.monotonic_s() - started_s
-        self.durations.observe(duration_s)
+        durations = self.durations
+        durations.counts[bisect_left(BOUNDS_S, duration_s)] += 1
+        durations.total_s += duration_s
         if outcome is not OK:
             self.count(outcome)
         trace = call.trace
         if trace.is_sampled or outcome is not OK:
             span = Span(
-                trace.trace_id, trace.span_id, parent_id, self.service, self.rpc.name, self.caller,
+                trace.trace_id, trace.span_id, parent_id, self.service, self.name, self.caller,
                 started_s, duration_s, outcome,
             )  # fmt: skip
             self.spans.record(span)

@@ -75,13 +75,13 @@ class OutboundMethod:
         if parent.deadline_s < deadline_s:
             deadline_s = self._remaining(parent.deadline_s, now_s)
         self.budget.calls += 1
-        breaker = self.breaker
+        breaker, trace = self.breaker, parent.trace
         retries = 0
         while True:
             is_probe = self._admit() if breaker.is_disturbed else False
-            own = Call(self.identity, self.child_of(parent.trace), deadline_s)
+            own = Call(self.identity, self.child_of(trace), deadline_s)
             try:
-                reply = await self.attempt(request, own, parent.trace.span_id)
+                reply = await self.attempt(request, own, trace.span_id)
             except EmporionError as error:
                 retries += 1
                 pause_s = self._pause_before(retries, error, deadline_s)

@@ -38,16 +38,17 @@ class DeadlineWheel:
         self.flights: set[Flight] = set()
         self.is_turning = False
         self._turning: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def enter(self, deadline_s: float) -> Flight:
         """Watch the current task from here on; give the flight to `leave` in a `finally`."""
-        task = asyncio.current_task()
+        if not self.is_turning:
+            self.start()
+        task = asyncio.current_task(self._loop)
         if task is None:
             raise RuntimeError("a call runs inside a task")
         flight = Flight(task, deadline_s, task.cancelling())
         self.flights.add(flight)
-        if not self.is_turning:
-            self.start()
         return flight
 
     def leave(self, flight: Flight) -> None:
@@ -66,6 +67,7 @@ class DeadlineWheel:
 
     def start(self) -> None:
         """Turn until nothing has been under way for a while."""
+        self._loop = asyncio.get_running_loop()
         self.is_turning = True
         self._turning = self._tasks.spawn("deadline wheel", self._turn())
 
