@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from importlib.resources import files
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -45,6 +46,12 @@ class ReadOnlyDatabase:
     def __init__(self, path: Path) -> None:
         self._connection = open_reader(path)
         self._tx = SqliteTx(self._connection, path.stem, clock=SystemClock(), ids=SystemIds())
+        self._looks = count()
+
+    @property
+    def revision(self) -> int:
+        """Another one at each look: somebody else may be writing."""
+        return next(self._looks)
 
     async def transaction(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """Raises ReadOnly."""

@@ -96,6 +96,10 @@ class CrashingDatabase:
         self._database = database
         self._plan = plan
 
+    @property
+    def revision(self) -> int:
+        return self._database.revision
+
     async def transaction(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         return await self._run(self._database.transaction, work)
 

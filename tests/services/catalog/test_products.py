@@ -203,6 +203,37 @@ async def test_a_new_product_name_is_quoted_from_then_on(shelf):
     assert quotes.quotes[0].name == "Le croissant, Plain"
 
 
+async def test_a_price_that_was_quoted_before_is_the_new_one_once_its_change_is_answered(shelf):
+    asked = QuotePrices(skus=[Sku("plain")])
+    product = await shelf.put("Croissant", ("plain", 250))
+    for amount_minor in (260, 270):
+        await shelf.api.quote(asked)
+        await shelf.api.put_product(put(product, variants=shelf.variants(("plain", amount_minor))))
+
+        assert (await shelf.api.quote(asked)).quotes[0].price == Money(amount_minor, "EUR")
+
+    await shelf.api.archive_product(GetProduct(product_id=product.product_id))
+    with pytest.raises(UnknownSku):
+        await shelf.api.quote(asked)
+
+
+async def test_a_price_change_whose_caller_gave_up_is_quoted_all_the_same(shelf):
+    asked = QuotePrices(skus=[Sku("plain")])
+    product = await shelf.put("Croissant", ("plain", 250))
+    await shelf.api.quote(asked)
+
+    change = asyncio.ensure_future(
+        shelf.api.put_product(put(product, variants=shelf.variants(("plain", 260))))
+    )
+    await asyncio.sleep(0)
+    change.cancel()
+    await asyncio.wait([change])
+    await shelf.api.quote(asked)
+    await shelf.put("Tart", ("tart", 400))  # the writer has come to the end of its queue
+
+    assert (await shelf.api.quote(asked)).quotes[0].price == Money(260, "EUR")
+
+
 async def test_every_sku_that_is_not_on_sale_is_named_once(shelf):
     await shelf.put("Croissant", ("plain", 250))
 

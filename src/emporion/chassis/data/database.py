@@ -48,6 +48,15 @@ class Tx(Protocol):
 class Database(Protocol):
     """A service's own database. No other service can reach it."""
 
+    @property
+    def revision(self) -> int:
+        """What was read at a revision still stands as long as this number does not change.
+
+        It changes when a commit may have changed something, before whoever made it is told; on
+        an engine that others write too, it changes whenever it is asked for.
+        """
+        ...
+
     def transaction(self, work: Callable[[Tx], Awaitable[T]]) -> Awaitable[T]:
         """Run `work` in a transaction; awaiting it gives the result once that is durable.
 

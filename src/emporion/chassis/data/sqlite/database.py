@@ -75,6 +75,7 @@ class SqliteDatabase:
         self._ids = ids
         self._options = options
         self._writer: Writer | None = None
+        self._commit: GroupCommit | None = None
         self._connections: list[apsw.Connection] = []
         self._checkpointer: Checkpointer | None = None
         self._reader: SqliteTx | None = None
@@ -92,10 +93,10 @@ class SqliteDatabase:
         migrate(connection, migrations, now_ms=self._clock.now_ms())
         connection.set_wal_hook(self._log_grew)
         self._checkpointer = Checkpointer(self.path)
-        commit = GroupCommit(
+        self._commit = GroupCommit(
             SqliteTx(connection, self.source, clock=self._clock, ids=self._ids), self._clock
         )
-        self._writer = self._start_writer(connection, commit)
+        self._writer = self._start_writer(connection, self._commit)
         reader = open_reader(self.path)
         self._connections.append(reader)
         self._reader = SqliteTx(reader, self.source, clock=self._clock, ids=self._ids)
@@ -156,6 +157,11 @@ class SqliteDatabase:
                 reader.control("COMMIT")
         except apsw.Error as error:
             raise named(error) from error
+
+    @property
+    def revision(self) -> int:
+        """See Database.revision: this process is the only one that writes the file."""
+        return self._commit.revision if self._commit else -1
 
     @property
     def waiting(self) -> int:

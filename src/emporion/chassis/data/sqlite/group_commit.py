@@ -39,6 +39,7 @@ class GroupCommit:
     """Runs batches of jobs on the one writing connection. Used by one thread at a time."""
 
     def __init__(self, tx: SqliteTx, clock: Clock) -> None:
+        self.revision = 0
         self._tx = tx
         self._clock = clock
 
@@ -59,6 +60,7 @@ class GroupCommit:
                 tx.control("BEGIN IMMEDIATE")
                 self._run_with_savepoints(jobs)
             tx.control("COMMIT")
+            self.revision += 1
         except apsw.Error as error:
             self._fail_all(jobs, named(error))
             return False

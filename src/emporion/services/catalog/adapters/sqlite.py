@@ -43,11 +43,16 @@ INSERT INTO variant (sku, product_id, position, name, label, amount_minor, curre
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 
 
+QUOTES_KEPT_MAX = 10_000
+
+
 class SqliteProductStore:
     """ProductStore (the port) over the chassis's database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._quotes: dict[Sku, Quote] = {}
+        self._quotes_revision = -1
 
     async def change(
         self,
@@ -95,10 +100,24 @@ class SqliteProductStore:
         return await self._database.read(work)
 
     async def quotes(self, skus: Sequence[Sku]) -> list[Quote | None]:
+        quotes = self._standing_quotes()
+        missing = [sku for sku in skus if sku not in quotes]
+        if missing:
+            quotes.update(await self._read_quotes(missing))
+        return [quotes.get(sku) for sku in skus]
+
+    def _standing_quotes(self) -> dict[Sku, Quote]:
+        """The prices looked up since anything changed last."""
+        revision = self._database.revision
+        if revision != self._quotes_revision or len(self._quotes) > QUOTES_KEPT_MAX:
+            self._quotes, self._quotes_revision = {}, revision
+        return self._quotes
+
+    async def _read_quotes(self, skus: Sequence[Sku]) -> dict[Sku, Quote]:
         async def work(tx: Tx) -> list[Quote | None]:
             return [_quote(sku, await tx.fetch_one(_QUOTE, sku)) for sku in skus]
 
-        return await self._database.read(work)
+        return {quote.sku: quote for quote in await self._database.read(work) if quote}
 
 
 def _quote(sku: Sku, row: Row | None) -> Quote | None:
