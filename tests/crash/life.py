@@ -5,7 +5,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,6 +71,7 @@ class Outcome:
     """What one life came to.
 
     Args:
+        kills: how often the shop was killed.
         orders_before: how many orders had been answered when the process died.
         orders: how many there were in the end.
         is_reached: whether it died at the point, by SIGKILL.
@@ -81,6 +82,7 @@ class Outcome:
         audit: what `emporion audit` printed when it did not exit with 0.
     """
 
+    kills: int = 1
     orders_before: int = 0
     orders: int = 0
     is_reached: bool = True
@@ -109,17 +111,19 @@ class Life:
         plan: what the shoppers do.
         source: another `src` folder to run, with a planted defect.
         patience_s: how long sagas may take to end after a restart.
+        settings: further variables that its processes are started with.
     """
 
     data: Path
     plan: Plan
     source: Path | None = None
     patience_s: float = RECOVERY_S_MAX
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def environ(self) -> dict[str, str]:
         """What the processes of this shop are started with."""
-        return running.environment(self.source)
+        return running.environment(self.source, **self.settings)
 
     async def end_under_load(
         self, customers: Sequence[Customer], deaths: Sequence[Death | Moment]
@@ -129,7 +133,7 @@ class Life:
         Clients repeat what was not answered as soon as the shop is open again when `plan.seed` is
         odd, and only after it has recovered by itself when it is even.
         """
-        outcome, traffic = Outcome(), Traffic()
+        outcome, traffic = Outcome(kills=len(deaths)), Traffic()
         for number, death in enumerate(deaths):
             victim = self._start(death)
             try:

@@ -63,7 +63,7 @@ class Row:
         outcomes = self.outcomes
         findings = [outcome.findings for outcome in outcomes]
         numbers = (
-            len(outcomes),
+            sum(outcome.kills for outcome in outcomes),
             sum(outcome.orders_before for outcome in outcomes),
             sum(outcome.orders for outcome in outcomes),
             sum(len(found.lost) for found in findings),
@@ -154,7 +154,7 @@ def page(filled: Sequence[Row], *, elapsed_s: float) -> str:
     recovered_s = sorted(outcome.recovery_s for outcome in outcomes)
     middle = len(outcomes) // 2
     figures = (
-        f"{len(outcomes)} lives with {sum(o.orders for o in outcomes):,} orders in "
+        f"{sum(o.kills for o in outcomes)} kills and {sum(o.orders for o in outcomes):,} orders in "
         f"{elapsed_s / 60:.0f} minutes, on {machine()}. From the start of the new process until "
         f"it took requests: median {opened_s[middle]:.1f} s; until every saga was over: median "
         f"{recovered_s[middle]:.1f} s, longest {recovered_s[-1]:.1f} s."
@@ -205,8 +205,9 @@ async def run(only: str) -> int:
             await matrix.fill(row)
             verdict = "clean" if row.is_clean else "NOT CLEAN"
             slowest_s = max(outcome.recovery_s for outcome in row.outcomes)
-            kills = f"{len(row.outcomes)} kills, recovery {slowest_s:.1f} s"
-            say(f"{number:3}/{len(filled)} {row.title}: {kills}, {verdict}")
+            kills = sum(outcome.kills for outcome in row.outcomes)
+            said = f"{kills} kills, recovery {slowest_s:.1f} s, {verdict}"
+            say(f"{number:3}/{len(filled)} {row.title}: {said}")
     text = page(filled, elapsed_s=time.monotonic() - started_s)
     if only:
         say(text)
