@@ -1,0 +1,259 @@
+"""The whole shop behind its HTTP application in this process: people, their tokens, its books."""
+
+import hashlib
+import io
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from emporion.chassis.http.app import HttpApp
+from emporion.chassis.runtime.system import SystemTasks, system_runtime
+from emporion.chassis.telemetry.logs import JsonLogs
+from emporion.chassis.telemetry.telemetry import Telemetry
+from emporion.chassis.testing.asgi import Answer, AsgiClient
+from emporion.platform import process
+from emporion.platform.audit.run import audit_folder
+from emporion.platform.settings import Settings
+from emporion.platform.shop import Shop, open_shop
+from tests.system.polling import eventually
+
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+PASSWORD = "a-long-enough-password"
+PATIENCE_S = 20.0
+TYPE_PREFIX = "urn:emporion:problem:"
+BACKGROUND = frozenset({"bus_cursor"})
+"""Tables in which delivery notes how far it has read."""
+Books = dict[str, tuple[int, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An account and its session; the anonymous one has none."""
+
+    email: str = ""
+    user_id: str = ""
+    token: str = ""
+    refresh_token: str = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What makes a request this person's."""
+        return {"authorization": f"Bearer {self.token}"} if self.token else {}
+
+
+NOBODY = Person()
+
+
+@dataclass
+class Shopfront:
+    """A running shop; requests go to its application without a socket."""
+
+    shop: Shop
+    app: HttpApp
+    folder: Path
+    log: io.BytesIO
+    operator: Person = NOBODY
+    people: dict[str, Person] = field(default_factory=dict)
+    _ledgers: dict[str, "Ledger"] = field(default_factory=dict)
+
+    async def send(
+        self,
+        who: Person,
+        verb: str,
+        target: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> Answer:
+        """One request of somebody."""
+        sent = {**who.headers, **(headers or {})}
+        return await AsgiClient(self.app).send(verb, target, headers=sent, body=body)
+
+    async def json(
+        self, who: Person, verb: str, target: str, content: Any, **headers: str
+    ) -> Answer:
+        """One request with a JSON body; `idempotency_key="k"` gives a header."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        client = AsgiClient(self.app, headers=who.headers)
+        return await client.json(verb, target, content, headers=named)
+
+    async def person(self, name: str) -> Person:
+        """The customer of that name, signed up and signed in once."""
+        if name not in self.people:
+            email = f"{name}@example.test"
+            account = {"email": email, "password": PASSWORD, "name": name}
+            made = must(await self.json(NOBODY, "POST", "/api/users", account))
+            self.people[name] = await self.sign_in(email, PASSWORD, user_id=made["user_id"])
+        return self.people[name]
+
+    async def sign_in(self, email: str, password: str, *, user_id: str = "") -> Person:
+        """A new session."""
+        credentials = {"email": email, "password": password}
+        session = must(await self.json(NOBODY, "POST", "/api/users/sessions", credentials))
+        return Person(email, user_id, session["access_token"], session["refresh_token"])
+
+    async def order(self, who: Person, key: str, *, sku: str = "croissant") -> dict[str, Any]:
+        """A paid order of one unit."""
+        wanted = {"lines": [{"sku": sku, "quantity": 1}], "payment_token": "tok_ok"}
+        return must(await self.json(who, "POST", "/api/orders", wanted, idempotency_key=key))
+
+    async def until_quiet(self) -> None:
+        """Wait until every event is delivered and every mail is sent."""
+
+        def is_quiet() -> bool:
+            with closing(_reader(self.folder / "email.sqlite")) as mails:
+                if mails.execute("SELECT 1 FROM mail WHERE status = 'queued'").fetchone():
+                    return False
+            return self._is_delivered()
+
+        await eventually(is_quiet, within_s=PATIENCE_S, what="events and mails are delivered")
+
+    def _is_delivered(self) -> bool:
+        for name in self.shop.databases:
+            with closing(_reader(self.folder / f"{name}.sqlite")) as file:
+                cursors = file.execute("SELECT source, position FROM bus_cursor").fetchall()
+            for source, position in cursors:
+                with closing(_reader(self.folder / f"{source}.sqlite")) as file:
+                    (last,) = file.execute("SELECT max(position) FROM outbox").fetchone()
+                if (last or 0) > position:
+                    return False
+        return True
+
+    def books(self, *, without: frozenset[str] = frozenset()) -> Books:
+        """Every table of every database: how many rows, and a digest of all of them.
+
+        Args:
+            without: tables left out, as `user.session`.
+        """
+        found: Books = {}
+        for name in self.shop.databases:
+            if name not in self._ledgers:
+                self._ledgers[name] = Ledger(self.folder / f"{name}.sqlite")
+            found |= {f"{name}.{table}": it for table, it in self._ledgers[name].read().items()}
+        return {table: it for table, it in found.items() if table not in without}
+
+    async def violations(self) -> list[str]:
+        """What the audit finds now, beside the running shop."""
+        report = await audit_folder(self.folder, wait_s=PATIENCE_S)
+        return [f"{each.check}: {each.violations}" for each in report.findings if each.total]
+
+
+class Ledger:
+    """The tables of one database; read again only after somebody has written to it."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = _reader(path)
+        self._version = -1
+        self._known: Books = {}
+
+    def read(self) -> Books:
+        """How many rows each table has, and a digest of them; without BACKGROUND."""
+        (version,) = self._file.execute("PRAGMA data_version").fetchone()
+        if version != self._version:
+            self._version = version
+            tables = [table for table in _tables(self._file) if table not in BACKGROUND]
+            self._known = {table: _digest(self._file, table) for table in tables}
+        return self._known
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def must(answer: Answer) -> dict[str, Any]:
+    """The body of a success."""
+    assert answer.status < 300, answer
+    document: dict[str, Any] = answer.json() if answer.body else {}
+    return document
+
+
+def slug_of(answer: Answer) -> str:
+    """The slug of a problem document, which is checked for its form; empty for a success."""
+    if answer.status < 400:
+        return ""
+    assert answer.headers["content-type"] == PROBLEM, answer
+    document = answer.json()
+    assert document["status"] == answer.status, answer
+    assert document["type"].startswith(TYPE_PREFIX), answer
+    assert document["title"] and document["detail"], answer
+    assert document["trace_id"] == answer.headers["x-trace-id"], answer
+    assert len(document["trace_id"]) == 32, answer
+    assert b"Traceback" not in answer.body, answer
+    slug: str = document["type"].removeprefix(TYPE_PREFIX)
+    return slug
+
+
+@asynccontextmanager
+async def open_shopfront(
+    folder: Path, *, change: Callable[[Shop], None] = lambda _: None
+) -> AsyncIterator[Shopfront]:
+    """A started shop with its demo catalogue and operator; its books are audited at the end.
+
+    Args:
+        folder: where its databases are made.
+        change: given the shop before it is started.
+    """
+    settings = Settings(data=str(folder), port=0)
+    runtime = system_runtime()
+    telemetry = Telemetry(runtime, is_strict=True)
+    log = io.BytesIO()
+    with _logging_to(JsonLogs(telemetry.guard, stream=log)):
+        async with open_shop(settings, runtime, telemetry) as shop:
+            change(shop)
+            await shop.start()
+            await process._furnish(shop)
+            front = Shopfront(shop, process._app(shop, lambda: ""), folder, log)
+            front.operator = await front.sign_in(
+                settings.operator_email, settings.operator_password
+            )
+            try:
+                yield front
+            finally:
+                for ledger in front._ledgers.values():
+                    ledger.close()
+                await shop.stop()
+                assert isinstance(runtime.tasks, SystemTasks)
+                await runtime.tasks.cancel_all()
+    report = await audit_folder(folder, wait_s=0)
+    assert report.violations == 0, report.findings
+
+
+class _logging_to:  # noqa: N801 - reads like a function
+    """Every log line of the block goes to the handler too, from DEBUG on."""
+
+    def __init__(self, handler: logging.Handler) -> None:
+        self._handler = handler
+        self._level = logging.WARNING
+
+    def __enter__(self) -> None:
+        root = logging.getLogger()
+        self._level = root.level
+        root.addHandler(self._handler)
+        root.setLevel(logging.DEBUG)
+
+    def __exit__(self, *_: object) -> None:
+        root = logging.getLogger()
+        root.removeHandler(self._handler)
+        root.setLevel(self._level)
+        self._handler.flush()
+
+
+def _reader(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+
+
+def _tables(file: sqlite3.Connection) -> list[str]:
+    rows = file.execute(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    )
+    return sorted(name for (name,) in rows)
+
+
+def _digest(file: sqlite3.Connection, table: str) -> tuple[int, str]:
+    rows = sorted(map(repr, file.execute(f'SELECT * FROM "{table}"')))
+    return len(rows), hashlib.blake2b("\n".join(rows).encode(), digest_size=8).hexdigest()
