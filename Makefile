@@ -36,7 +36,7 @@ test: lint types imports ## Everything: lint, types, import rules and all tests
 
 .PHONY: check
 check: lint types imports ## The same without starting or killing real processes: under a minute
-	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not whole and not crash and not system"
+	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not crash and not system"
 
 .PHONY: lint
 lint: $(STAMP)/dev ## Check style, format, spelling and unused dependencies
@@ -60,7 +60,11 @@ imports: $(STAMP)/dev ## Check who may import whom
 
 .PHONY: crash
 crash: $(STAMP)/dev ## The whole crash matrix: kill a real process at every step, then audit (minutes)
-	@$(BIN)/pytest -q -m "crash or whole" --timeout 900 tests
+	@$(BIN)/python -m tests.crash.matrix
+
+.PHONY: drills
+drills: $(STAMP)/dev ## Oversell, double pay, start, memory, idle: measured into docs/drills.md
+	@$(BIN)/python -m tests.system.drills
 
 .PHONY: bench
 bench: $(STAMP)/bench ## Measure orders per second beside this machine's own limits (minutes)
