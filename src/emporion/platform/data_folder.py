@@ -1,4 +1,4 @@
-"""The folder of a process's databases: made for its owner only, and held by one process."""
+"""The folder of a process's databases: for its owner only, held by one process at a time."""
 
 import fcntl
 import os
@@ -9,6 +9,8 @@ from typing import Self
 from emporion.kernel.errors import FailedPrecondition, Unavailable
 
 LOCK = "lock"
+ADDRESS = "address"
+"""Where the process that holds the folder takes requests; absent until it does."""
 OWNER_ONLY = 0o700
 
 
@@ -40,6 +42,7 @@ class DataFolder:
             raise FolderInUse(
                 f"{self.path} is in use by a running shop; stop it, or choose another --data"
             ) from error
+        self._forget_address()  # that of a process which was killed
         return self
 
     def __exit__(
@@ -48,7 +51,11 @@ class DataFolder:
         error: BaseException | None,
         stack: TracebackType | None,
     ) -> None:
+        self._forget_address()
         os.close(self._lock)
+
+    def _forget_address(self) -> None:
+        (self.path / ADDRESS).unlink(missing_ok=True)
 
     @staticmethod
     def is_held(path: Path) -> bool:
@@ -64,3 +71,18 @@ class DataFolder:
         finally:
             os.close(lock)
         return False
+
+
+def write_address(folder: Path, url: str) -> None:
+    """Say where the process that holds the folder takes requests."""
+    new = folder / f"{ADDRESS}.new"
+    new.write_text(f"{url}\n", encoding="utf-8")
+    new.replace(folder / ADDRESS)
+
+
+def address_in(folder: Path) -> str:
+    """Where the process that holds the folder takes requests; empty when it does not say."""
+    try:
+        return (folder / ADDRESS).read_text("utf-8").strip()
+    except OSError:
+        return ""

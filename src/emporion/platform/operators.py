@@ -4,6 +4,7 @@ from pathlib import Path
 
 from emporion.chassis.runtime.system import system_runtime
 from emporion.kernel.ids import UserId
+from emporion.platform.data_folder import DataFolder, FolderInUse
 from emporion.platform.shop_folder import open_for_writing
 from emporion.services.user.adapters.argon2 import Argon2Hasher, Argon2Settings
 from emporion.services.user.adapters.sqlite import (
@@ -20,10 +21,16 @@ from emporion.services.user.ports import Stores
 async def put_operator(folder: Path, email: str, password: str, *, name: str) -> UserId:
     """Create the operator, or make the existing account one with this name and password.
 
-    Raises InvalidArgument, NoShopHere, or FolderInUse while the shop runs.
+    Raises InvalidArgument, NoShopHere, or FolderInUse while the shop runs: passwords of operators
+    are set in its files only, never through its API.
     """
     runtime = system_runtime()
     hasher = Argon2Hasher(Argon2Settings())
+    if DataFolder.is_held(folder):
+        raise FolderInUse(
+            f"{folder} is in use by a running shop, and operators are made in its files: stop it "
+            "(SIGTERM; no order is lost), run this again, and start it"
+        )
     async with open_for_writing(folder, "user") as database:
         stores = Stores(SqliteAccounts(), SqliteSessions(), SqliteThrottle(), SqliteSigningKeys())
         new_accounts = NewAccounts(database, stores, hasher=hasher, runtime=runtime)

@@ -23,6 +23,7 @@ from emporion.chassis.runtime.system import SystemTasks, system_runtime
 from emporion.chassis.surfaces.openapi import openapi
 from emporion.chassis.telemetry.logs import JsonLogs, install
 from emporion.chassis.telemetry.telemetry import Telemetry
+from emporion.platform.data_folder import write_address
 from emporion.platform.demo.seed import seed
 from emporion.platform.settings import Settings
 from emporion.platform.shop import STAFF_SCOPES, Shop, open_shop
@@ -30,6 +31,8 @@ from emporion.services.user.service import UserAssembly
 
 _log = logging.getLogger(__name__)
 _access = logging.getLogger("emporion.access")
+EVERYWHERE: Mapping[str, str] = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - named, not bound
+"""Addresses that mean all of this machine's, and one of them to connect to."""
 
 GARBAGE_OBJECTS = 50_000
 """Net new objects before the cycle collector looks at them: requests leave next to none in cycles,
@@ -113,7 +116,16 @@ async def _prepared(
         lifecycle.add(Part("sagas, alarms and events", shop.start, shop.stop))
         lifecycle.add(Part("demo data", lambda: _furnish(shop), _nothing))
         lifecycle.add(Part("http", server.start, server.drain))
+        lifecycle.add(Part("address", lambda: _say_where(settings, server.port), _nothing))
         yield lifecycle, lambda: Serving(shop, f"http://{settings.host}:{server.port}")
+
+
+async def _say_where(settings: Settings, port: int) -> None:
+    """So that commands on this machine find the shop that holds the folder."""
+    host = EVERYWHERE.get(settings.host, settings.host)
+    write_address(
+        settings.folder, f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    )
 
 
 async def _nothing() -> None:

@@ -1,25 +1,63 @@
 """`emporion events`: what waits for subscribers, what failed for good, and trying it again."""
 
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from emporion.platform.cli.asking import asked, asked_if_running, require_known, target_of
 from emporion.platform.cli.exits import PROBLEM
-from emporion.platform.cli.options import DEFAULT_DATA, Data
+from emporion.platform.cli.options import (
+    DEFAULT_DATA,
+    DEMO_OPERATOR_EMAIL,
+    DEMO_OPERATOR_PASSWORD,
+    Data,
+    OperatorEmail,
+    OperatorPassword,
+    Reason,
+    RunningUrl,
+)
+from emporion.platform.cli.tables import show
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from emporion.contracts.operations import DeadLetter, OperationsService
 
 SHOWN_MAX = 1_000
+PAGE = 200
+Subscriber = Annotated[str, typer.Argument(metavar="SERVICE", help="The service that reacts.")]
 
 
-def lag(*, data: Data = DEFAULT_DATA) -> None:
+def lag(
+    *,
+    data: Data = DEFAULT_DATA,
+    url: RunningUrl = "",
+    operator_email: OperatorEmail = DEMO_OPERATOR_EMAIL,
+    operator_password: OperatorPassword = DEMO_OPERATOR_PASSWORD,
+) -> None:
     """Show how far each subscriber is behind each publisher.
 
     For example:
 
       emporion events lag
     """
+    from emporion.contracts.operations import ListSubscribers
+
+    target = target_of(data, url, email=operator_email, password=operator_password)
+    reply = asked_if_running(target, lambda desk: desk.list_subscribers(ListSubscribers()))
+    if reply is None:
+        _show_stored_lag(data)
+        return
+    columns = ("publisher", "subscriber", "delivery", "waiting", "oldest s", "parked", "dead")
+    rows = []
+    for found in reply.subscribers:
+        delivery = "paused" if found.is_paused else "on"
+        figures = (found.waiting, f"{found.oldest_age_s:.1f}", found.parked, found.dead)
+        rows.append((found.publisher, found.subscriber, delivery, *figures))
+    show(columns, rows)
+
+
+def _show_stored_lag(data: Path) -> None:
     import asyncio
 
     from emporion.platform.audit.traffic import lags
@@ -27,13 +65,19 @@ def lag(*, data: Data = DEFAULT_DATA) -> None:
 
     with open_for_reading(data) as databases:
         found = asyncio.run(lags(databases))
-    _table(
+    show(
         ("publisher", "subscriber", "waiting", "parked", "dead"),
         [(lag.source, lag.subscriber, lag.waiting, lag.parked, lag.dead) for lag in found],
     )
 
 
-def dead_letters(*, data: Data = DEFAULT_DATA) -> None:
+def dead_letters(
+    *,
+    data: Data = DEFAULT_DATA,
+    url: RunningUrl = "",
+    operator_email: OperatorEmail = DEMO_OPERATOR_EMAIL,
+    operator_password: OperatorPassword = DEMO_OPERATOR_PASSWORD,
+) -> None:
     """List the events that failed for so long that an operator must decide. Exits 1 with any.
 
     For example:
@@ -42,62 +86,150 @@ def dead_letters(*, data: Data = DEFAULT_DATA) -> None:
     """
     import asyncio
 
-    from emporion.platform.audit.traffic import dead_letters as read
+    from emporion.platform.audit.traffic import dead_letters as read_stored
     from emporion.platform.shop_folder import open_for_reading
 
-    with open_for_reading(data) as databases:
-        found = asyncio.run(read(databases, SHOWN_MAX))
-    if not found:
+    target = target_of(data, url, email=operator_email, password=operator_password)
+    letters = asked_if_running(target, _every_dead_letter)
+    if letters is not None:
+        rows = [(d.subscriber, d.event_id, d.name, d.attempts, d.last_error) for d in letters]
+    else:
+        with open_for_reading(data) as databases:
+            stored = asyncio.run(read_stored(databases, SHOWN_MAX))
+        rows = [(d.subscriber, d.event_id, d.name, d.attempts, d.last_error) for d in stored]
+    if not rows:
         print("no dead letters")
         return
-    _table(
-        ("subscriber", "event", "name", "attempts", "error"),
-        [(d.subscriber, d.event_id, d.name, d.attempts, d.last_error) for d in found],
-    )
+    show(("subscriber", "event", "name", "attempts", "error"), rows)
     raise typer.Exit(PROBLEM)
 
 
-def redrive(
-    subscriber: Annotated[str, typer.Argument(metavar="SERVICE", help="The service that failed.")],
+async def _every_dead_letter(desk: "OperationsService") -> "list[DeadLetter]":
+    from emporion.contracts.operations import ListDeadLetters
+    from emporion.platform.operating import pages
+
+    async def turn(cursor: str) -> "tuple[list[DeadLetter], str]":
+        page = await desk.list_dead_letters(ListDeadLetters(limit=PAGE, cursor=cursor))
+        return page.dead_letters, page.next_cursor
+
+    return await pages(turn, SHOWN_MAX)
+
+
+def redrive(  # noqa: PLR0913 - each is an option of the command line
+    subscriber: Subscriber,
     event_ids: Annotated[
         list[str] | None,
         typer.Argument(metavar="[EVENT]...", help="Which; all when none is named."),
     ] = None,
     *,
+    name: Annotated[str, typer.Option(metavar="NAME", help="Only events of this name.")] = "",
+    reason: Reason = "",
     data: Data = DEFAULT_DATA,
+    url: RunningUrl = "",
+    operator_email: OperatorEmail = DEMO_OPERATOR_EMAIL,
+    operator_password: OperatorPassword = DEMO_OPERATOR_PASSWORD,
 ) -> None:
-    """Make dead letters wait again: they are delivered when the shop starts.
+    """Deliver dead letters again: at once, or at the next start of a shop that does not run.
 
-    The shop must not be running on the folder at that moment.
+    Mend the cause first. Safe to repeat: an event takes effect once.
 
     For example:
 
       emporion events redrive email
+      emporion events redrive email --name orders.created --reason "the disk is larger now"
     """
-    import asyncio
+    from emporion.contracts.operations import Redrive
 
-    from emporion.chassis.events.desk import Desk
-    from emporion.chassis.runtime.system import SystemClock
-    from emporion.platform.cli.exits import refuse
-    from emporion.platform.shop_folder import SERVICES, open_for_writing
-
-    if subscriber not in SERVICES:
-        refuse(f"there is no service {subscriber!r}; there are {', '.join(SERVICES)}")
-
-    async def work() -> int:
-        async with open_for_writing(data, subscriber) as database:
-            return await Desk(subscriber, database).redrive(
-                now_ms=SystemClock().now_ms(), event_ids=event_ids or None, name=None
-            )
-
-    print(f"{asyncio.run(work())} events will be delivered again to {subscriber}")
+    target = target_of(data, url, email=operator_email, password=operator_password)
+    require_known(subscriber, target)
+    request = Redrive(
+        subscriber=subscriber, event_ids=event_ids or [], name=name or None, reason=reason
+    )
+    redriven = asked(target, lambda desk: desk.redrive(request))
+    print(f"{redriven.events} events will be delivered again to {subscriber}")
 
 
-def _table(names: "Sequence[str]", rows: "Sequence[Sequence[object]]") -> None:
-    from rich.console import Console
-    from rich.table import Table
+def pause(  # noqa: PLR0913 - each is an option of the command line
+    subscriber: Subscriber,
+    *,
+    reason: Reason = "",
+    data: Data = DEFAULT_DATA,
+    url: RunningUrl = "",
+    operator_email: OperatorEmail = DEMO_OPERATOR_EMAIL,
+    operator_password: OperatorPassword = DEMO_OPERATOR_PASSWORD,
+) -> None:
+    """Deliver no events to a service until it is resumed, also after a restart. None is lost.
 
-    table = Table(*names)
-    for row in rows:
-        table.add_row(*map(str, row))
-    Console().print(table)
+    For example:
+
+      emporion events pause email --reason "the mail server moves"
+    """
+    from emporion.contracts.operations import OneSubscriber
+
+    target = target_of(data, url, email=operator_email, password=operator_password)
+    require_known(subscriber, target)
+    request = OneSubscriber(subscriber=subscriber, reason=reason)
+    asked(target, lambda desk: desk.pause(request))
+    print(f"nothing is delivered to {subscriber} until: emporion events resume {subscriber}")
+
+
+def resume(  # noqa: PLR0913 - each is an option of the command line
+    subscriber: Subscriber,
+    *,
+    reason: Reason = "",
+    data: Data = DEFAULT_DATA,
+    url: RunningUrl = "",
+    operator_email: OperatorEmail = DEMO_OPERATOR_EMAIL,
+    operator_password: OperatorPassword = DEMO_OPERATOR_PASSWORD,
+) -> None:
+    """Deliver to a paused service again, from where it was paused.
+
+    For example:
+
+      emporion events resume email
+    """
+    from emporion.contracts.operations import OneSubscriber
+
+    target = target_of(data, url, email=operator_email, password=operator_password)
+    require_known(subscriber, target)
+    request = OneSubscriber(subscriber=subscriber, reason=reason)
+    asked(target, lambda desk: desk.resume(request))
+    print(f"events are delivered to {subscriber}")
+
+
+def replay(  # noqa: PLR0913 - each is an option of the command line
+    subscriber: Subscriber,
+    publisher: Annotated[str, typer.Argument(metavar="PUBLISHER", help="Whose events.")],
+    *,
+    since: Annotated[
+        datetime,
+        typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="From then on, in UTC."),
+    ],
+    reason: Reason = "",
+    data: Data = DEFAULT_DATA,
+    url: RunningUrl = "",
+    operator_email: OperatorEmail = DEMO_OPERATOR_EMAIL,
+    operator_password: OperatorPassword = DEMO_OPERATOR_PASSWORD,
+) -> None:
+    """Have a service react again to everything that another announced from an instant on.
+
+    Also to what it handled before: empty first what those reactions fill, or the effects that
+    nothing recognises happen a second time. Each repetition goes back again.
+
+    For example:
+
+      emporion events replay email order --since 2026-11-01T08:00:00
+    """
+    from emporion.contracts.operations import Replay
+
+    target = target_of(data, url, email=operator_email, password=operator_password)
+    require_known(subscriber, target)
+    require_known(publisher, target)
+    request = Replay(
+        subscriber=subscriber,
+        publisher=publisher,
+        since=since.replace(tzinfo=UTC),
+        reason=reason,
+    )
+    replayed = asked(target, lambda desk: desk.replay(request))
+    print(f"{subscriber} reacts again to {publisher}'s events after position {replayed.position}")

@@ -49,9 +49,15 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., None]]]] = {
             "lag": events.lag,
             "dead-letters": events.dead_letters,
             "redrive": events.redrive,
+            "pause": events.pause,
+            "resume": events.resume,
+            "replay": events.replay,
         },
     ),
-    "sagas": ("Transactions over several services.", {"list": sagas.list_}),
+    "sagas": (
+        "Transactions over several services.",
+        {"list": sagas.list_, "retry": sagas.retry},
+    ),
     "contracts": (
         "The published descriptions of the services.",
         {"check": contracts.check, "generate": contracts.generate},

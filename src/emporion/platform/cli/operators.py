@@ -24,7 +24,7 @@ def add(
 ) -> None:
     """Make an operator account, or make an existing account one; resets its password.
 
-    The shop must not be running on the folder at that moment.
+    The shop must not be running on the folder at that moment: stop it first, start it afterwards.
 
     For example:
 

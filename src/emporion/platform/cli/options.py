@@ -14,10 +14,20 @@ Url = Annotated[str, typer.Option(help="Where the shop listens.", envvar="EMPORI
 Data = Annotated[
     Path, typer.Option(help="The shop's data directory.", envvar="EMPORION_DATA", metavar="DIR")
 ]
+RunningUrl = Annotated[
+    str,
+    typer.Option(
+        "--url",
+        help="Ask the shop that listens there. [default: the one that runs on the data directory, "
+        "if any]",
+        show_default=False,
+    ),
+]
+Reason = Annotated[str, typer.Option(help="Why; written to the shop's log.", show_default=False)]
 OperatorEmail = Annotated[
     str,
     typer.Option(
-        help="Who writes. The default exists in a development shop only.",
+        help="Who asks. The default exists in a development shop only.",
         envvar="EMPORION_OPERATOR_EMAIL",
     ),
 ]
