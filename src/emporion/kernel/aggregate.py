@@ -9,6 +9,10 @@ from emporion.kernel.errors import FailedPrecondition
 E = TypeVar("E")
 
 
+_Move = tuple[StrEnum, StrEnum, Callable[[Any, Any], None] | None]
+"""A row of the lifecycle table for one event class: status before, status after, fold."""
+
+
 class NotInThisState(FailedPrecondition):
     """The lifecycle table has no such transition."""
 
@@ -29,7 +33,7 @@ class Aggregate(Generic[E]):
 
     LIFECYCLE: ClassVar[Mapping[tuple[StrEnum, type[Any]], StrEnum]]
     START: ClassVar[StrEnum]
-    _folds: ClassVar[dict[type[Any], str]] = {}
+    _moves: ClassVar[dict[type[Any], list[_Move]]] = {}
 
     def __init__(self, id_: str) -> None:
         self.id = id_
@@ -38,9 +42,14 @@ class Aggregate(Generic[E]):
         self.pending: list[E] = []
 
     def __init_subclass__(cls) -> None:
-        """Resolve each event's fold once: `on_created` for `Created`."""
-        kinds = {kind for _, kind in cls.LIFECYCLE}
-        cls._folds = {kind: f"on_{_snake(kind.__name__)}" for kind in kinds}
+        """Lay out the table by event class, each row with its fold: `on_created` for `Created`.
+
+        Looking a status up in the table would hash an enum, which costs more than all the rest.
+        """
+        cls._moves = {kind: [] for _, kind in cls.LIFECYCLE}
+        for (before, kind), after in cls.LIFECYCLE.items():
+            fold = getattr(cls, f"on_{_snake(kind.__name__)}", None)
+            cls._moves[kind].append((before, after, fold))
 
     @classmethod
     def from_history(cls, id_: str, events: Iterable[E]) -> Self:
@@ -62,17 +71,17 @@ class Aggregate(Generic[E]):
 
     def fold(self, event: E) -> None:
         """Move along the lifecycle table and take over the event's data."""
-        after = self.LIFECYCLE.get((self.status, type(event)))
-        if after is None:
-            verb = type(event).__name__.lower()
-            raise NotInThisState(
-                f"{self.id} is {self.status}; it cannot become {verb}", state=str(self.status)
-            )
-        fold: Callable[[E], None] | None = getattr(self, self._folds[type(event)], None)
-        if fold is not None:
-            fold(event)
-        self.status = after
-        self.version += 1
+        for before, after, fold in self._moves.get(type(event), ()):
+            if before is self.status:
+                if fold is not None:
+                    fold(self, event)
+                self.status = after
+                self.version += 1
+                return
+        verb = type(event).__name__.lower()
+        raise NotInThisState(
+            f"{self.id} is {self.status}; it cannot become {verb}", state=str(self.status)
+        )
 
     def take_pending(self) -> list[E]:
         """The events not stored yet; they count as stored from here on."""

@@ -1,8 +1,12 @@
 """Time as a port: instants are integer milliseconds since 1970-01-01T00:00:00Z."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Protocol
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 class Clock(Protocol):
@@ -20,7 +24,7 @@ class Clock(Protocol):
 @lru_cache(maxsize=1_024)
 def to_datetime(instant_ms: int) -> datetime:
     """The aware UTC datetime of an instant. Cached: an order tells few instants many times."""
-    return datetime.fromtimestamp(instant_ms / 1000, tz=UTC)
+    return _EPOCH + instant_ms * _MILLISECOND
 
 
 def to_instant_ms(moment: datetime) -> int:

@@ -81,7 +81,7 @@ class EventStore(Generic[E]):
         """
         call = current_call()
         actor, trace_id = call.identity.subject, call.trace.trace_id
-        before = await self._hash_at(tx, stream, expected_version)
+        before = await self._hash_at(tx, stream, expected_version) if expected_version else NO_HASH
         version = expected_version
         try:
             for event in events:
@@ -143,8 +143,6 @@ class EventStore(Generic[E]):
         return decoded
 
     async def _hash_at(self, tx: Tx, stream: str, version: int) -> bytes:
-        if version == 0:
-            return NO_HASH
         row = await tx.fetch_one(_LAST_HASH, stream, version)
         if row is None:
             raise Conflict(f"{stream} has not reached version {version}")

@@ -54,12 +54,12 @@ def step(
 ) -> RemoteStep[I]:
     """A step in another service. Its name is stored: words, not a function's name."""
 
-    async def run(input_: I) -> object:
-        return await do(request(input_))
+    def run(input_: I) -> Awaitable[object]:
+        return do(request(input_))
 
-    async def revert(input_: I) -> object:
+    def revert(input_: I) -> Awaitable[object]:
         assert undo is not None  # noqa: S101 - only called when there is one
-        return await undo(request(input_))
+        return undo(request(input_))
 
     return RemoteStep(name, run, revert if undo else None)
 

@@ -47,7 +47,10 @@ LOOK_AGAIN_MS = 1_000
 """When what is due is being worked on already, or is not known here."""
 Work = Callable[[Tx], Awaitable[None]]
 _NO_ERRORS = ErrorTable(())
-_TERMINAL = (SagaState.COMPLETED, SagaState.REFUSED)
+# The members once: looking one up on its class costs more than what is done with it.
+_RUNNING, _COMPENSATING = SagaState.RUNNING, SagaState.COMPENSATING
+_COMPLETED, _REFUSED = SagaState.COMPLETED, SagaState.REFUSED
+_TERMINAL = (_COMPLETED, _REFUSED)
 
 
 class SagaEngine:
@@ -62,6 +65,7 @@ class SagaEngine:
         self._service = service
         self._database = database
         self._runtime = runtime
+        self._now_ms = runtime.clock.now_ms
         self._sagas: dict[tuple[str, int], Saga[Any]] = {}
         self._decoders: dict[tuple[str, int], msgspec.json.Decoder[Any]] = {}
         self._errors: dict[tuple[str, int], ErrorTable] = {}
@@ -112,7 +116,7 @@ class SagaEngine:
         return await self._join(entry, wait_s) if entry else None
 
     async def _store_start(self, saga: Saga[I], start: Start[I]) -> journal.Entry | None:
-        now_ms = self._runtime.clock.now_ms()
+        now_ms = self._now_ms()
         trace = current_call().trace
         new = journal.NewEntry(
             saga_id=start.saga_id,
@@ -171,11 +175,9 @@ class SagaEngine:
     async def _drive(self, run: Run) -> None:
         """Work on a saga until it ends or a step's outcome is unknown; then let go of it."""
         before = current_call()
-        token = enter(
-            Call(identity=self._identity, trace=before.trace, deadline_s=before.deadline_s)
-        )
+        token = enter(Call(self._identity, before.trace, before.deadline_s))
         try:
-            while run.state not in _TERMINAL:
+            while run.state is _RUNNING or run.state is _COMPENSATING:
                 if not await self._advance(run):
                     break
         except asyncio.CancelledError:
@@ -193,13 +195,13 @@ class SagaEngine:
     async def _advance(self, run: Run) -> bool:
         """One step forward or back; whether to go on."""
         try:
-            if run.state is SagaState.RUNNING:
+            if run.state is _RUNNING:
                 await self._do(run)
             else:
                 await self._undo(run)
         except EmporionError as error:
             is_refusal = error.is_outcome_known and not error.is_retryable
-            if is_refusal and run.state is SagaState.RUNNING and not isinstance(error, Conflict):
+            if is_refusal and run.state is _RUNNING and not isinstance(error, Conflict):
                 return await self._turn(run, error)
             return await self._defer(run, error)
         except Exception as error:  # noqa: BLE001 - a defect leaves the outcome unknown: retried
@@ -214,14 +216,14 @@ class SagaEngine:
         else:
             await step.do(run.input)
             if is_last:
-                await self._database.transaction(self._finishing(run, SagaState.COMPLETED))
+                await self._database.transaction(self._finishing(run, _COMPLETED))
         run.step += 1
         run.attempts = 0
         if is_last:
-            run.state = SagaState.COMPLETED
+            run.state = _COMPLETED
 
     async def _do_locally(self, run: Run, step: LocalStep[Any], *, is_last: bool) -> None:
-        now_ms = self._runtime.clock.now_ms()
+        now_ms = self._now_ms()
 
         async def work(tx: Tx) -> None:
             await step.do(tx, run.input)
@@ -229,19 +231,19 @@ class SagaEngine:
                 await journal.finish(
                     tx,
                     run.saga_id,
-                    before=SagaState.RUNNING,
-                    after=SagaState.COMPLETED,
+                    before=_RUNNING,
+                    after=_COMPLETED,
                     now_ms=now_ms,
                 )
             else:
                 await journal.progress(
-                    tx, run.saga_id, step=run.step + 1, state=SagaState.RUNNING, now_ms=now_ms
+                    tx, run.saga_id, step=run.step + 1, state=_RUNNING, now_ms=now_ms
                 )
 
         await self._database.transaction(work)
 
     def _finishing(self, run: Run, after: SagaState) -> Work:
-        now_ms, before = self._runtime.clock.now_ms(), run.state
+        now_ms, before = self._now_ms(), run.state
 
         async def work(tx: Tx) -> None:
             await journal.finish(tx, run.saga_id, before=before, after=after, now_ms=now_ms)
@@ -255,7 +257,7 @@ class SagaEngine:
         attempt of it is doubtful: that one may still arrive, and its undo leaves a tombstone.
         """
         step = run.step if run.is_doubtful else run.step - 1
-        now_ms = self._runtime.clock.now_ms()
+        now_ms = self._now_ms()
 
         async def work(tx: Tx) -> None:
             await journal.turn(tx, run.saga_id, step=step, refusal=refusal, now_ms=now_ms)
@@ -264,7 +266,7 @@ class SagaEngine:
             await self._database.transaction(work)
         except EmporionError as error:
             return await self._defer(run, error)
-        run.state, run.step, run.attempts, run.refusal = SagaState.COMPENSATING, step, 0, refusal
+        run.state, run.step, run.attempts, run.refusal = _COMPENSATING, step, 0, refusal
         return True
 
     async def _undo(self, run: Run) -> None:
@@ -273,16 +275,16 @@ class SagaEngine:
             if step.undo is not None:
                 await step.undo(run.input)
             if run.step == 0:
-                await self._database.transaction(self._finishing(run, SagaState.REFUSED))
+                await self._database.transaction(self._finishing(run, _REFUSED))
         else:
             await self._undo_locally(run, step)
         if run.step == 0:
-            run.state = SagaState.REFUSED
+            run.state = _REFUSED
         run.step -= 1
         run.attempts = 0
 
     async def _undo_locally(self, run: Run, step: LocalStep[Any]) -> None:
-        now_ms, refusal = self._runtime.clock.now_ms(), run.refusal
+        now_ms, refusal = self._now_ms(), run.refusal
         assert refusal is not None  # noqa: S101 - the turn stored it
 
         async def work(tx: Tx) -> None:
@@ -292,13 +294,13 @@ class SagaEngine:
                 await journal.finish(
                     tx,
                     run.saga_id,
-                    before=SagaState.COMPENSATING,
-                    after=SagaState.REFUSED,
+                    before=_COMPENSATING,
+                    after=_REFUSED,
                     now_ms=now_ms,
                 )
             else:
                 await journal.progress(
-                    tx, run.saga_id, step=run.step - 1, state=SagaState.COMPENSATING, now_ms=now_ms
+                    tx, run.saga_id, step=run.step - 1, state=_COMPENSATING, now_ms=now_ms
                 )
 
         await self._database.transaction(work)
@@ -322,7 +324,7 @@ class SagaEngine:
             pause_s,
             exc_info=None if isinstance(error, EmporionError) else error,
         )
-        now_ms = self._runtime.clock.now_ms()
+        now_ms = self._now_ms()
         why = f"{name}: {type(error).__name__}: {error}"
         deferral = journal.Deferral(run.step, run.attempts, why, now_ms + int(pause_s * 1000))
 
@@ -345,7 +347,7 @@ class SagaEngine:
 
     async def recover(self) -> None:
         """Make every saga that was open at the last stop due now. Call before the alarm runs."""
-        now_ms = self._runtime.clock.now_ms()
+        now_ms = self._now_ms()
 
         async def work(tx: Tx) -> None:
             await journal.make_all_due(tx, now_ms=now_ms)
@@ -354,7 +356,7 @@ class SagaEngine:
 
     async def run_due(self) -> int | None:
         """Take up what is due, a bounded number at once."""
-        now_ms = self._runtime.clock.now_ms()
+        now_ms = self._now_ms()
         interrupted, self._interrupted = self._interrupted, []
 
         async def work(tx: Tx) -> list[journal.Entry]:

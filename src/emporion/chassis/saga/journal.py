@@ -62,8 +62,7 @@ class Entry:
         return errors.from_wire(_decode_error(self.refusal)) if self.refusal else None
 
 
-@dataclass(frozen=True, slots=True)
-class NewEntry:
+class NewEntry(msgspec.Struct, frozen=True):
     """What is stored when a saga starts."""
 
     saga_id: str

@@ -1,9 +1,10 @@
 """What a service asks of the saga engine."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
+
+import msgspec
 
 from emporion.chassis.data.database import Tx
 from emporion.chassis.saga.definition import Saga
@@ -29,8 +30,7 @@ class SagaState(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
-class Start(Generic[I]):
+class Start(msgspec.Struct, Generic[I], frozen=True):
     """A saga to be started once.
 
     Args:
@@ -48,8 +48,7 @@ class Start(Generic[I]):
     also: Callable[[Tx], Awaitable[None]] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """How a saga stands: its id and state; `refusal` is the error that turned it, if any."""
 
     saga_id: str

@@ -3,37 +3,26 @@
 import asyncio
 from typing import Any
 
+import msgspec
+
 from emporion.chassis.saga.definition import Saga
 from emporion.chassis.saga.port import Outcome, SagaState
 from emporion.contracts.contract import Message
 from emporion.kernel.errors import EmporionError
 
 
-class Run:
+class Run(msgspec.Struct, eq=False):
     """A saga that this process is working on, or that somebody here waits for."""
 
-    __slots__ = (
-        "attempts",
-        "input",
-        "is_resumed",
-        "refusal",
-        "saga",
-        "saga_id",
-        "state",
-        "step",
-        "waiters",
-    )
-
-    def __init__(self, saga: Saga[Any], saga_id: str, input_: Message) -> None:
-        self.saga = saga
-        self.saga_id = saga_id
-        self.input = input_
-        self.state = SagaState.RUNNING
-        self.step = 1
-        self.attempts = 0
-        self.refusal: EmporionError | None = None
-        self.is_resumed = False
-        self.waiters: list[asyncio.Future[None]] = []
+    saga: Saga[Any]
+    saga_id: str
+    input: Message
+    state: SagaState = SagaState.RUNNING
+    step: int = 1
+    attempts: int = 0
+    refusal: EmporionError | None = None
+    is_resumed: bool = False
+    waiters: list[asyncio.Future[None]] = []
 
     @property
     def is_doubtful(self) -> bool:
