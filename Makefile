@@ -66,6 +66,10 @@ crash: $(STAMP)/dev ## The whole crash matrix: kill a real process at every step
 drills: $(STAMP)/dev ## Oversell, double pay, start, memory, idle: measured into docs/drills.md
 	@$(BIN)/python -m tests.system.drills
 
+.PHONY: fuzz
+fuzz: $(STAMP)/dev ## Fuzz a whole shop by its API description, longer and by chance (EXAMPLES=)
+	@FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/pytest -q -n 2 --timeout 1800 tests/api/test_openapi_fuzz.py
+
 .PHONY: bench
 bench: $(STAMP)/bench ## Measure orders per second beside this machine's own limits (minutes)
 	@$(BIN)/python -m bench
