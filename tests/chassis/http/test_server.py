@@ -85,6 +85,57 @@ async def test_a_body_may_come_in_pieces(served):
     assert served.door.calls[0][0].name == "a"
 
 
+async def test_a_client_that_asks_first_is_told_to_send_its_body(served):
+    wire = await served.connect()
+    wire.writer.write(
+        b"POST /api/doors HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+        b"content-length: 12\r\nexpect: 100-continue\r\n\r\n"
+    )
+
+    assert await wire.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    status, _, _ = await wire.ask(b'{"name":"a"}')
+
+    assert status == 200
+
+
+async def test_requests_sent_at_once_are_answered_one_after_the_other(served):
+    wire = await served.connect()
+
+    first = await wire.ask(GET + GET.replace(b"things", b"nothing") + GET)
+
+    assert [first[0], (await wire.answer())[0], (await wire.answer())[0]] == [200, 404, 200]
+
+
+async def test_an_old_client_is_told_that_its_connection_ends(served):
+    wire = await served.connect()
+
+    status, headers, _ = await wire.ask(GET.replace(b"1.1", b"1.0"))
+
+    assert (status, headers["connection"]) == (200, "close")
+    assert await wire.is_closed()
+
+
+async def test_a_request_to_speak_another_protocol_is_answered_in_this_one(served):
+    wire = await served.connect()
+
+    status, _, _ = await wire.ask(GET[:-2] + b"connection: upgrade\r\nupgrade: websocket\r\n\r\n")
+
+    assert status == 200
+
+
+async def test_an_idle_connection_is_ended_after_its_keep_alive_time(sample):
+    server = HttpServer(sample.app, ServerSettings(port=0, keep_alive_s=0, drain_grace_s=0.0))
+    await server.start()
+    wire = Wire(*await asyncio.open_connection("127.0.0.1", server.port))
+
+    status, headers, _ = await wire.ask(GET)
+
+    assert (status, "connection" in headers) == (200, False)
+    assert await wire.is_closed()
+    await server.drain()
+    wire.close()
+
+
 async def test_a_body_announced_too_long_is_refused_at_once(served):
     wire = await served.connect()
 

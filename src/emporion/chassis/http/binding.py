@@ -21,6 +21,7 @@ from emporion.contracts.contract import Request
 from emporion.kernel.errors import InvalidArgument
 
 PARAMETERS_MAX: Final = 32
+_asdict: Final = msgspec.structs.asdict
 _JSON: Final = frozenset(
     {
         b"application/json",
@@ -70,6 +71,8 @@ class Binding:
         values: dict[str, Any] = self._read_query(query) if query else {}
         if self._path:
             values.update(zip(self._path, exchange.path_values, strict=True))
+        if self._beside is None:
+            return {}
         if self._key is not None:
             key = exchange.headers.get(b"idempotency-key")
             if key is not None:
@@ -78,13 +81,11 @@ class Binding:
                 raise IdempotencyKeyRequired(
                     f"a repeated request must be recognisable: send {KEY_HEADER}"
                 )
-        if self._beside is None:
-            return {}
         try:
             read = msgspec.convert(values, self._beside, strict=False)
         except msgspec.ValidationError as error:
             raise self._invalid_parameter(error) from None
-        return msgspec.structs.asdict(read)
+        return _asdict(read)
 
     def _read_query(self, query: bytes) -> dict[str, Any]:
         try:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from emporion.chassis.http.exchange import ClientGone, Exchange, declared_length
+from emporion.chassis.http.exchange import WHOLE_BODY, ClientGone, Exchange, declared_length
 from emporion.chassis.http.problem import BodyTooLarge, BodyTooSlow
 from emporion.chassis.runtime.ports import Runtime
 
@@ -23,6 +23,16 @@ class BodyReader:
         self._waiting: dict[asyncio.Task[object], float] = {}
         self._late: set[asyncio.Task[object]] = set()
         self._sweeper: asyncio.Task[None] | None = None
+
+    def at_hand(self, exchange: Exchange, bytes_max: int) -> bytes | None:
+        """The whole body if the server has it already, as it mostly has. Raises BodyTooLarge."""
+        body: bytes | None = exchange.scope.get(WHOLE_BODY)
+        if body is None:
+            return None
+        if len(body) > bytes_max:
+            raise BodyTooLarge(f"at most {bytes_max} bytes", bytes_max=bytes_max)
+        exchange.is_body_read = True
+        return body
 
     async def read(self, exchange: Exchange, bytes_max: int) -> bytes:
         """The whole body. Raises BodyTooLarge, BodyTooSlow, or ClientGone."""

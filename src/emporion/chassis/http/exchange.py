@@ -10,19 +10,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
-WANTED: Final = frozenset(
-    {
-        b"authorization",
-        b"content-encoding",
-        b"content-length",
-        b"content-type",
-        b"idempotency-key",
-        b"traceparent",
-        b"transfer-encoding",
-        b"x-request-timeout-s",
-    }
-)
-"""The only request headers anything here looks at."""
+WHOLE_BODY: Final = "emporion.body"
+"""In a scope: all of the body, when the server has it at hand; then nobody need receive it."""
 NO_ROUTE: Final = "(none)"
 """The route of a request that found none: a path as sent would make endless metric labels."""
 SKIPPED_BYTES_MAX: Final = 256 * 1024
@@ -69,7 +58,7 @@ class Exchange:
         self.scope = scope
         self.receive = receive
         self.started_s = started_s
-        self.headers = {name: value for name, value in scope["headers"] if name in WANTED}
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.path_values: tuple[str, ...] = ()
         self.trace: Trace = NO_TRACE
         self.subject = ""

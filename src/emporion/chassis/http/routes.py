@@ -88,7 +88,10 @@ class RpcRoute:
             gate.throttle.take(exchange.client, exchange.started_s)
         body = b""
         if self._has_body:
-            body = await gate.bodies.read(exchange, self._bytes_max)
+            at_hand = gate.bodies.at_hand(exchange, self._bytes_max)
+            if at_hand is None:
+                at_hand = await gate.bodies.read(exchange, self._bytes_max)
+            body = at_hand
         call = Call(identity, exchange.trace, _deadline_s(exchange))
         return self._render(await self._answer(self._binding.read(exchange, body), call))
 
@@ -109,13 +112,14 @@ class _Location:
 
     def __init__(self, path: str) -> None:
         self._fixed = re.split("{.*?}", path)
-        self._names = path_parameters(path)
+        self._rest = tuple(zip(path_parameters(path), self._fixed[1:], strict=True))
 
     def of(self, reply: Message) -> bytes:
         path = self._fixed[0]
-        for name, after in zip(self._names, self._fixed[1:], strict=True):
+        for name, after in self._rest:
             value = str(getattr(reply, name))
-            path += value + after if value.isidentifier() else quote(value, safe="") + after
+            path += value if value.isidentifier() else quote(value, safe="")
+            path += after
         return path.encode()
 
 

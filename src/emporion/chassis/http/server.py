@@ -118,18 +118,20 @@ class HttpServer:
             forwarded_allow_ips=settings.trusted_proxies or None,
             backlog=settings.backlog,
             limit_concurrency=settings.connections_max,
-            timeout_keep_alive=settings.keep_alive_s,
             timeout_graceful_shutdown=settings.drain_timeout_s,
         )
 
     async def _sweep(self, server: Server) -> None:
-        loop = asyncio.get_running_loop()
+        loop, settings = asyncio.get_running_loop(), self._settings
         while True:
             await asyncio.sleep(SWEEP_S)
-            since_s = loop.time() - self._settings.head_timeout_s
+            now_s = loop.time()
             for connection in list(server.server_state.connections):
                 if isinstance(connection, Connection):
-                    connection.refuse_late_head(since_s)
+                    connection.end_if_late(
+                        head_since_s=now_s - settings.head_timeout_s,
+                        idle_since_s=now_s - settings.keep_alive_s,
+                    )
 
 
 def _is_awaited(connection: object) -> bool:
