@@ -15,6 +15,8 @@ READ_STEPS_PER_CHECK = 100_000
 READ_CHECKS_MAX = 100
 """A read may run ten million virtual machine steps (about a second) before it is interrupted."""
 
+_ONE_THREAD_AT_A_TIME = apsw.SQLITE_OPEN_NOMUTEX
+"""The engine takes no lock of its own around each step: no connection is shared by threads."""
 _DUPLICATE = (apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY)
 
 
@@ -25,7 +27,11 @@ def open_writer(path: Path) -> apsw.Connection:
     disk keeps its promise. Raises Unavailable when the file cannot be opened.
     """
     try:
-        connection = apsw.Connection(str(path), statementcachesize=STATEMENTS_CACHED)
+        connection = apsw.Connection(
+            str(path),
+            flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | _ONE_THREAD_AT_A_TIME,
+            statementcachesize=STATEMENTS_CACHED,
+        )
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         for pragma in (
             "journal_mode=WAL",
@@ -45,7 +51,9 @@ def open_reader(path: Path) -> apsw.Connection:
     """A reading connection; writes through it are refused. Raises Unavailable."""
     try:
         connection = apsw.Connection(
-            str(path), flags=apsw.SQLITE_OPEN_READONLY, statementcachesize=STATEMENTS_CACHED
+            str(path),
+            flags=apsw.SQLITE_OPEN_READONLY | _ONE_THREAD_AT_A_TIME,
+            statementcachesize=STATEMENTS_CACHED,
         )
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}").fetchall()

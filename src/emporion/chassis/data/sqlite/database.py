@@ -118,10 +118,13 @@ class SqliteDatabase:
         )
 
     async def close(self) -> None:
-        """Finish the transactions that wait, then close the file."""
+        """Finish the transactions that wait, then close the file.
+
+        Raises Unavailable, and leaves the file open, when the writer does not come to rest.
+        """
         writer, self._writer = self._writer, None
-        if writer is not None:
-            await asyncio.get_running_loop().run_in_executor(None, writer.close)
+        if writer is not None and not await asyncio.to_thread(writer.close):
+            raise Unavailable(f"the writer of the {self.source} database does not stop")
         if self._checkpointer is not None:
             self._checkpointer.close()
             self._checkpointer = None

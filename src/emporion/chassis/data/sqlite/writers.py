@@ -32,8 +32,8 @@ class Writer(Protocol):
         """Whether jobs are still answered; once it is False only a restart helps."""
         ...
 
-    def close(self) -> None:
-        """Finish what is queued, then stop."""
+    def close(self) -> bool:
+        """Finish what is queued, then stop; whether it is at rest, so that the file may close."""
         ...
 
 
@@ -75,10 +75,11 @@ class ThreadWriter:
         """Whether the thread runs."""
         return self._thread.is_alive()
 
-    def close(self) -> None:
+    def close(self) -> bool:
         """Finish what is queued, then stop the thread. Called on another thread than the loop's."""
         self._queue.put(None)
         self._thread.join(STOP_TIMEOUT_S)
+        return not self._thread.is_alive()
 
     def _hand_over(self) -> None:
         turn, self._turn = self._turn, []
@@ -150,9 +151,10 @@ class InlineWriter:
         """As long as the loop turns."""
         return True
 
-    def close(self) -> None:
+    def close(self) -> bool:
         """Finish what is queued."""
         self._run()
+        return True
 
     def _run(self) -> None:
         batch, self._batch = self._batch, []
