@@ -44,7 +44,7 @@ class HoldCommands:
         now_ms = self._clock.now_ms()
         hold = await self._holds.reserve(
             request.order_id,
-            units_per_sku((line.sku, line.quantity) for line in request.lines),
+            units_per_sku([(line.sku, line.quantity) for line in request.lines]),
             now_ms=now_ms,
             expires_at_ms=now_ms + request.expires_in_s * 1000,
         )

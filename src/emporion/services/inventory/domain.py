@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from emporion.kernel.ids import OrderId, Sku, WarehouseId
+from emporion.kernel.value import Value
 
 ON_HAND_MAX = 10**12
 """Units of one SKU in one warehouse: sums over 200 warehouses stay exact in JSON and JavaScript."""
@@ -71,7 +72,7 @@ class Allocation(NamedTuple):
     quantity: int
 
 
-class Hold(NamedTuple):
+class Hold(Value, frozen=True, gc=False):
     """A hold on stock for an order.
 
     `allocations` stay as a record of what was held after it ended; those of a tombstone are
@@ -131,7 +132,7 @@ def units_per_sku(lines: Iterable[tuple[Sku, int]]) -> dict[Sku, int]:
     totals: dict[Sku, int] = {}
     for sku, quantity in lines:
         totals[sku] = totals.get(sku, 0) + quantity
-    return dict(sorted(totals.items())) if len(totals) > 1 else totals
+    return {sku: totals[sku] for sku in sorted(totals)} if len(totals) > 1 else totals
 
 
 def allocate(

@@ -35,7 +35,7 @@ class KeepForGood:
         event is then retried until stock comes in, and becomes a dead letter for an operator.
         """
         order = received.event
-        wanted = units_per_sku((line.sku, line.quantity) for line in order.lines)
+        wanted = units_per_sku([(line.sku, line.quantity) for line in order.lines])
         try:
             await self._holds.commit(tx, order.order_id, wanted, now_ms=self._clock.now_ms())
         except OutOfStock as error:

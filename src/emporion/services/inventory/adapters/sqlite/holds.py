@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from emporion.chassis.data.database import Database, Row, Tx
 from emporion.contracts.inventory import (
@@ -32,7 +33,7 @@ _FIND = """
 SELECT order_id, status, allocations, created_at_ms, expires_at_ms FROM hold WHERE order_id = ?"""
 _INSERT = """
 INSERT INTO hold (order_id, status, allocations, created_at_ms, expires_at_ms)
-VALUES (?, ?, ?, ?, ?)"""
+VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
 _CHANGE = "UPDATE hold SET status = ?, allocations = ?, expires_at_ms = ? WHERE order_id = ?"
 _COMMIT = """
 UPDATE hold SET status = 'committed', expires_at_ms = NULL WHERE order_id = ? AND status = 'held'"""
@@ -81,17 +82,19 @@ class SqliteHoldStore:
         self, order_id: OrderId, wanted: Mapping[Sku, int], *, now_ms: int, expires_at_ms: int
     ) -> Hold:
         async def work(tx: Tx) -> Hold | list[Shortage]:
-            taken = await take_from_usual(tx, order_id, wanted, usual=self._usual)
-            if len(taken) < len(wanted):
-                if not taken and (stored := await _find(tx, order_id)) is not None:
-                    return await _reserve_again(tx, stored, wanted, expires_at_ms=expires_at_ms)
-                rest, shortages = await take(tx, _without(wanted, taken))
-                if shortages:
-                    # Undone by hand: raising here would roll back the neighbours in the commit.
-                    await give_back(tx, taken)
-                    return shortages
-                taken += rest
-                self._usual = taken[-1].warehouse_id
+            taken = await take_from_usual(tx, wanted, usual=self._usual)
+            hold = Hold(order_id, Status.HELD, taken, now_ms, expires_at_ms)
+            if len(taken) == len(wanted) and await _insert(tx, hold):
+                return hold
+            # Undone by hand: raising here would roll back the neighbours in the commit.
+            await give_back(tx, taken)
+            stored = await _find(tx, order_id)
+            if stored is not None:
+                return await _reserve_again(tx, stored, wanted, expires_at_ms=expires_at_ms)
+            taken, shortages = await take(tx, wanted)
+            if shortages:
+                return shortages
+            self._usual = taken[-1].warehouse_id
             hold = Hold(order_id, Status.HELD, taken, now_ms, expires_at_ms)
             await _insert(tx, hold)
             return hold
@@ -127,7 +130,7 @@ class SqliteHoldStore:
         if stored is None:
             await _insert(tx, Hold(order_id, Status.COMMITTED, allocations, now_ms, None))
         else:
-            again = stored._replace(status=Status.COMMITTED, allocations=allocations)
+            again = replace(stored, status=Status.COMMITTED, allocations=allocations)
             await _change(tx, again)
 
     async def due(self, *, now_ms: int, limit: int) -> list[OrderId]:
@@ -146,7 +149,7 @@ class SqliteHoldStore:
                     await _end(tx, hold, action, now_ms=now_ms)
                 else:
                     status = after(hold.status, action) or hold.status
-                    await _change(tx, hold._replace(status=status, expires_at_ms=expires_at_ms))
+                    await _change(tx, replace(hold, status=status, expires_at_ms=expires_at_ms))
 
         await self._database.transaction(work)
 
@@ -191,16 +194,17 @@ def _hold(row: Row) -> Hold:
     return Hold(order_id, Status(status), _decode(allocations), created_at_ms, expires_at_ms)
 
 
-async def _insert(tx: Tx, hold: Hold) -> None:
-    order_id, status, allocations, created_at_ms, expires_at_ms = hold
-    stored = _encode(allocations).decode()
-    await tx.execute(_INSERT, order_id, status, stored, created_at_ms, expires_at_ms)
+async def _insert(tx: Tx, hold: Hold) -> int:
+    """Whether it was written: not, when the order has a hold."""
+    stored = _encode(hold.allocations).decode()
+    return await tx.execute(
+        _INSERT, hold.order_id, hold.status, stored, hold.created_at_ms, hold.expires_at_ms
+    )
 
 
 async def _change(tx: Tx, hold: Hold) -> Hold:
-    order_id, status, allocations, _, expires_at_ms = hold
-    stored = _encode(allocations).decode()
-    await tx.execute(_CHANGE, status, stored, expires_at_ms, order_id)
+    stored = _encode(hold.allocations).decode()
+    await tx.execute(_CHANGE, hold.status, stored, hold.expires_at_ms, hold.order_id)
     return hold
 
 
@@ -219,7 +223,7 @@ async def _reserve_again(
         return shortages
     return await _change(
         tx,
-        stored._replace(status=status, allocations=allocations, expires_at_ms=expires_at_ms),
+        replace(stored, status=status, allocations=allocations, expires_at_ms=expires_at_ms),
     )
 
 
@@ -237,11 +241,4 @@ async def _end(tx: Tx, hold: Hold, action: Action, *, now_ms: int) -> Hold:
                 released_at=to_datetime(now_ms),
             )
         )
-    return await _change(tx, hold._replace(status=status, expires_at_ms=None))
-
-
-def _without(wanted: Mapping[Sku, int], taken: Sequence[Allocation]) -> Mapping[Sku, int]:
-    if not taken:
-        return wanted
-    done = {allocation.sku for allocation in taken}
-    return {sku: quantity for sku, quantity in wanted.items() if sku not in done}
+    return await _change(tx, replace(hold, status=status, expires_at_ms=None))

@@ -4,23 +4,18 @@ from collections.abc import Iterable, Mapping
 
 from emporion.chassis.data.database import Tx
 from emporion.kernel.errors import Internal, Unavailable
-from emporion.kernel.ids import OrderId, Sku, WarehouseId
+from emporion.kernel.ids import Sku, WarehouseId
 from emporion.services.inventory.domain import Allocation, Shelf, Shortage, allocate
 
 # The guard stands in the statement that takes: nothing is read before and trusted afterwards.
 _TAKE = """
 UPDATE level SET reserved = reserved + ?
 WHERE sku = ? AND warehouse_id = ? AND on_hand - reserved >= ?"""
-_TAKE_FROM_USUAL = """
+_TAKE_WHERE_ALONE = """
 UPDATE level SET reserved = reserved + ?
-WHERE sku = ? AND warehouse_id = ? AND on_hand - reserved >= ?
-AND NOT EXISTS (SELECT 1 FROM hold WHERE order_id = ?)
-AND NOT EXISTS (
-    SELECT 1 FROM level better, warehouse w, warehouse usual
-    WHERE better.sku = level.sku AND better.warehouse_id <> level.warehouse_id
-    AND better.on_hand > better.reserved AND w.warehouse_id = better.warehouse_id
-    AND usual.warehouse_id = level.warehouse_id
-    AND (w.priority, w.warehouse_id) < (usual.priority, usual.warehouse_id))"""
+WHERE sku = ? AND warehouse_id = ? AND on_hand - reserved >= ? AND NOT EXISTS (
+SELECT 1 FROM level o WHERE o.sku = level.sku AND o.warehouse_id <> level.warehouse_id
+AND o.on_hand > o.reserved)"""
 _GIVE_BACK = "UPDATE level SET reserved = reserved - ? WHERE sku = ? AND warehouse_id = ?"
 _SHELVES = """
 SELECT warehouse_id,
@@ -30,16 +25,16 @@ FROM level WHERE sku = ? AND on_hand > reserved"""
 
 
 async def take_from_usual(
-    tx: Tx, order_id: OrderId, wanted: Mapping[Sku, int], *, usual: WarehouseId
+    tx: Tx, wanted: Mapping[Sku, int], *, usual: WarehouseId
 ) -> list[Allocation]:
     """Take each SKU whole from one warehouse: one statement a SKU, the common case.
 
-    Stops at the first SKU that does not lie there in that number, or lies in a warehouse that
-    comes before it; takes nothing for an order that has a hold already. Returns what was taken.
+    Stops at the first SKU that does not lie there in that number, or lies elsewhere too, so that
+    priorities have to decide. Returns what was taken.
     """
     taken: list[Allocation] = []
     for sku, quantity in wanted.items():
-        if not await tx.execute(_TAKE_FROM_USUAL, quantity, sku, usual, quantity, order_id):
+        if not await tx.execute(_TAKE_WHERE_ALONE, quantity, sku, usual, quantity):
             break
         taken.append(Allocation(sku, usual, quantity))
     return taken

@@ -38,7 +38,10 @@ BEGIN SELECT RAISE (ABORT, 'movements are append-only'); END;
 -- fourth member. They are kept when the hold ends: what was held stays on record.
 CREATE TABLE hold (
     order_id TEXT NOT NULL PRIMARY KEY,
-    status TEXT NOT NULL CHECK (status IN ('held', 'committed', 'released', 'expired')),
+    -- not IN (...): SQLite makes a table of the list for each row it checks
+    status TEXT NOT NULL CHECK (
+        status = 'held' OR status = 'committed' OR status = 'released' OR status = 'expired'
+    ),
     allocations TEXT NOT NULL,
     created_at_ms INTEGER NOT NULL,
     expires_at_ms INTEGER,
