@@ -110,7 +110,7 @@ class Life:
         data: the folder; furnished, or not there yet.
         plan: what the shoppers do.
         source: another `src` folder to run, with a planted defect.
-        patience_s: how long sagas may take to end after a restart.
+        patience_s: how long sagas may take to end once the shop is open again.
         settings: further variables that its processes are started with.
     """
 
@@ -206,11 +206,10 @@ class Life:
 
     async def _until_recovered(self, survivor: running.Running, outcome: Outcome) -> None:
         """Until no saga is open that was open when the process started."""
-        left_s = self.patience_s - (time.monotonic() - survivor.started_s)
         try:
             await eventually(
                 lambda: books.open_sagas(self.data, before_ms=survivor.started_ms) == 0,
-                within_s=left_s,
+                within_s=self.patience_s,
                 what="every saga ends",
             )
         except NeverHappened:
