@@ -1,5 +1,6 @@
 """The whole shop behind its HTTP application in this process: people, their tokens, its books."""
 
+import asyncio
 import hashlib
 import io
 import logging
@@ -19,7 +20,7 @@ from emporion.platform import process
 from emporion.platform.audit.run import audit_folder
 from emporion.platform.settings import Settings
 from emporion.platform.shop import Shop, open_shop
-from tests.system.polling import eventually
+from tests.system.polling import POLL_S, eventually
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
@@ -104,25 +105,26 @@ class Shopfront:
 
     async def until_quiet(self) -> None:
         """Wait until every event is delivered and every mail is sent."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not await self._is_quiet():
+                await asyncio.sleep(POLL_S)
 
-        def is_quiet() -> bool:
-            with closing(_reader(self.folder / "email.sqlite")) as mails:
-                if mails.execute("SELECT 1 FROM mail WHERE status = 'queued'").fetchone():
-                    return False
-            return self._is_delivered()
+    async def _is_quiet(self) -> bool:
+        if any(lag.waiting or lag.parked for lag in await self.shop.bus.lag()):
+            return False
+        with closing(_reader(self.folder / "email.sqlite")) as mails:
+            return mails.execute("SELECT 1 FROM mail WHERE status = 'queued'").fetchone() is None
 
-        await eventually(is_quiet, within_s=PATIENCE_S, what="events and mails are delivered")
+    async def until_no_saga_is_open(self) -> None:
+        """Wait until every saga has ended, also those that were unsure about a payment."""
+        sql = "SELECT 1 FROM saga WHERE state IN ('running', 'compensating')"
 
-    def _is_delivered(self) -> bool:
-        for name in self.shop.databases:
-            with closing(_reader(self.folder / f"{name}.sqlite")) as file:
-                cursors = file.execute("SELECT source, position FROM bus_cursor").fetchall()
-            for source, position in cursors:
-                with closing(_reader(self.folder / f"{source}.sqlite")) as file:
-                    (last,) = file.execute("SELECT max(position) FROM outbox").fetchone()
-                if (last or 0) > position:
-                    return False
-        return True
+        def is_over() -> bool:
+            with closing(_reader(self.folder / "order.sqlite")) as orders:
+                return orders.execute(sql).fetchone() is None
+
+        await eventually(is_over, within_s=PATIENCE_S, what="every saga ends")
+        await self.until_quiet()
 
     def books(self, *, without: frozenset[str] = frozenset()) -> Books:
         """Every table of every database: how many rows, and a digest of all of them.
