@@ -118,6 +118,7 @@ class Payment(Aggregate[PaymentEvent]):
 
     def __init__(self, id_: str) -> None:
         super().__init__(id_)
+        self.order_id = order_id_of(PaymentId(id_))
         self.user_id = UserId("")
         self.amount: Money | None = None
         self.refunded_minor = 0
@@ -128,11 +129,6 @@ class Payment(Aggregate[PaymentEvent]):
     def of(cls, order_id: OrderId) -> Self:
         """The payment of an order, with nothing known about it yet."""
         return cls(payment_id_of(order_id))
-
-    @property
-    def order_id(self) -> OrderId:
-        """Whose payment it is."""
-        return order_id_of(PaymentId(self.id))
 
     @property
     def is_open(self) -> bool:
@@ -236,21 +232,17 @@ def transfers_of(event: PaymentEvent) -> tuple[Transfer, ...]:
     """What an event moves in the ledger."""
     match event:
         case Captured(amount=amount):
-            return (_capture(amount),)
+            return (Transfer(*_CAPTURE, amount),)
         case Refunded(amount=amount):
-            return (_refund(amount),)
+            return (Transfer(*_REFUND, amount),)
         case Returned(amount=amount):
-            return (_capture(amount), _refund(amount))
+            return Transfer(*_CAPTURE, amount), Transfer(*_REFUND, amount)
         case Attempted() | Declined() | Voided():
             return ()
 
 
-def _capture(amount: Money) -> Transfer:
-    return Transfer(TransferKind.CAPTURE, Account.PROVIDER, Account.SALES, amount)
-
-
-def _refund(amount: Money) -> Transfer:
-    return Transfer(TransferKind.REFUND, Account.SALES, Account.PROVIDER, amount)
+_CAPTURE = (TransferKind.CAPTURE, Account.PROVIDER, Account.SALES)
+_REFUND = (TransferKind.REFUND, Account.SALES, Account.PROVIDER)
 
 
 def require_chargeable(amount: Money) -> None:

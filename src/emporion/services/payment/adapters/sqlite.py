@@ -133,7 +133,7 @@ async def _insert(tx: Tx, payment: Payment, at_ms: int) -> StoredPayment:
         _INSERT,
         stored.order_id,
         stored.user_id,
-        stored.status.value,
+        stored.status,
         stored.amount.amount_minor,
         stored.amount.currency,
         stored.refunded_minor,
@@ -149,7 +149,7 @@ async def _insert(tx: Tx, payment: Payment, at_ms: int) -> StoredPayment:
 async def _update(tx: Tx, payment: Payment, at_ms: int) -> StoredPayment:
     row = await tx.fetch_one(
         _UPDATE,
-        payment.status.value,
+        payment.status,
         payment.refunded_minor,
         payment.reference,
         payment.decline_reason,

@@ -6,15 +6,14 @@ healed by asking again with the same key.
 
 import asyncio
 import logging
-from weakref import WeakValueDictionary
 
 from emporion.chassis.runtime.alarm import Alarm
 from emporion.chassis.runtime.ports import Runtime
 from emporion.contracts.payment import Charge, PaymentDeclined, PaymentVoided
 from emporion.kernel.errors import Conflict, EmporionError, Unavailable
-from emporion.kernel.ids import OrderId
 from emporion.services.payment import domain
 from emporion.services.payment.commands.first_sight import FirstSight
+from emporion.services.payment.commands.lanes import Lanes
 from emporion.services.payment.commands.recorder import Recorder
 from emporion.services.payment.domain import DifferentCharge, NoPaymentMethod, Payment, Status
 from emporion.services.payment.ports import (
@@ -27,24 +26,6 @@ from emporion.services.payment.ports import (
 
 _log = logging.getLogger(__name__)
 REASON_LENGTH_MAX = 100
-
-
-class Lanes:
-    """One at a time for each order: the others wait, and then find the work done.
-
-    A lane lives as long as somebody is in it or waits for it. It saves the provider calls that
-    would be in vain; correctness rests on the provider's key and the stream's version.
-    """
-
-    def __init__(self) -> None:
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-
-    def of(self, order_id: OrderId) -> asyncio.Lock:
-        """The lane of an order: `async with lanes.of(order_id):`."""
-        lock = self._locks.get(order_id)
-        if lock is None:
-            lock = self._locks[order_id] = asyncio.Lock()
-        return lock
 
 
 class Commands:
