@@ -1,6 +1,6 @@
 """One request with its answer, as the routes see them: no framework, no copies of headers."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final
 
 from emporion.chassis.calls.context import NO_TRACE, Trace
@@ -58,7 +58,10 @@ class Exchange:
         self.scope = scope
         self.receive = receive
         self.started_s = started_s
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        sent = scope["headers"]
+        self.headers: dict[bytes, bytes] = dict(sent)
+        if len(self.headers) != len(sent):
+            self.headers = _joined(sent)
         self.path_values: tuple[str, ...] = ()
         self.trace: Trace = NO_TRACE
         self.subject = ""
@@ -77,6 +80,18 @@ class Exchange:
         if b"transfer-encoding" in self.headers:
             return True
         return declared_length(self) > SKIPPED_BYTES_MAX
+
+
+def _joined(sent: Sequence[Header]) -> dict[bytes, bytes]:
+    """What HTTP takes a header to say that was sent more than once.
+
+    A second Authorization or Idempotency-Key so makes neither of the two good, whichever of them
+    a proxy looked at.
+    """
+    joined: dict[bytes, bytes] = {}
+    for name, value in sent:
+        joined[name] = joined[name] + b", " + value if name in joined else value
+    return joined
 
 
 def declared_length(exchange: Exchange) -> int:
