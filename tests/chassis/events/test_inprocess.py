@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -15,7 +15,7 @@ from emporion.chassis.events.bus import Delivery, ParkedStatus
 from emporion.chassis.events.desk import first_id_at
 from emporion.chassis.events.inprocess import InProcessBus
 from emporion.chassis.events.retry import BusConfig
-from emporion.chassis.events.subscription import Received, on
+from emporion.chassis.events.subscription import Received, on, on_many
 from emporion.chassis.testing.bus_rig import (
     CONFIG,
     PUBLISHER,
@@ -442,3 +442,61 @@ async def test_an_unknown_subscriber_is_named(rig):
     ):
         with pytest.raises(UnknownSubscriber):
             await ask
+
+
+async def react_together(rig: BusRig, runs: list[list[str]]) -> tuple[InProcessBus, Subscriber]:
+    """A bus with a reaction to several events together, which refuses those of the key "bad"."""
+    mail = await rig.subscribe("mail")
+
+    async def note(tx: Tx, received: Sequence[Received[StepDone]]) -> None:
+        runs.append([each.event.thing for each in received])
+        for each in received:
+            await tx.execute(WRITE, each.event_id, each.event.thing, each.event.step, "")
+            if each.event.thing == "bad":
+                raise LookupError
+
+    bus = InProcessBus(rig.runtime, CONFIG, owner_of=lambda _: PUBLISHER)
+    bus.join(PUBLISHER, rig.publisher)
+    bus.join("mail", mail.database, [on_many(StepDone, note)])
+    return bus, mail
+
+
+async def test_events_that_a_reaction_takes_together_come_in_one_call(rig):
+    runs: list[list[str]] = []
+    bus, mail = await react_together(rig, runs)
+    await rig.publish(*[StepDone(thing=key, step=1) for key in ("a", "b", "c")])
+
+    await bus.deliver_due()
+
+    assert runs == [["a", "b", "c"]]
+    assert await mail.effects() == [("a", 1), ("b", 1), ("c", 1)]
+
+
+async def test_one_event_that_fails_does_not_hold_up_those_it_came_with(rig):
+    bus, mail = await react_together(rig, [])
+    await rig.publish(*[StepDone(thing=key, step=1) for key in ("a", "bad", "b")])
+
+    await bus.deliver_due()
+
+    assert await mail.effects() == [("a", 1), ("b", 1)]
+    waiting = await bus.parked("mail", status=ParkedStatus.WAITING)
+    assert [each.key for each in waiting.events] == ["bad"]
+
+
+async def test_an_event_that_comes_after_newer_ones_were_handled_is_handled_once(rig):
+    """Two publishers' clocks differ: an id below the newest that was handled is looked up."""
+    mail = await rig.subscribe("mail")
+    await rig.publish_steps("a", [1])
+    await rig.settle()
+    newer = "INSERT INTO inbox (subscriber, event_id, handled_at_ms) VALUES ('mail', 'evt_z', 0)"
+    await mail.database.transaction(lambda tx: tx.execute(newer))
+
+    await rig.publish_steps("a", [2, 3])
+    await rig.settle()
+    await mail.database.transaction(
+        lambda tx: tx.execute("UPDATE bus_cursor SET position = 0 WHERE subscriber = 'mail'")
+    )
+    rig.restart()
+    await rig.settle()
+
+    assert await mail.steps("a") == [1, 2, 3]

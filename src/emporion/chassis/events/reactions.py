@@ -1,6 +1,6 @@
 """Runs a service's reactions to a batch of events, inside its own transaction."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -63,6 +63,10 @@ class ReactionFailed(Exception):
         self.error = error
 
 
+class BatchFailed(Exception):
+    """The reaction to several events together raised: which of them it was is not known."""
+
+
 class _Content(msgspec.Struct, frozen=True, gc=False):
     """What a reaction needs of an envelope; `data` becomes the type of the event."""
 
@@ -71,11 +75,12 @@ class _Content(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Reaction:
-    __slots__ = ("after", "decode", "event", "react")
+    __slots__ = ("after", "decode", "event", "react", "react_many")
 
     def __init__(self, subscription: Subscription[Any]) -> None:
         self.event: type[Event] = subscription.event
         self.react: Callable[[Tx, Received[Any]], Awaitable[None]] = subscription.react
+        self.react_many = subscription.react_many
         self.after = subscription.after
         content = msgspec.defstruct(
             f"Content_{self.event.__name__}",
@@ -128,28 +133,52 @@ class Reactions:
         """React to those whose id is in `fresh`, each once, in order.
 
         Each reaction is a call of its own: by the service itself, under the trace of the call
-        that published the event, with the reaction's time limit. Raises ReactionFailed.
+        that published the event, with the reaction's time limit. Raises ReactionFailed, or
+        BatchFailed when it was a reaction to several events together.
         """
         done: list[Received[Any]] = []
         deadline_s = now_s + self._timeout_s
+        for run in self._runs(items, fresh):
+            try:
+                done += await self._react(tx, [items[at] for at in run], deadline_s)
+            except Exception as error:
+                if len(run) > 1:
+                    raise BatchFailed from error
+                raise ReactionFailed(run[0], error) from error
+        return done
+
+    def _runs(self, items: Sequence[Item], fresh: set[str]) -> Iterator[list[int]]:
+        """The indices of those to react to: together where one reaction takes several."""
+        run: list[int] = []
+        name = None
         for index, item in enumerate(items):
             if item.event_id not in fresh:
                 continue
             fresh.discard(item.event_id)
+            if item.name != name and run:
+                yield run
+                run = []
+            run.append(index)
             reaction = self._by_name.get(item.name)
-            try:
-                if reaction is None:
-                    raise LookupError(f"there is no reaction to {item.name} any more")
-                received = _decoded(item, reaction)
-                token = enter(Call(self._identity, item.trace, deadline_s))
-                try:
-                    await reaction.react(tx, received)
-                finally:
-                    leave(token)
-            except Exception as error:
-                raise ReactionFailed(index, error) from error
-            done.append(received)
-        return done
+            name = item.name if reaction and reaction.react_many else None
+        if run:
+            yield run
+
+    async def _react(self, tx: Tx, items: Sequence[Item], deadline_s: float) -> list[Received[Any]]:
+        reaction = self._by_name.get(items[0].name)
+        if reaction is None:
+            raise LookupError(f"there is no reaction to {items[0].name} any more")
+        received = [_decoded(item, reaction) for item in items]
+        trace = items[0].trace if len(items) == 1 else NO_TRACE
+        token = enter(Call(self._identity, trace, deadline_s))
+        try:
+            if reaction.react_many is not None:
+                await reaction.react_many(tx, received)
+            else:
+                await reaction.react(tx, received[0])
+        finally:
+            leave(token)
+        return received
 
 
 def _decoded(item: Item, reaction: _Reaction) -> Received[Any]:

@@ -1,6 +1,6 @@
 """How a service reacts to events of others: a table of subscriptions."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -36,6 +36,8 @@ class Subscription(Generic[E]):
     after: Callable[[], None] | None = None
     """Called on the event loop after a commit that holds such reactions: poke an alarm with it.
     A crash may come between the two, so that it may only hurry what would happen anyway."""
+    react_many: Callable[[Tx, Sequence[Received[E]]], Awaitable[None]] | None = None
+    """See `on_many`."""
 
 
 def on(
@@ -46,3 +48,21 @@ def on(
 ) -> Subscription[E]:
     """`on(OrderCreated, confirm_by_mail, after=sender.poke)`."""
     return Subscription(event, react, after)
+
+
+def on_many(
+    event: type[E],
+    react: Callable[[Tx, Sequence[Received[E]]], Awaitable[None]],
+    *,
+    after: Callable[[], None] | None = None,
+) -> Subscription[E]:
+    """Events that follow each other in a batch, reacted to together: one statement for all.
+
+    When `react` raises, the batch is delivered again one by one, so that the event at fault is
+    found and the others are not held up. Several events together belong to no trace.
+    """
+
+    async def react_to_one(tx: Tx, received: Received[E]) -> None:
+        await react(tx, (received,))
+
+    return Subscription(event, react_to_one, after, react)
