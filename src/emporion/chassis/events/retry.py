@@ -58,7 +58,7 @@ class BusConfig:
     """
 
     batch_max: int = 128
-    linger_s: float = 0.05
+    linger_s: float = 0.1
     reaction_timeout_s: float = 10.0
     retry: RetryPolicy = RetryPolicy()
     failures_in_a_row_max: int = 32

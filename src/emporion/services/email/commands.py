@@ -13,12 +13,12 @@ from emporion.kernel.errors import Unavailable
 from emporion.services.email import domain
 from emporion.services.email.domain import Status
 from emporion.services.email.ports import (
+    DueMail,
     Fate,
     Letter,
     Mailer,
     MailStore,
     Progress,
-    StoredMail,
     Verdict,
     Writer,
 )
@@ -28,7 +28,7 @@ _NOBODY = Verdict(Fate.REFUSED, "there is no such user any more")
 _encode = msgspec.json.Encoder().encode
 
 BATCH_MAX = 100
-LINGER_S = 0.05
+LINGER_S = 0.1
 """How long a small batch waits for company: a commit for one mail costs as much as for many."""
 LOOK_AGAIN_MS = 60_000
 """The fallback beside the poke: a mail that nobody poked for leaves a minute late."""
@@ -65,10 +65,10 @@ class Sender:
 
         Raises Unavailable, after writing down what was sent, when the mailer went away.
         """
-        mails = await self._due()
-        if 0 < len(mails) < BATCH_MAX:
+        number = await self._store.count_due(self._runtime.clock.now_ms(), limit=BATCH_MAX)
+        if 0 < number < BATCH_MAX:
             await self._runtime.tasks.sleep(LINGER_S)
-            mails = await self._due()
+        mails = await self._store.due(self._runtime.clock.now_ms(), limit=BATCH_MAX)
         if mails:
             await self._send(mails)
         now_ms = self._runtime.clock.now_ms()
@@ -77,11 +77,7 @@ class Sender:
         next_ms = await self._store.next_due_ms()
         return min(next_ms or now_ms + LOOK_AGAIN_MS, now_ms + LOOK_AGAIN_MS)
 
-    async def _due(self) -> list[StoredMail]:
-        now_ms = self._runtime.clock.now_ms()
-        return await self._store.due(now_ms, limit=BATCH_MAX)
-
-    async def _send(self, mails: Sequence[StoredMail]) -> None:
+    async def _send(self, mails: Sequence[DueMail]) -> None:
         contacts = await contacts_of(self._users, [mail.user_id for mail in mails])
         addressed = [mail for mail in mails if mail.user_id in contacts]
         letters = [self._letter(mail, contacts[mail.user_id]) for mail in addressed]
@@ -98,7 +94,7 @@ class Sender:
         if len(progress) < len(mails):
             raise Unavailable("the mail server went away in the middle of a batch")
 
-    def _letter(self, mail: StoredMail, to: Contact) -> Letter:
+    def _letter(self, mail: DueMail, to: Contact) -> Letter:
         return Letter(
             name=domain.message_name(mail.template, mail.order_id),
             to=to,
@@ -107,24 +103,12 @@ class Sender:
         )
 
 
-def _progress(
-    mail: StoredMail, verdict: Verdict, contact: bytes | None, *, now_ms: int
-) -> Progress:
+def _progress(mail: DueMail, verdict: Verdict, contact: bytes | None, *, now_ms: int) -> Progress:
     """What a verdict makes of a mail."""
     attempts = mail.attempts + 1
-    is_taken = verdict.fate is Fate.TAKEN
-    if is_taken:
-        status = Status.SENT
-    elif verdict.fate is Fate.REFUSED or domain.is_hopeless(mail.created_at_ms, now_ms):
-        status = Status.FAILED
-    else:
-        status = Status.QUEUED
-    return Progress(
-        seq=mail.seq,
-        status=status,
-        attempts=attempts,
-        next_at_ms=now_ms + domain.pause_ms(attempts),
-        last_error=verdict.error,
-        contact=contact if is_taken else None,
-        sent_at_ms=now_ms if is_taken else None,
-    )
+    if verdict.fate is Fate.TAKEN:
+        return Progress(Status.SENT, attempts, now_ms, verdict.error, contact, now_ms, mail.seq)
+    is_over = verdict.fate is Fate.REFUSED or domain.is_hopeless(mail.created_at_ms, now_ms)
+    status = Status.FAILED if is_over else Status.QUEUED
+    next_ms = now_ms + domain.pause_ms(attempts)
+    return Progress(status, attempts, next_ms, verdict.error, None, None, mail.seq)

@@ -1,52 +1,51 @@
 """How email reacts to what happens to orders; it announces nothing itself."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from emporion.chassis.data.database import Tx
-from emporion.chassis.events.subscription import Received, Subscription, on
+from emporion.chassis.events.subscription import Received, Subscription, on_many
 from emporion.contracts.order import OrderCancelled, OrderCreated, OrderRejected
 from emporion.kernel.clock import Clock
 from emporion.services.email.domain import Template
 from emporion.services.email.ports import MailStore, Queued
 
+Told = OrderCreated | OrderCancelled | OrderRejected
+
 
 class Reactions:
-    """Each queues a mail in the transaction that marks the event as handled."""
+    """Each queues mails in the transaction that marks their events as handled."""
 
     def __init__(self, store: MailStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._encode = msgspec.json.Encoder().encode
 
-    async def confirm(self, tx: Tx, received: Received[OrderCreated]) -> None:
-        """The order is taken: tell its owner."""
-        await self._queue(tx, Template.CONFIRMATION, received)
+    async def confirm(self, tx: Tx, received: Sequence[Received[OrderCreated]]) -> None:
+        """The orders are taken: tell their owners."""
+        await self._queue(tx, Template.CONFIRMATION, [each.event for each in received])
 
-    async def tell_cancelled(self, tx: Tx, received: Received[OrderCancelled]) -> None:
-        """The order is called off."""
-        await self._queue(tx, Template.CANCELLATION, received)
+    async def tell_cancelled(self, tx: Tx, received: Sequence[Received[OrderCancelled]]) -> None:
+        """The orders are called off."""
+        await self._queue(tx, Template.CANCELLATION, [each.event for each in received])
 
-    async def tell_rejected(self, tx: Tx, received: Received[OrderRejected]) -> None:
-        """The order could not be taken; its owner may have seen it as pending."""
-        await self._queue(tx, Template.REJECTION, received)
+    async def tell_rejected(self, tx: Tx, received: Sequence[Received[OrderRejected]]) -> None:
+        """The orders could not be taken; their owners may have seen them as pending."""
+        await self._queue(tx, Template.REJECTION, [each.event for each in received])
 
-    async def _queue(
-        self,
-        tx: Tx,
-        template: Template,
-        received: Received[OrderCreated] | Received[OrderCancelled] | Received[OrderRejected],
-    ) -> None:
-        event = received.event
-        mail = Queued(template, event.order_id, event.user_id, self._encode(event))
-        await self._store.queue(tx, mail, at_ms=self._clock.now_ms())
+    async def _queue(self, tx: Tx, template: Template, events: Sequence[Told]) -> None:
+        mails = [
+            Queued(template, event.order_id, event.user_id, self._encode(event)) for event in events
+        ]
+        await self._store.queue(tx, mails, at_ms=self._clock.now_ms())
 
 
 def subscriptions(reactions: Reactions) -> tuple[Subscription[Any], ...]:
     """The table of reactions."""
     return (
-        on(OrderCreated, reactions.confirm),
-        on(OrderCancelled, reactions.tell_cancelled),
-        on(OrderRejected, reactions.tell_rejected),
+        on_many(OrderCreated, reactions.confirm),
+        on_many(OrderCancelled, reactions.tell_cancelled),
+        on_many(OrderRejected, reactions.tell_rejected),
     )

@@ -96,16 +96,28 @@ class StoredMail(msgspec.Struct, frozen=True, gc=False):
     sent_at_ms: int | None
 
 
+class DueMail(msgspec.Struct, frozen=True, gc=False):
+    """What the sender needs of a queued mail's row."""
+
+    seq: int
+    template: Template
+    order_id: OrderId
+    user_id: UserId
+    attempts: int
+    params: bytes
+    created_at_ms: int
+
+
 class Progress(msgspec.Struct, frozen=True, gc=False):
     """What a batch did to a mail. `next_at_ms` matters while it is queued."""
 
-    seq: int
     status: Status
     attempts: int
     next_at_ms: int
     last_error: str
     contact: bytes | None
     sent_at_ms: int | None
+    seq: int
 
 
 class Queued(msgspec.Struct, frozen=True, gc=False):
@@ -120,15 +132,19 @@ class Queued(msgspec.Struct, frozen=True, gc=False):
 class MailStore(Protocol):
     """The mails. Every method raises Unavailable when the engine cannot answer."""
 
-    async def queue(self, tx: Tx, mail: Queued, *, at_ms: int) -> None:
-        """Add a mail that is due at once, unless the order has one of that template.
+    async def queue(self, tx: Tx, mails: Sequence[Queued], *, at_ms: int) -> None:
+        """Add mails that are due at once, each unless its order has one of that template.
 
         Runs inside the subscriber's transaction.
         """
         ...
 
-    async def due(self, now_ms: int, *, limit: int) -> list[StoredMail]:
+    async def due(self, now_ms: int, *, limit: int) -> list[DueMail]:
         """Queued mails whose time has come, the longest due first."""
+        ...
+
+    async def count_due(self, now_ms: int, *, limit: int) -> int:
+        """How many `due` would give."""
         ...
 
     async def next_due_ms(self) -> int | None:

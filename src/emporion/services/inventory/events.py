@@ -1,10 +1,11 @@
 """What inventory announces, and how it reacts to the events of others."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from emporion.chassis.data.database import Tx
-from emporion.chassis.events.subscription import Received, Subscription, on
+from emporion.chassis.events.subscription import Received, Subscription, on_many
 from emporion.contracts.inventory import OutOfStock, StockReleased
 from emporion.contracts.order import OrderCreated
 from emporion.kernel.clock import Clock
@@ -18,7 +19,7 @@ ANNOUNCED = (StockReleased,)
 
 def reactions(holds: HoldStore, clock: Clock) -> tuple[Subscription[Any], ...]:
     """The table of reactions."""
-    return (on(OrderCreated, KeepForGood(holds, clock).react),)
+    return (on_many(OrderCreated, KeepForGood(holds, clock).react),)
 
 
 class KeepForGood:
@@ -28,13 +29,19 @@ class KeepForGood:
         self._holds = holds
         self._clock = clock
 
-    async def react(self, tx: Tx, received: Received[OrderCreated]) -> None:
-        """Commit the order's hold; one that expired meanwhile is taken again.
+    async def react(self, tx: Tx, received: Sequence[Received[OrderCreated]]) -> None:
+        """Commit the orders' holds; one that expired meanwhile is taken again.
 
         Raises OutOfStock when that is impossible: the order was paid and its stock is gone. The
         event is then retried until stock comes in, and becomes a dead letter for an operator.
         """
-        order = received.event
+        orders = [each.event for each in received]
+        if await self._holds.commit_held(tx, [order.order_id for order in orders]):
+            return
+        for order in orders:
+            await self._commit(tx, order)
+
+    async def _commit(self, tx: Tx, order: OrderCreated) -> None:
         wanted = units_per_sku([(line.sku, line.quantity) for line in order.lines])
         try:
             await self._holds.commit(tx, order.order_id, wanted, now_ms=self._clock.now_ms())

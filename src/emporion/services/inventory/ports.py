@@ -40,6 +40,10 @@ class HoldStore(Protocol):
         """
         ...
 
+    async def commit_held(self, tx: Tx, order_ids: Sequence[OrderId]) -> bool:
+        """Keep the units of those orders whose hold is held; whether all were. See `commit`."""
+        ...
+
     async def commit(
         self, tx: Tx, order_id: OrderId, wanted: Mapping[Sku, int], *, now_ms: int
     ) -> None:

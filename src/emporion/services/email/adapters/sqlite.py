@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import cast
 
+from msgspec.structs import astuple
+
 from emporion.chassis.data.database import Database, Row, Tx, Value
 from emporion.kernel.ids import OrderId, UserId
 from emporion.services.email.domain import Status, Template
-from emporion.services.email.ports import Progress, Queued, StoredMail
+from emporion.services.email.ports import DueMail, Progress, Queued, StoredMail
 
 _QUEUE = (
     "INSERT INTO mail (template, order_id, user_id, status, attempts, next_at_ms, last_error,"
@@ -17,7 +19,14 @@ _SELECT = (
     "SELECT seq, template, order_id, user_id, status, attempts, last_error, params, contact,"
     " created_at_ms, sent_at_ms FROM mail"
 )
-_DUE = f"{_SELECT} WHERE status = 'queued' AND next_at_ms <= ? ORDER BY next_at_ms LIMIT ?"
+_DUE = (
+    "SELECT seq, template, order_id, user_id, attempts, params, created_at_ms FROM mail"
+    " WHERE status = 'queued' AND next_at_ms <= ? ORDER BY next_at_ms LIMIT ?"
+)
+_COUNT_DUE = (
+    "SELECT count(*) FROM (SELECT 1 FROM mail"
+    " WHERE status = 'queued' AND next_at_ms <= ? LIMIT ?) AS due"
+)
 _NEXT = "SELECT min(next_at_ms) FROM mail WHERE status = 'queued'"
 _SETTLE = (
     "UPDATE mail SET status = ?, attempts = ?, next_at_ms = ?, last_error = ?, contact = ?,"
@@ -34,6 +43,9 @@ _PAGE_OF_STATUS = {
     Status.FAILED: f"{_SELECT} WHERE status = 'failed' AND seq < ?{_PAGE_END}",
 }
 
+_TEMPLATES = {template.value: template for template in Template}
+"""Looked up instead of made: a mail a microsecond cheaper."""
+
 
 class SqlMails:
     """The port, on one database."""
@@ -41,31 +53,27 @@ class SqlMails:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def queue(self, tx: Tx, mail: Queued, *, at_ms: int) -> None:
-        await tx.execute(
-            _QUEUE, mail.template, mail.order_id, mail.user_id, at_ms, mail.params, at_ms
-        )
+    async def queue(self, tx: Tx, mails: Sequence[Queued], *, at_ms: int) -> None:
+        rows = [
+            (mail.template, mail.order_id, mail.user_id, at_ms, mail.params, at_ms)
+            for mail in mails
+        ]
+        await tx.execute_many(_QUEUE, rows)
 
-    async def due(self, now_ms: int, *, limit: int) -> list[StoredMail]:
-        return [_stored(row) for row in await self._read(_DUE, now_ms, limit)]
+    async def due(self, now_ms: int, *, limit: int) -> list[DueMail]:
+        rows = await self._read(_DUE, now_ms, limit)
+        return [DueMail(seq, _TEMPLATES[name], *rest) for seq, name, *rest in rows]
+
+    async def count_due(self, now_ms: int, *, limit: int) -> int:
+        ((number,),) = await self._read(_COUNT_DUE, now_ms, limit)
+        return cast("int", number)
 
     async def next_due_ms(self) -> int | None:
         ((next_ms,),) = await self._read(_NEXT)
         return cast("int | None", next_ms)
 
     async def settle(self, progress: Sequence[Progress]) -> None:
-        rows = [
-            (
-                done.status,
-                done.attempts,
-                done.next_at_ms,
-                done.last_error,
-                done.contact,
-                done.sent_at_ms,
-                done.seq,
-            )
-            for done in progress
-        ]
+        rows = [astuple(done) for done in progress]  # its fields are the statement's parameters
         await self._database.transaction(lambda tx: tx.execute_many(_SETTLE, rows))
 
     async def find(self, seq: int) -> StoredMail | None:

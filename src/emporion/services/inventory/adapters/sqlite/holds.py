@@ -37,6 +37,9 @@ VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
 _CHANGE = "UPDATE hold SET status = ?, allocations = ?, expires_at_ms = ? WHERE order_id = ?"
 _COMMIT = """
 UPDATE hold SET status = 'committed', expires_at_ms = NULL WHERE order_id = ? AND status = 'held'"""
+_COMMIT_HELD = """
+UPDATE hold SET status = 'committed', expires_at_ms = NULL
+WHERE order_id IN (SELECT value FROM json_each(?)) AND status = 'held'"""
 _DUE = """
 SELECT order_id FROM hold WHERE status = 'held' AND expires_at_ms <= ?
 ORDER BY expires_at_ms LIMIT ?"""
@@ -114,6 +117,10 @@ class SqliteHoldStore:
             return await _end(tx, stored, Action.RELEASE, now_ms=now_ms)
 
         return await self._database.transaction(work)
+
+    async def commit_held(self, tx: Tx, order_ids: Sequence[OrderId]) -> bool:
+        changed = await tx.execute(_COMMIT_HELD, _encode(order_ids).decode())
+        return changed == len(order_ids)
 
     async def commit(
         self, tx: Tx, order_id: OrderId, wanted: Mapping[Sku, int], *, now_ms: int
