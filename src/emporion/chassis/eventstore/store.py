@@ -21,6 +21,7 @@ E = TypeVar("E")
 HASH_BYTES = 32
 NO_HASH = b"\0" * HASH_BYTES
 EVENTS_PER_STREAM_MAX = 10_000
+FIRST_HASHES_MAX = 4_096
 
 _INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _LOAD = (
@@ -62,15 +63,24 @@ class EventStore(Generic[E]):
         kinds: event classes by their stored names. A name is for ever; a class may be renamed.
         upcasters: for a stored name that is no longer current, a function from its decoded
             fields to an event of today.
+        is_guarded: every append is followed, in its transaction, by a compare-and-set of a row
+            that holds the stream's version, and no other process appends. Then the hash of a
+            stream begun lately need not be read again to append to it.
     """
 
     def __init__(
-        self, kinds: Mapping[str, type[Any]], upcasters: Mapping[str, Any] | None = None
+        self,
+        kinds: Mapping[str, type[Any]],
+        upcasters: Mapping[str, Any] | None = None,
+        *,
+        is_guarded: bool = False,
     ) -> None:
         self._names = {kind: name for name, kind in kinds.items()}
         self._decoders = {name: msgspec.json.Decoder(kind) for name, kind in kinds.items()}
         self._upcasters = dict(upcasters or {})
         self._encode = msgspec.json.Encoder().encode
+        self._is_guarded = is_guarded
+        self._first_hashes: dict[str, bytes] = {}
 
     async def append(
         self, tx: Tx, stream: str, events: Sequence[E], *, expected_version: int, at_ms: int
@@ -81,8 +91,10 @@ class EventStore(Generic[E]):
         """
         call = current_call()
         actor, trace_id = call.identity.subject, call.trace.trace_id
-        before = await self._hash_at(tx, stream, expected_version) if expected_version else NO_HASH
-        version = expected_version
+        before, version = NO_HASH, expected_version
+        if version:
+            kept = self._first_hashes.pop(stream, None) if version == 1 else None
+            before = kept or await self._hash_at(tx, stream, version)
         try:
             for event in events:
                 version += 1
@@ -93,6 +105,10 @@ class EventStore(Generic[E]):
                 )
         except UniqueViolation as error:
             raise Conflict(f"{stream} is past version {expected_version}") from error
+        if version == 1 and self._is_guarded:
+            self._first_hashes[stream] = before
+            if len(self._first_hashes) > FIRST_HASHES_MAX:
+                del self._first_hashes[next(iter(self._first_hashes))]
 
     async def load(self, tx: Tx, stream: str, *, until_ms: int = _ALL_TIME_MS) -> list[Stored[E]]:
         """The events of a stream in order, up to and including an instant; empty: no such stream.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, Self
 
 from emporion.kernel.aggregate import Aggregate
 from emporion.kernel.errors import InvalidArgument
@@ -98,6 +98,13 @@ class Order(Aggregate[OrderEvent]):
     lines: tuple[OrderLine, ...] = ()
     total: Money
     refusal: Rejected | None = None
+
+    @classmethod
+    def as_opened(cls, order_id: OrderId) -> Self:
+        """An order that was opened and nothing since, without what was ordered."""
+        order = cls(order_id)
+        order.status, order.version = Status.PENDING, 1
+        return order
 
     @property
     def order_id(self) -> OrderId:

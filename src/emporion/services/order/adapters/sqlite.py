@@ -48,7 +48,8 @@ class SqliteOrderStore:
 
     def __init__(self) -> None:
         self._events: EventStore[OrderEvent] = EventStore(
-            {"created": Created, "paid": Paid, "rejected": Rejected, "cancelled": Cancelled}
+            {"created": Created, "paid": Paid, "rejected": Rejected, "cancelled": Cancelled},
+            is_guarded=True,
         )
 
     async def save(self, tx: Tx, order: Order, *, at_ms: int) -> None:

@@ -17,7 +17,7 @@ from emporion.kernel.clock import Clock, to_datetime
 from emporion.kernel.errors import EmporionError
 from emporion.kernel.ids import OrderId, UserId
 from emporion.kernel.money import Money
-from emporion.services.order.domain import Created, Order, OrderLine
+from emporion.services.order.domain import Order, OrderLine
 from emporion.services.order.ports import CartStore, OrderStore
 
 
@@ -82,9 +82,7 @@ class OrderSteps:
     async def confirm(self, tx: Tx, taking: TakeOrder) -> None:
         """Stock is held and money captured: the order is paid, and everybody may know."""
         now_ms = self._clock.now_ms()
-        # Its one event so far is known from the input; the store refuses if there are more.
-        opened = Created(taking.user_id, _lines(taking), taking.total)
-        order = Order.from_history(taking.order_id, (opened,))
+        order = Order.as_opened(taking.order_id)  # the store refuses if there is more to it
         order.pay()
         await self._orders.save(tx, order, at_ms=now_ms)
         if taking.order_id in self.paid_at_ms:
