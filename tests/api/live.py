@@ -35,13 +35,13 @@ class Live:
 
 
 @contextmanager
-def live_shop(folder: Path) -> Iterator[Live]:
+def live_shop(folder: Path, *, is_audited: bool = True) -> Iterator[Live]:
     """A shop at a free port of 127.0.0.1; its books are audited when it has stopped."""
     ready: Future[tuple[Live, asyncio.Event]] = Future()
     ended: Future[None] = Future()
 
     async def serve() -> None:
-        async with open_shopfront(folder) as front:
+        async with open_shopfront(folder, is_audited=is_audited) as front:
             server = HttpServer(front.app, ServerSettings(port=0, drain_grace_s=0.0))
             await server.start()
             stop = asyncio.Event()
