@@ -8,11 +8,12 @@ from pathlib import Path
 
 
 def machine() -> str:
-    """`2 cores of AMD EPYC, Linux 6.1`."""
+    """`2 cores of AMD EPYC, Linux 6.1, load average 0.4`."""
     found = re.search(r"^model name\s*:\s*(.+)$", _cpu_info(), re.MULTILINE)
     model = found[1] if found else os.uname().machine
     release = ".".join(os.uname().release.split(".")[:2])
-    return f"{os.cpu_count()} cores of {model}, {os.uname().sysname} {release}"
+    busy = f"load average {os.getloadavg()[2]:.1f}"
+    return f"{os.cpu_count()} cores of {model}, {os.uname().sysname} {release}, {busy}"
 
 
 def _cpu_info() -> str:

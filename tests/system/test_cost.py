@@ -15,7 +15,7 @@ def cost(tmp_path_factory) -> drills.Cost:
 
 
 def test_the_first_order_is_taken_soon_after_the_start(cost):
-    assert cost.first_order_cpu_s < 2.0  # a busy machine makes it wait, not work
+    assert cost.first_order_cpu_s < 3.0  # a busy machine makes it wait, not work
     assert cost.first_order_s < 10.0
 
 
