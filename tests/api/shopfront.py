@@ -126,6 +126,11 @@ class Shopfront:
         await eventually(is_over, within_s=PATIENCE_S, what="every saga ends")
         await self.until_quiet()
 
+    async def still_books(self) -> Books:
+        """The books once nothing is under way: what changes them then is the next request."""
+        await self.until_quiet()
+        return self.books()
+
     def books(self, *, without: frozenset[str] = frozenset()) -> Books:
         """Every table of every database: how many rows, and a digest of all of them.
 

@@ -48,7 +48,7 @@ async def call(front: Shopfront, rpc: Rpc, token: str = ""):
 
 @pytest.mark.parametrize("name", GUARDED)
 async def test_without_a_token_a_guarded_method_says_401(front, name):
-    before = front.books()
+    before = await front.still_books()
 
     answer = await call(front, GUARDED[name])
 
@@ -59,7 +59,7 @@ async def test_without_a_token_a_guarded_method_says_401(front, name):
 @pytest.mark.parametrize("name", GUARDED)
 async def test_with_every_scope_but_its_own_a_method_says_403(front, forge: Forge, name):
     needed = GUARDED[name].access.scope
-    before = front.books()
+    before = await front.still_books()
 
     answer = await call(front, GUARDED[name], forge.token(scope=" ".join(EVERY_SCOPE - {needed})))
 

@@ -183,7 +183,7 @@ async def test_every_account_and_order_answer_forbids_to_be_kept(front):
 
 
 async def test_a_good_order_does_change_the_books(front):
-    before = front.books()
+    before = await front.still_books()
 
     await front.order(await front.person("bob"), "changes-the-books")
 

@@ -16,7 +16,7 @@ async def ask(front, authorization: str, verb: str = "GET", target: str = "/api/
 
 async def refusal_of(front, authorization: str) -> tuple[int, str]:
     """What a read and a write with it are answered; nothing may be written."""
-    before = front.books()
+    before = await front.still_books()
     read = await ask(front, authorization)
     headers = {"authorization": authorization, "idempotency_key": "forged"}
     write = await front.json(NOBODY, "POST", "/api/orders", ORDER, **headers)
