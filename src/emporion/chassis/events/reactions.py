@@ -1,14 +1,14 @@
 """Runs a service's reactions to a batch of events, inside its own transaction."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
 from emporion.chassis.auth.identity import service_identity
 from emporion.chassis.calls.context import NO_TRACE, Call, Trace, enter, leave
 from emporion.chassis.data.database import Tx
-from emporion.chassis.events.subscription import Received, Subscription
+from emporion.chassis.events.subscription import Received, Sealed, Subscription
 from emporion.contracts.contract import Event
 
 HEADER_LENGTH = 55
@@ -16,7 +16,7 @@ HEADER_LENGTH = 55
 
 
 class Item:
-    """A published event on its way; decoded at most once for all subscribers of a process."""
+    """A published event on its way; read at most once for all subscribers of a process."""
 
     __slots__ = (
         "attempts",
@@ -28,7 +28,6 @@ class Item:
         "payload",
         "position",
         "received",
-        "trace",
     )
 
     def __init__(  # noqa: PLR0913, PLR0917 - made from a row, by position: it is the hot path
@@ -51,7 +50,6 @@ class Item:
         self.attempts = attempts
         self.first_failed_at_ms = first_failed_at_ms
         self.received: Received[Any] | None = None
-        self.trace = NO_TRACE
 
 
 class ReactionFailed(Exception):
@@ -68,10 +66,13 @@ class BatchFailed(Exception):
 
 
 class _Content(msgspec.Struct, frozen=True, gc=False):
-    """What a reaction needs of an envelope; `data` becomes the type of the event."""
+    """What a reaction needs of an envelope."""
 
-    data: Any
+    data: msgspec.Raw
     traceparent: str = ""
+
+
+_open: Callable[[bytes], _Content] = msgspec.json.Decoder(_Content).decode
 
 
 class _Reaction:
@@ -82,14 +83,7 @@ class _Reaction:
         self.react: Callable[[Tx, Received[Any]], Awaitable[None]] = subscription.react
         self.react_many = subscription.react_many
         self.after = subscription.after
-        content = msgspec.defstruct(
-            f"Content_{self.event.__name__}",
-            [("data", self.event), ("traceparent", str, "")],
-            frozen=True,
-            gc=False,
-        )
-        # The struct made here has _Content's fields, the one thing typed more narrowly.
-        self.decode = cast("Callable[[bytes], _Content]", msgspec.json.Decoder(content).decode)
+        self.decode: Callable[[msgspec.Raw], Any] = msgspec.json.Decoder(self.event).decode
 
 
 class Reactions:
@@ -116,7 +110,7 @@ class Reactions:
         """Tell those who want to know that reactions to these events were committed."""
         if not self._has_after:
             return
-        names = {each.event.SPEC.name for each in received}
+        names = {each.kind.SPEC.name for each in received}
         for name in names:
             after = self._by_name[name].after
             if after is not None:
@@ -168,8 +162,8 @@ class Reactions:
         reaction = self._by_name.get(items[0].name)
         if reaction is None:
             raise LookupError(f"there is no reaction to {items[0].name} any more")
-        received = [_decoded(item, reaction) for item in items]
-        trace = items[0].trace if len(items) == 1 else NO_TRACE
+        received = [_received(item, reaction) for item in items]
+        trace = _trace_of(received[0].traceparent) if len(items) == 1 else NO_TRACE
         token = enter(Call(self._identity, trace, deadline_s))
         try:
             if reaction.react_many is not None:
@@ -181,14 +175,14 @@ class Reactions:
         return received
 
 
-def _decoded(item: Item, reaction: _Reaction) -> Received[Any]:
+def _received(item: Item, reaction: _Reaction) -> Received[Any]:
+    """The event with its envelope opened, once for all subscribers of the process."""
     received = item.received
-    if received is not None and type(received.event) is reaction.event:
-        return received
-    content = reaction.decode(item.payload)
-    received = Received(content.data, item.event_id, item.occurred_at_ms, content.traceparent)
-    item.trace = _trace_of(content.traceparent)
-    item.received = received
+    if received is None:
+        content = _open(item.payload)
+        sealed = Sealed(reaction.event, content.data, reaction.decode)
+        received = Received(None, item.event_id, item.occurred_at_ms, content.traceparent, sealed)
+        item.received = received
     return received
 
 

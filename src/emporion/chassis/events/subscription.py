@@ -10,15 +10,66 @@ from emporion.chassis.data.database import Tx
 from emporion.contracts.contract import Event
 
 E = TypeVar("E", bound=Event)
+_encode = msgspec.json.Encoder().encode
 
 
-class Received(msgspec.Struct, Generic[E], frozen=True, gc=False):
-    """An event as delivered: `event_id` is the same at every delivery of it."""
+class Received(Generic[E]):
+    """An event as delivered.
 
-    event: E
-    event_id: str
-    occurred_at_ms: int
-    traceparent: str
+    Args:
+        event: what happened; give `sealed` instead where it comes as text.
+        event_id: the same at every delivery of it.
+        occurred_at_ms: when it was published, in milliseconds since the epoch.
+        traceparent: the W3C header of the call that published it; empty: none.
+        sealed: the event as it came, opened when somebody reads it.
+    """
+
+    __slots__ = ("_event", "_sealed", "event_id", "occurred_at_ms", "traceparent")
+
+    def __init__(  # noqa: PLR0917 - made for every event, by position: the hot path
+        self,
+        event: E | None,
+        event_id: str,
+        occurred_at_ms: int,
+        traceparent: str,
+        sealed: "Sealed[E] | None" = None,
+    ) -> None:
+        self._event = event
+        self._sealed = sealed
+        self.event_id = event_id
+        self.occurred_at_ms = occurred_at_ms
+        self.traceparent = traceparent
+
+    @property
+    def event(self) -> E:
+        """What happened, validated: once for all who read it. Raises msgspec.ValidationError."""
+        event = self._event
+        if event is None:
+            assert self._sealed is not None  # noqa: S101 - one of the two is given
+            event = self._event = self._sealed.opened()
+        return event
+
+    @property
+    def kind(self) -> type[E]:
+        """What sort of event it is, without reading it."""
+        return type(self.event) if self._sealed is None else self._sealed.kind
+
+    @property
+    def data(self) -> bytes:
+        """The event as JSON, as it was published: for reactions that need little of it."""
+        return _encode(self._event) if self._sealed is None else bytes(self._sealed.data)
+
+
+class Sealed(msgspec.Struct, Generic[E], frozen=True, gc=False):
+    """An event as text, and how to read it."""
+
+    kind: type[E]
+    data: msgspec.Raw
+    decode: Callable[[msgspec.Raw], E]
+
+    def opened(self) -> E:
+        """The event. Raises msgspec.ValidationError."""
+        return self.decode(self.data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,19 @@ from emporion.chassis.data.database import Tx
 from emporion.chassis.events.subscription import Received, Subscription, on_many
 from emporion.contracts.order import OrderCancelled, OrderCreated, OrderRejected
 from emporion.kernel.clock import Clock
+from emporion.kernel.ids import OrderId, UserId
 from emporion.services.email.domain import Template
 from emporion.services.email.ports import MailStore, Queued
 
-Told = OrderCreated | OrderCancelled | OrderRejected
+
+class _Whose(msgspec.Struct, frozen=True, gc=False):
+    """All that is needed of an event to queue its mail; the writer reads the rest of it."""
+
+    order_id: OrderId
+    user_id: UserId
+
+
+_whose = msgspec.json.Decoder(_Whose).decode
 
 
 class Reactions:
@@ -21,24 +30,25 @@ class Reactions:
     def __init__(self, store: MailStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._encode = msgspec.json.Encoder().encode
 
     async def confirm(self, tx: Tx, received: Sequence[Received[OrderCreated]]) -> None:
         """The orders are taken: tell their owners."""
-        await self._queue(tx, Template.CONFIRMATION, [each.event for each in received])
+        await self._queue(tx, Template.CONFIRMATION, received)
 
     async def tell_cancelled(self, tx: Tx, received: Sequence[Received[OrderCancelled]]) -> None:
         """The orders are called off."""
-        await self._queue(tx, Template.CANCELLATION, [each.event for each in received])
+        await self._queue(tx, Template.CANCELLATION, received)
 
     async def tell_rejected(self, tx: Tx, received: Sequence[Received[OrderRejected]]) -> None:
         """The orders could not be taken; their owners may have seen them as pending."""
-        await self._queue(tx, Template.REJECTION, [each.event for each in received])
+        await self._queue(tx, Template.REJECTION, received)
 
-    async def _queue(self, tx: Tx, template: Template, events: Sequence[Told]) -> None:
-        mails = [
-            Queued(template, event.order_id, event.user_id, self._encode(event)) for event in events
-        ]
+    async def _queue(self, tx: Tx, template: Template, received: Sequence[Received[Any]]) -> None:
+        mails = []
+        for each in received:
+            data = each.data
+            whose = _whose(data)
+            mails.append(Queued(template, whose.order_id, whose.user_id, data))
         await self._store.queue(tx, mails, at_ms=self._clock.now_ms())
 
 

@@ -4,11 +4,14 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from emporion.chassis.data.database import Tx
 from emporion.chassis.events.subscription import Received, Subscription, on_many
 from emporion.contracts.inventory import OutOfStock, StockReleased
 from emporion.contracts.order import OrderCreated
 from emporion.kernel.clock import Clock
+from emporion.kernel.ids import OrderId
 from emporion.services.inventory.domain import units_per_sku
 from emporion.services.inventory.ports import HoldStore
 
@@ -20,6 +23,15 @@ ANNOUNCED = (StockReleased,)
 def reactions(holds: HoldStore, clock: Clock) -> tuple[Subscription[Any], ...]:
     """The table of reactions."""
     return (on_many(OrderCreated, KeepForGood(holds, clock).react),)
+
+
+class _Which(msgspec.Struct, frozen=True, gc=False):
+    """All that is needed of an event as long as the order's hold is held."""
+
+    order_id: OrderId
+
+
+_which = msgspec.json.Decoder(_Which).decode
 
 
 class KeepForGood:
@@ -35,11 +47,10 @@ class KeepForGood:
         Raises OutOfStock when that is impossible: the order was paid and its stock is gone. The
         event is then retried until stock comes in, and becomes a dead letter for an operator.
         """
-        orders = [each.event for each in received]
-        if await self._holds.commit_held(tx, [order.order_id for order in orders]):
+        if await self._holds.commit_held(tx, [_which(each.data).order_id for each in received]):
             return
-        for order in orders:
-            await self._commit(tx, order)
+        for each in received:
+            await self._commit(tx, each.event)
 
     async def _commit(self, tx: Tx, order: OrderCreated) -> None:
         wanted = units_per_sku([(line.sku, line.quantity) for line in order.lines])
