@@ -115,7 +115,7 @@ class SagaEngine:
         entry = await self._database.read(work)
         return await self._join(entry, wait_s) if entry else None
 
-    async def _store_start(self, saga: Saga[I], start: Start[I]) -> journal.Entry | None:
+    def _store_start(self, saga: Saga[I], start: Start[I]) -> Awaitable[journal.Entry | None]:
         now_ms = self._now_ms()
         trace = current_call().trace
         new = journal.NewEntry(
@@ -138,7 +138,7 @@ class SagaEngine:
                     await start.also(tx)
             return existing
 
-        return await self._database.transaction(work)
+        return self._database.transaction(work)
 
     async def _join(self, entry: journal.Entry, wait_s: float) -> Outcome:
         """Wait for a saga that was started before, taking it up if nobody works on it."""
@@ -222,7 +222,7 @@ class SagaEngine:
         if is_last:
             run.state = _COMPLETED
 
-    async def _do_locally(self, run: Run, step: LocalStep[Any], *, is_last: bool) -> None:
+    def _do_locally(self, run: Run, step: LocalStep[Any], *, is_last: bool) -> Awaitable[None]:
         now_ms = self._now_ms()
 
         async def work(tx: Tx) -> None:
@@ -240,7 +240,7 @@ class SagaEngine:
                     tx, run.saga_id, step=run.step + 1, state=_RUNNING, now_ms=now_ms
                 )
 
-        await self._database.transaction(work)
+        return self._database.transaction(work)
 
     def _finishing(self, run: Run, after: SagaState) -> Work:
         now_ms, before = self._now_ms(), run.state

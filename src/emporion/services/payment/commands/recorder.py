@@ -1,6 +1,6 @@
 """Writes what happened to a payment: events, row, ledger and outbox in one transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from emporion.chassis.data.database import Database, Tx
 from emporion.contracts.contract import Event
@@ -31,9 +31,9 @@ class Recorder:
         """The payment's row as committed."""
         return await self._database.read(lambda tx: self._store.find(tx, order_id))
 
-    async def add(self, payment: Payment) -> StoredPayment:
+    def add(self, payment: Payment) -> Awaitable[StoredPayment]:
         """Record a payment of which nothing was stored. Raises Conflict when something is."""
-        return await self._database.transaction(lambda tx: self._save(tx, payment))
+        return self._database.transaction(lambda tx: self._save(tx, payment))
 
     async def change(self, order_id: OrderId, decide: Callable[[Payment], None]) -> StoredPayment:
         """Load, decide, save; nothing is written when `decide` records nothing.

@@ -1,6 +1,6 @@
 """Holds on stock in SQL: one row an order, taken and released together with the levels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -201,10 +201,10 @@ def _hold(row: Row) -> Hold:
     return Hold(order_id, Status(status), _decode(allocations), created_at_ms, expires_at_ms)
 
 
-async def _insert(tx: Tx, hold: Hold) -> int:
+def _insert(tx: Tx, hold: Hold) -> Awaitable[int]:
     """Whether it was written: not, when the order has a hold."""
     stored = _encode(hold.allocations).decode()
-    return await tx.execute(
+    return tx.execute(
         _INSERT, hold.order_id, hold.status, stored, hold.created_at_ms, hold.expires_at_ms
     )
 
