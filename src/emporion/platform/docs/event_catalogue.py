@@ -35,7 +35,8 @@ def _announces(service: ServiceSource, event: str) -> bool:
 
 
 def _reacts(service: ServiceSource, event: str) -> bool:
-    return any(last_word(call.args[0]) == event for call in service.calls("on") if call.args)
+    calls = [*service.calls("on"), *service.calls("on_many")]
+    return any(last_word(call.args[0]) == event for call in calls if call.args)
 
 
 def _meaning(event: type[Event]) -> str:
