@@ -87,24 +87,40 @@ async def abused(tmp_path_factory) -> AsyncIterator[Shopfront]:
             yield front
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def servers(abused) -> AsyncIterator[list[HttpServer]]:
+    """Two servers of that shop: with the usual patience, and without any."""
+    made = [
+        HttpServer(abused.app, replace(settings, port=0, drain_grace_s=0.0))
+        for settings in (
+            ServerSettings(connections_max=CONNECTIONS_MAX),
+            ServerSettings(head_timeout_s=HEAD_TIMEOUT_S),
+        )
+    ]
+    for server in made:
+        await server.start()
+    yield made
+    for server in made:
+        await server.drain()
+
+
 @pytest_asyncio.fixture(loop_scope="module")
-async def connect(abused) -> AsyncIterator[Connect]:
-    """Opens connections to a server of that shop; they are closed at the end of the test."""
-    async with _serving(abused, ServerSettings(connections_max=CONNECTIONS_MAX)) as open_wire:
+async def connect(servers) -> AsyncIterator[Connect]:
+    """Opens connections, which are closed at the end of the test."""
+    async with _wires(servers[0]) as open_wire:
         yield open_wire
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def hurried(abused) -> AsyncIterator[Connect]:
+async def hurried(servers) -> AsyncIterator[Connect]:
     """The same, to a server that does not wait for heads."""
-    async with _serving(abused, ServerSettings(head_timeout_s=HEAD_TIMEOUT_S)) as open_wire:
+    async with _wires(servers[1]) as open_wire:
         yield open_wire
 
 
 @contextlib.asynccontextmanager
-async def _serving(abused: Shopfront, settings: ServerSettings) -> AsyncIterator[Connect]:
-    server = HttpServer(abused.app, replace(settings, port=0, drain_grace_s=0.0))
-    await server.start()
+async def _wires(server: HttpServer) -> AsyncIterator[Connect]:
+    """Every test begins with an empty server."""
     wires: list[Wire] = []
 
     async def open_wire() -> Wire:
@@ -114,8 +130,9 @@ async def _serving(abused: Shopfront, settings: ServerSettings) -> AsyncIterator
     yield open_wire
     for wire in wires:
         await wire.close()
-    await server.drain()
-    abused.app._is_draining = False
+    assert server._server is not None
+    while server._server.server_state.connections:
+        await asyncio.sleep(0)
 
 
 def post(target: str, body: bytes, *lines: str, length: int | None = None) -> bytes:
