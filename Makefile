@@ -58,6 +58,10 @@ types: $(STAMP)/dev ## Check types, strictly
 imports: $(STAMP)/dev ## Check who may import whom
 	@$(BIN)/lint-imports --no-logo > $(STAMP)/imports.log || { cat $(STAMP)/imports.log; exit 1; }
 
+.PHONY: planted
+planted: $(STAMP)/dev ## Put every known defect back and see its test fail (minutes)
+	@$(BIN)/python -m tests.defects.planted
+
 .PHONY: crash
 crash: $(STAMP)/dev ## The whole crash matrix: kill a real process at every step, then audit (minutes)
 	@$(BIN)/python -m tests.crash.matrix

@@ -58,7 +58,8 @@ async def test_defect_02_a_retry_neither_orders_nor_charges_twice(shop):
     answers.append(await ada.order(("croissant", 1), key="the-first"))
 
     assert {answer.status for answer in answers} == {201}
-    (order_id,) = {answer.json()["order_id"] for answer in answers}
+    order_id = answers[0].json()["order_id"]
+    assert {answer.json()["order_id"] for answer in answers} == {order_id}
     assert await shop.orders() == {order_id: "paid"}
     assert shop.provider_book() == [("charge", charge_key(order_id), 250)]
     assert await shop.levels() == {("croissant", "main"): (50, 1)}

@@ -11,9 +11,15 @@ import emporion
 from emporion.chassis.calls.directory import Binding
 from emporion.chassis.data.database import Tx
 from emporion.chassis.saga.definition import Saga, local
-from emporion.contracts.inventory import InventoryService, Line, ReservationReleased, Reserve
+from emporion.contracts.inventory import (
+    InventoryService,
+    Line,
+    OutOfStock,
+    ReservationReleased,
+    Reserve,
+)
 from emporion.contracts.payment import Charge, PaymentService, PaymentVoided
-from emporion.kernel.errors import EmporionError, InvalidArgument, NotFound
+from emporion.kernel.errors import EmporionError, InvalidArgument
 from emporion.kernel.ids import OrderId, Sku
 from emporion.kernel.money import Money
 from tests.architecture.rules.honesty import TALL_CLAIM
@@ -33,11 +39,7 @@ def test_pitfall_01_nothing_promises_more_than_effects_once():
     texts = [*source.rglob("*.py"), *source.rglob("*.txt"), *ROOT.glob("*.md")]
     guides = [path for path in ROOT.glob("docs/**/*.md") if path.name not in QUOTING]
 
-    claims = [
-        f"{path.name}: {found[0]}"
-        for path in [*texts, *guides]
-        if (found := TALL_CLAIM.search(path.read_text()))
-    ]
+    claims = [path.name for path in (*texts, *guides) if TALL_CLAIM.search(path.read_text())]
 
     assert claims == []
 
@@ -75,7 +77,7 @@ def lost_by_a_cursor(visible: list[list[int]]) -> set[int]:
     return set(visible[-1]) - read
 
 
-def test_pitfall_02_where_writers_commit_side_by_side_a_naive_cursor_loses_events():
+def test_where_writers_commit_side_by_side_a_naive_cursor_loses_events():
     # Two writers took positions 1 and 2; the second was the first to commit.
     assert lost_by_a_cursor([[2], [1, 2], [1, 2, 3]]) == {1}
 
@@ -153,12 +155,10 @@ async def test_pitfall_03_what_was_undone_before_it_was_done_is_never_done(shop)
 
     await shop.live(inventory.release(reserve))
     await shop.live(payment.refund(charge))
-    for late, refusal in (
-        (inventory.reserve(reserve), ReservationReleased),
-        (payment.charge(charge), PaymentVoided),
-    ):
-        with pytest.raises(refusal):
-            await shop.live(late)
+    with pytest.raises(ReservationReleased):
+        await shop.live(inventory.reserve(reserve))
+    with pytest.raises(PaymentVoided):
+        await shop.live(payment.charge(charge))
 
     assert await shop.levels() == {("croissant", "main"): (5, 0)}
     assert shop.provider_book() == []
@@ -176,7 +176,7 @@ async def test_pitfall_03_a_saga_in_flight_ends_by_the_definition_it_began_with(
         run.append(taking)
 
     old = next(saga for saga in shop.shop.assembly("order").sagas if saga.name == "create-order")
-    steps = (old.steps[0], local("wrap as a gift", do=gift_wrap), *old.steps[1:])
+    steps = (*old.steps[:-1], local("wrap as a gift", do=gift_wrap), old.steps[-1])
     new = Saga(old.name, version=2, input=old.input, steps=steps, refusals=old.refusals)
     shop.shop.engines["order"].register([new])
     await shop.take_up_sagas()
@@ -196,7 +196,8 @@ async def test_pitfall_03_a_saga_whose_definition_is_gone_waits_for_it(shop):
     known = dict(engine._sagas)
 
     old = engine._sagas.pop(("create-order", 1))
-    engine.register([Saga(old.name, version=2, input=old.input, steps=old.steps[:1])])
+    steps = (*old.steps[:2], old.steps[-1])  # the next release charges elsewhere
+    engine.register([Saga(old.name, version=2, input=old.input, steps=steps)])
     await shop.take_up_sagas()
     assert await shop.orders() == {order_id: "pending"}
 
@@ -247,21 +248,19 @@ async def _requests(shop: WholeShop) -> list[Any]:
 async def _wrong_calls(shop: WholeShop) -> list[Any]:
     """Calls between services that do not keep to their contract, and the errors that come back."""
     inventory = shop.client(InventoryService, caller="order")
-    stranger = shop.client(InventoryService, caller="platform")
     lines = [Line(sku=CROISSANT, quantity=1)]
     told: list[Any] = []
-    for call in (
-        inventory.reserve(Reserve(order_id=ORDER_ID, lines=[])),
-        inventory.reserve(Reserve(order_id=ORDER_ID, lines=lines, expires_in_s=0)),
-        inventory.reserve(Reserve(order_id=OrderId("no order"), lines=lines)),
-        shop.client(PaymentService, caller="order").list_payments(None),  # type: ignore[arg-type]
-        stranger.reserve(Reserve(order_id=ORDER_ID, lines=lines * 300)),
+    for request in (
+        Reserve(order_id=ORDER_ID, lines=[]),
+        Reserve(order_id=ORDER_ID, lines=lines, expires_in_s=0),
+        Reserve(order_id=OrderId("no order"), lines=lines),
+        Reserve(order_id=ORDER_ID, lines=lines * 300),
+        Reserve(order_id=ORDER_ID, lines=[Line(sku=Sku("tea"), quantity=1)]),
     ):
         try:
-            told.append(await shop.live(call))
+            told.append(await shop.live(inventory.reserve(request)))
         except EmporionError as error:
             told.append((type(error), error.slug, error.detail, dict(error.fields)))
-    lines.append(Line(sku=Sku("tea"), quantity=1))
     return told
 
 
@@ -272,15 +271,18 @@ async def _events(shop: WholeShop) -> object:
     return published, await shop.mails(), await shop.levels()
 
 
+def timeless(day: list[Any]) -> str:
+    """A day without the milliseconds that ids and instants are made of."""
+    return re.sub(r"[0-9a-f]{32}|\d{4}-\d\d-\d\dT[\d:.]+Z|\b17\d{11}\b", "*", repr(day))
+
+
 async def test_pitfall_04_both_local_bindings_behave_alike_to_the_last_event(tmp_path):
     fast = await a_day(tmp_path / "fast", Binding.LOCAL_FAST)
     strict = await a_day(tmp_path / "strict", Binding.LOCAL_STRICT)
 
-    assert fast == strict
+    assert timeless(fast) == timeless(strict)
     assert [status for status, _ in fast[:9]] == [201, 201, 409, 404, 402, 201, 202, 422, 200]
-    wrong = [kind for kind, *_ in fast[12:17]]
-    assert wrong[:3] == [InvalidArgument] * 3
-    assert NotFound not in wrong
+    assert [kind for kind, *_ in fast[12:17]] == [*[InvalidArgument] * 4, OutOfStock]
 
 
 @pytest.mark.parametrize("binding", list(Binding))

@@ -479,8 +479,8 @@ class Person:
 
 
 def slug_of(answer: Answer) -> str:
-    """The name of the condition in a problem document."""
-    return str(answer.json()["type"]).rpartition(":")[2]
+    """The name of the condition in a problem document; empty when the answer is none."""
+    return str(answer.json().get("type", "")).rpartition(":")[2]
 
 
 async def nothing_before(_: str) -> None:

@@ -15,8 +15,6 @@ READ_STEPS_PER_CHECK = 100_000
 READ_CHECKS_MAX = 100
 """A read may run ten million virtual machine steps (about a second) before it is interrupted."""
 
-_ONE_THREAD_AT_A_TIME = apsw.SQLITE_OPEN_NOMUTEX
-"""The engine takes no lock of its own around each step: no connection is shared by threads."""
 _DUPLICATE = (apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY)
 
 
@@ -29,7 +27,7 @@ def open_writer(path: Path) -> apsw.Connection:
     try:
         connection = apsw.Connection(
             str(path),
-            flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | _ONE_THREAD_AT_A_TIME,
+            flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE,
             statementcachesize=STATEMENTS_CACHED,
         )
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
@@ -52,7 +50,7 @@ def open_reader(path: Path) -> apsw.Connection:
     try:
         connection = apsw.Connection(
             str(path),
-            flags=apsw.SQLITE_OPEN_READONLY | _ONE_THREAD_AT_A_TIME,
+            flags=apsw.SQLITE_OPEN_READONLY,
             statementcachesize=STATEMENTS_CACHED,
         )
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
