@@ -73,6 +73,9 @@ class OrderStatus(StrEnum):
     """Called off after it was paid; the money is (being) refunded."""
 
 
+_PENDING = OrderStatus.PENDING
+
+
 class PlaceOrder(Request, frozen=True, kw_only=True):
     """What to buy and how to pay. There is no price: prices come from the catalogue."""
 
@@ -113,7 +116,7 @@ class Order(Reply, frozen=True, kw_only=True):
     @property
     def is_pending(self) -> bool:
         """Whether stock or payment is still being settled."""
-        return self.status is OrderStatus.PENDING
+        return self.status is _PENDING
 
 
 class OrderOf(Request, frozen=True, kw_only=True):

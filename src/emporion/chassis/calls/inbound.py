@@ -100,8 +100,8 @@ class ServedMethod:
 
     __slots__ = (
         "admitted", "caller", "count_failure", "decode", "durations", "errors", "failures",
-        "flights", "monotonic_s", "name", "reply", "rpc", "service", "shedder", "spans", "target",
-        "wheel",
+        "flights", "is_internal", "monotonic_s", "name", "reply", "rpc", "scope", "service",
+        "shedder", "spans", "target", "wheel",
     )  # fmt: skip
 
     def __init__(self, inbound: Inbound, rpc: Rpc, *, caller: str, validates: bool) -> None:
@@ -109,6 +109,8 @@ class ServedMethod:
         labels = {"service": inbound.service, "method": rpc.name, "caller": caller}
         self.rpc = rpc
         self.name = rpc.name
+        self.scope = rpc.access.scope
+        self.is_internal = rpc.access.audience is Audience.INTERNAL
         self.service = inbound.service
         self.caller = caller
         self.target = inbound.target(rpc)
@@ -173,9 +175,12 @@ class ServedMethod:
             raise DeadlineExceeded("there was no time left to begin")
         if self.shedder is not None and self.shedder.refuses_optional:
             raise ResourceExhausted("too much is going on; try again in a moment")
-        if call.identity is not self.admitted:
-            authorise(self.rpc, call.identity)
-            self.admitted = call.identity
+        identity = call.identity
+        if identity is not self.admitted:
+            is_told_by_scope = self.scope is None or self.scope in identity.scopes
+            if self.is_internal or not is_told_by_scope:
+                authorise(self.rpc, identity)
+            self.admitted = identity
 
     def abandoned(self, flight: Flight | None) -> EmporionError | None:
         """What a CancelledError means; None: the caller is being cancelled, let it pass."""

@@ -24,6 +24,9 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
+_PENDING = Status.PENDING
+
+
 class EmptyOrder(InvalidArgument):
     """An order has at least one line."""
 
@@ -103,7 +106,7 @@ class Order(Aggregate[OrderEvent]):
     def as_opened(cls, order_id: OrderId) -> Self:
         """An order that was opened and nothing since, without what was ordered."""
         order = cls(order_id)
-        order.status, order.version = Status.PENDING, 1
+        order.status, order.version = _PENDING, 1
         return order
 
     @property

@@ -50,6 +50,9 @@ class Status(StrEnum):
     """Undone before a charge was known: a tombstone, so that no later charge can happen."""
 
 
+_NEW, _PENDING = Status.NEW, Status.PENDING
+
+
 class Attempted(Value, frozen=True):
     """The provider was asked for money and did not answer."""
 
@@ -133,7 +136,7 @@ class Payment(Aggregate[PaymentEvent]):
     @property
     def is_open(self) -> bool:
         """Whether the provider's answer can still decide it."""
-        return self.status is Status.NEW or self.status is Status.PENDING
+        return self.status is _NEW or self.status is _PENDING
 
     def attempt(self, user_id: UserId, amount: Money) -> None:
         """The provider did not answer. Raises NotInThisState unless nothing was known."""

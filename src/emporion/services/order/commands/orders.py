@@ -30,6 +30,8 @@ WAIT_S = 8.0
 """How long a repeated request waits for the first one before it answers `pending`."""
 CANCELLATION = "sga"
 
+_COMPLETED = SagaState.COMPLETED
+_PAID = OrderStatus.PAID
 _encode = msgspec.json.Encoder().encode
 
 
@@ -99,7 +101,7 @@ class OrderCommands:
 
     async def price(self, lines: Sequence[Line]) -> list[PricedLine]:
         """The lines at today's prices. Raises UnknownSku."""
-        skus = list(dict.fromkeys(line.sku for line in lines))
+        skus = list({line.sku: None for line in lines})
         quotes = await self._catalog.quote(QuotePrices(skus=skus))
         by_sku = {quote.sku: quote for quote in quotes.quotes}
         return [_priced(line, by_sku[line.sku]) for line in lines]
@@ -136,7 +138,7 @@ class OrderCommands:
             raise KeyReused from error
         finally:
             at_ms = paid_at_ms.pop(taking.order_id)
-        if at_ms and outcome.state is SagaState.COMPLETED:
+        if at_ms and outcome.state is _COMPLETED:
             return _paid(taking, at_ms)
         return await self.told(outcome)
 
@@ -157,7 +159,7 @@ def _paid(taking: TakeOrder, paid_at_ms: int) -> Order:
     return Order(
         order_id=taking.order_id,
         user_id=taking.user_id,
-        status=OrderStatus.PAID,
+        status=_PAID,
         lines=taking.lines,
         total=taking.total,
         created_at=to_datetime(taking.created_at_ms),

@@ -54,6 +54,9 @@ _POSTED = (
 )
 
 
+_VOIDED = Status.VOIDED
+
+
 class SqlPayments:
     """The port, on one database."""
 
@@ -182,7 +185,7 @@ def _folded(payment: Payment, *, created_at_ms: int, at_ms: int) -> StoredPaymen
 
 def _recheck_at_ms(payment: Payment, at_ms: int) -> int | None:
     """A voided payment is to be looked up at the provider at once."""
-    return at_ms if payment.status is Status.VOIDED else None
+    return at_ms if payment.status is _VOIDED else None
 
 
 def _stored(row: Row) -> StoredPayment:

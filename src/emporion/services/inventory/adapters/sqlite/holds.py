@@ -69,6 +69,7 @@ _PAGE_OF = {
 _ABOVE_ALL = "~"
 """Sorts after every order id."""
 
+_HELD = Status.HELD
 _decode = msgspec.json.Decoder(list[Allocation]).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -86,7 +87,7 @@ class SqliteHoldStore:
     ) -> Hold:
         async def work(tx: Tx) -> Hold | list[Shortage]:
             taken = await take_from_usual(tx, wanted, usual=self._usual)
-            hold = Hold(order_id, Status.HELD, taken, now_ms, expires_at_ms)
+            hold = Hold(order_id, _HELD, taken, now_ms, expires_at_ms)
             if len(taken) == len(wanted) and await _insert(tx, hold):
                 return hold
             # Undone by hand: raising here would roll back the neighbours in the commit.
@@ -98,7 +99,7 @@ class SqliteHoldStore:
             if shortages:
                 return shortages
             self._usual = taken[-1].warehouse_id
-            hold = Hold(order_id, Status.HELD, taken, now_ms, expires_at_ms)
+            hold = Hold(order_id, _HELD, taken, now_ms, expires_at_ms)
             await _insert(tx, hold)
             return hold
 
