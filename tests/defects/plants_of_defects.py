@@ -4,10 +4,10 @@ from tests.defects.plant import Edit, plant
 
 _ORDERS = "services/order/commands/orders.py"
 _CARTS = "services/order/commands/carts.py"
-_ORDER_STORE = "services/order/adapters/sqlite.py"
+_ORDER_STORE = "services/order/adapters/sql.py"
 _CHARGES = "services/payment/commands/charges.py"
 _PAYMENT = "services/payment/domain.py"
-_HOLDS = "services/inventory/adapters/sqlite/holds.py"
+_HOLDS = "services/inventory/adapters/sql/holds.py"
 _STOCK = "services/inventory/domain.py"
 _ENGINE = "chassis/saga/engine.py"
 _INBOX = "chassis/events/inbox.py"
@@ -147,7 +147,7 @@ MONEY = (
 """,
         ),
         Edit(
-            "services/payment/adapters/sqlite.py",
+            "services/payment/adapters/sql.py",
             """
 -    "INSERT INTO ledger_transfer"
 -    " (payment_id, kind, debit_account, credit_account, amount_minor, currency, at_ms)"
@@ -331,7 +331,7 @@ STOCK = (
         "only the first warehouse gets its units back",
         "test_stock.py::test_defect_08_what_was_taken_from_several_warehouses_goes_back_to_each",
         Edit(
-            "services/inventory/adapters/sqlite/levels.py",
+            "services/inventory/adapters/sql/levels.py",
             """
 -    for sku, warehouse_id, quantity in allocations:
 +    for sku, warehouse_id, quantity in [*allocations][:1]:
@@ -467,7 +467,7 @@ EVENTS = (
         "test_events.py"
         "::test_defect_16_mails_leave_later_and_once_each_when_the_mail_server_was_away",
         Edit(
-            "services/email/adapters/sqlite.py",
+            "services/email/adapters/sql.py",
             """
 -        await self._database.transaction(lambda tx: tx.execute_many(_SETTLE, rows))
 +        await self._database.transaction(lambda tx: tx.execute_many(_SETTLE, rows[:0]))

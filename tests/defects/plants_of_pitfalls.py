@@ -88,7 +88,7 @@ SAGAS = (
         "undo before do leaves no tombstone in the stock",
         f"{_OF_EVENTS}::test_pitfall_03_what_was_undone_before_it_was_done_is_never_done",
         Edit(
-            "services/inventory/adapters/sqlite/holds.py",
+            "services/inventory/adapters/sql/holds.py",
             """
                  tombstone = Hold(order_id, Status.RELEASED, [], now_ms, None)
 -                await _insert(tx, tombstone)

@@ -7,11 +7,11 @@ from emporion.kernel.ids import UserId
 from emporion.platform.data_folder import DataFolder, FolderInUse
 from emporion.platform.shop_folder import open_for_writing
 from emporion.services.user.adapters.argon2 import Argon2Hasher, Argon2Settings
-from emporion.services.user.adapters.sqlite import (
-    SqliteAccounts,
-    SqliteSessions,
-    SqliteSigningKeys,
-    SqliteThrottle,
+from emporion.services.user.adapters.sql import (
+    SqlAccounts,
+    SqlSessions,
+    SqlSigningKeys,
+    SqlThrottle,
 )
 from emporion.services.user.commands.accounts import NewAccounts
 from emporion.services.user.commands.operators import Operators
@@ -32,7 +32,7 @@ async def put_operator(folder: Path, email: str, password: str, *, name: str) ->
             "(SIGTERM; no order is lost), run this again, and start it"
         )
     async with open_for_writing(folder, "user") as database:
-        stores = Stores(SqliteAccounts(), SqliteSessions(), SqliteThrottle(), SqliteSigningKeys())
+        stores = Stores(SqlAccounts(), SqlSessions(), SqlThrottle(), SqlSigningKeys())
         new_accounts = NewAccounts(database, stores, hasher=hasher, runtime=runtime)
         operators = Operators(database, stores, hasher=hasher, new_accounts=new_accounts)
         return await operators.put(email, password, name=name)

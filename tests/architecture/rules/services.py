@@ -178,7 +178,7 @@ auto_scaling: {min_capacity: 2, max_capacity: 20, cpu_threshold: 70}
 owner: storefront
 """
 _CREATE = "CREATE TABLE parcel (id TEXT PRIMARY KEY) STRICT;\n"
-_ADAPTER = f"{_A}/adapters/sqlite.py"
+_ADAPTER = f"{_A}/adapters/sql.py"
 
 RULES = (
     Rule(

@@ -26,7 +26,7 @@ from emporion.contracts.order import HoldNeeded, OrderOf
 from emporion.kernel.errors import FailedPrecondition, Internal, InvalidArgument
 from emporion.kernel.ids import OrderId, Sku, WarehouseId
 from emporion.services.inventory import audit
-from emporion.services.inventory.adapters.sqlite import SqliteHoldStore
+from emporion.services.inventory.adapters.sql import SqlHoldStore
 from emporion.services.inventory.service import build
 
 TART = Sku("tart")
@@ -144,7 +144,7 @@ class Shop:
         )
         self.assembly = build(needs)
         self.api = cast("InventoryService", self.assembly.implementation)
-        self.holds = SqliteHoldStore(database)
+        self.holds = SqlHoldStore(database)
 
     def request(self, number: int) -> Reserve:
         return Reserve(

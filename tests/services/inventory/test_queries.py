@@ -12,7 +12,7 @@ from emporion.contracts.inventory import (
 )
 from emporion.kernel.errors import InvalidArgument
 from emporion.kernel.ids import Sku, WarehouseId
-from emporion.services.inventory.adapters.sqlite.holds import _PAGE_OF
+from emporion.services.inventory.adapters.sql.holds import _PAGE_OF
 from emporion.services.inventory.domain import Status
 
 

@@ -22,7 +22,7 @@ FILES = {
     "ports.py.txt": "src/emporion/services/$name/ports.py",
     "domain.py.txt": "src/emporion/services/$name/domain.py",
     "adapters_package.py.txt": "src/emporion/services/$name/adapters/__init__.py",
-    "adapters_sqlite.py.txt": "src/emporion/services/$name/adapters/sqlite.py",
+    "adapters_sql.py.txt": "src/emporion/services/$name/adapters/sql.py",
     "migration.sql.txt": "src/emporion/services/$name/migrations/sqlite/0001_entries.sql",
     "test_domain.py.txt": "tests/services/$name/test_domain.py",
     "test_service.py.txt": "tests/services/$name/test_service.py",

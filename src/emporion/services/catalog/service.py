@@ -3,7 +3,7 @@
 from emporion.chassis.data.database import Tx
 from emporion.chassis.runtime.assembly import Assembly, Needs
 from emporion.contracts.catalog import CatalogService
-from emporion.services.catalog.adapters.sqlite import SqliteProductStore
+from emporion.services.catalog.adapters.sql import SqlProductStore
 from emporion.services.catalog.api import CatalogApi
 from emporion.services.catalog.commands import ProductCommands
 from emporion.services.catalog.queries import ProductQueries
@@ -11,7 +11,7 @@ from emporion.services.catalog.queries import ProductQueries
 
 def build(needs: Needs) -> Assembly:
     """The catalog on the database handed in."""
-    store = SqliteProductStore(needs.database)
+    store = SqlProductStore(needs.database)
 
     async def read_a_price(tx: Tx) -> None:
         await tx.fetch_one("SELECT 1 FROM variant LIMIT 1")

@@ -6,7 +6,7 @@ from emporion.chassis.runtime.assembly import Assembly, Needs
 from emporion.contracts.email import EmailService
 from emporion.contracts.user import UserService
 from emporion.services.email.adapters.jinja import JinjaWriter
-from emporion.services.email.adapters.sqlite import SqlMails
+from emporion.services.email.adapters.sql import SqlMails
 from emporion.services.email.api import EmailApi
 from emporion.services.email.commands import Sender
 from emporion.services.email.events import Reactions, subscriptions

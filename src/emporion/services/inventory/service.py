@@ -7,7 +7,7 @@ from emporion.chassis.runtime.alarm import Alarm
 from emporion.chassis.runtime.assembly import Assembly, Needs
 from emporion.contracts.inventory import InventoryService
 from emporion.contracts.order import OrderService
-from emporion.services.inventory.adapters.sqlite import SqliteHoldStore, SqliteStockStore
+from emporion.services.inventory.adapters.sql import SqlHoldStore, SqlStockStore
 from emporion.services.inventory.api import InventoryApi
 from emporion.services.inventory.commands import HoldCommands, OverdueHolds, StockCommands
 from emporion.services.inventory.events import reactions
@@ -17,8 +17,8 @@ from emporion.services.inventory.queries import InventoryQueries
 def build(needs: Needs) -> Assembly:
     """Inventory on the database handed in; it asks the order service before it lets a hold go."""
     clock = needs.runtime.clock
-    holds = SqliteHoldStore(needs.database)
-    stock = SqliteStockStore(needs.database)
+    holds = SqlHoldStore(needs.database)
+    stock = SqlStockStore(needs.database)
     overdue = OverdueHolds(holds, needs.clients.get(OrderService), clock)
     alarm = Alarm("inventory: overdue holds", needs.runtime, overdue.run_due)
     overdue.wake = alarm.poke

@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 from emporion.chassis.data.database import Database, Tx
 from emporion.chassis.eventstore.store import Proved
 from emporion.kernel.errors import EmporionError
-from emporion.services.order.adapters.sqlite import SqliteOrderStore
+from emporion.services.order.adapters.sql import SqlOrderStore
 from emporion.services.order.domain import Order, OrderEvent, Status
 from emporion.services.order.ports import OrderRow
 
@@ -16,7 +16,7 @@ END = "~"
 REPLAY = "order events replay to the row"
 CHAIN = "order event chain unbroken"
 
-_store = SqliteOrderStore()
+_store = SqlOrderStore()
 
 
 class Violation(NamedTuple):

@@ -5,7 +5,7 @@ from emporion.contracts.catalog import CatalogService
 from emporion.contracts.inventory import InventoryService
 from emporion.contracts.order import OrderService
 from emporion.contracts.payment import PaymentService
-from emporion.services.order.adapters.sqlite import SqliteCartStore, SqliteOrderStore
+from emporion.services.order.adapters.sql import SqlCartStore, SqlOrderStore
 from emporion.services.order.api import OrderApi
 from emporion.services.order.commands.carts import CartCommands, CheckoutCommands
 from emporion.services.order.commands.orders import OrderCommands
@@ -20,7 +20,7 @@ def build(needs: Needs) -> Assembly:
     catalog = needs.clients.get(CatalogService)
     inventory = needs.clients.get(InventoryService)
     payment = needs.clients.get(PaymentService)
-    store, cart_store = SqliteOrderStore(), SqliteCartStore()
+    store, cart_store = SqlOrderStore(), SqlCartStore()
     steps = OrderSteps(store, cart_store, clock)
     sagas = OrderSagas(
         steps, create_order(steps, inventory, payment), cancel_order(steps, inventory, payment)

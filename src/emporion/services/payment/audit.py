@@ -8,7 +8,7 @@ from emporion.chassis.eventstore.store import Proved
 from emporion.kernel.errors import EmporionError
 from emporion.kernel.ids import OrderId
 from emporion.services.payment.adapters.book import Entry
-from emporion.services.payment.adapters.sqlite import SqlPayments
+from emporion.services.payment.adapters.sql import SqlPayments
 from emporion.services.payment.domain import (
     Payment,
     PaymentEvent,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from emporion.chassis.runtime.assembly import Assembly, Needs
 from emporion.contracts.payment import PaymentService
-from emporion.services.payment.adapters.sqlite import SqlPayments
+from emporion.services.payment.adapters.sql import SqlPayments
 from emporion.services.payment.api import PaymentApi
 from emporion.services.payment.commands.charges import Commands
 from emporion.services.payment.commands.recorder import Recorder

@@ -11,11 +11,11 @@ from emporion.chassis.runtime.assembly import Assembly, Needs
 from emporion.chassis.runtime.ports import Runtime
 from emporion.contracts.user import UserService
 from emporion.services.user.adapters.argon2 import Argon2Hasher, Argon2Settings
-from emporion.services.user.adapters.sqlite import (
-    SqliteAccounts,
-    SqliteSessions,
-    SqliteSigningKeys,
-    SqliteThrottle,
+from emporion.services.user.adapters.sql import (
+    SqlAccounts,
+    SqlSessions,
+    SqlSigningKeys,
+    SqlThrottle,
 )
 from emporion.services.user.adapters.zones import InstalledZones
 from emporion.services.user.api import UserApi
@@ -29,7 +29,7 @@ from emporion.services.user.events import REACTIONS
 from emporion.services.user.ports import PasswordHasher, Stores
 from emporion.services.user.queries import AccountQueries
 
-STORES = Stores(SqliteAccounts(), SqliteSessions(), SqliteThrottle(), SqliteSigningKeys())
+STORES = Stores(SqlAccounts(), SqlSessions(), SqlThrottle(), SqlSigningKeys())
 """They keep nothing: each works inside the transaction it is handed."""
 
 

@@ -21,7 +21,7 @@ _ACCOUNT = """SELECT user_id, email, email_key, name, role, password_hash, local
     wants_news, created_at_ms FROM account """
 
 
-class SqliteAccounts:
+class SqlAccounts:
     """The account table."""
 
     async def add(self, tx: Tx, account: Account) -> None:
@@ -94,7 +94,7 @@ def _account(row: Row) -> Account:
     )
 
 
-class SqliteSessions:
+class SqlSessions:
     """The session table."""
 
     async def add(self, tx: Tx, session: Session) -> None:
@@ -147,7 +147,7 @@ class SqliteSessions:
         )
 
 
-class SqliteThrottle:
+class SqlThrottle:
     """The sign_in_attempt table."""
 
     async def find(self, tx: Tx, address: bytes) -> Attempts:
@@ -187,7 +187,7 @@ class SqliteThrottle:
         )
 
 
-class SqliteSigningKeys:
+class SqlSigningKeys:
     """The signing_key table."""
 
     async def all(self, tx: Tx) -> list[StoredKey]:

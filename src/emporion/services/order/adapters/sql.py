@@ -43,7 +43,7 @@ _CART_CLEAR = "DELETE FROM cart_line WHERE user_id = ?"
 _AFTER_ALL_IDS = "~"
 
 
-class SqliteOrderStore:
+class SqlOrderStore:
     """OrderStore over the event store and the table `orders`."""
 
     def __init__(self) -> None:
@@ -96,7 +96,7 @@ class SqliteOrderStore:
         return await self._events.prove(tx, after=after, until=until)
 
 
-class SqliteCartStore:
+class SqlCartStore:
     """CartStore over the table `cart_line`."""
 
     async def lines(self, tx: Tx, user_id: UserId) -> dict[Sku, int]:

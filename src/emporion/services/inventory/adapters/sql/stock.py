@@ -47,7 +47,7 @@ _AVAILABLE = "SELECT SUM(on_hand - reserved) FROM level WHERE sku = ?"
 _NEWEST = 2**63 - 1
 
 
-class SqliteStockStore:
+class SqlStockStore:
     """StockStore (the port) over the chassis's database."""
 
     def __init__(self, database: Database) -> None:

@@ -46,7 +46,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 QUOTES_KEPT_MAX = 10_000
 
 
-class SqliteProductStore:
+class SqlProductStore:
     """ProductStore (the port) over the chassis's database."""
 
     def __init__(self, database: Database) -> None:

@@ -15,7 +15,7 @@ from emporion.contracts.inventory import (
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import Conflict
 from emporion.kernel.ids import OrderId, Sku, WarehouseId
-from emporion.services.inventory.adapters.sqlite.levels import give_back, take, take_from_usual
+from emporion.services.inventory.adapters.sql.levels import give_back, take, take_from_usual
 from emporion.services.inventory.domain import (
     Action,
     Allocation,
@@ -74,7 +74,7 @@ _decode = msgspec.json.Decoder(list[Allocation]).decode
 _encode = msgspec.json.Encoder().encode
 
 
-class SqliteHoldStore:
+class SqlHoldStore:
     """HoldStore (the port) over the chassis's database."""
 
     def __init__(self, database: Database) -> None:
