@@ -19,10 +19,14 @@ from emporion.services.user import service as user
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What every service gets, and the settings that some builders read."""
+    """What every service gets, and what some builders read besides.
+
+    `is_sole_writer`: no other process ever writes the service's database.
+    """
 
     needs: Needs
     settings: Settings
+    is_sole_writer: bool
 
 
 def _user(given: Given) -> Assembly:
@@ -52,7 +56,7 @@ def _payment(given: Given) -> Assembly:
             sagas=needs.sagas,
             settings=needs.settings,
             provider=provider,
-            is_sole_writer=True,  # a SQLite file has one owner: the lock on the data folder
+            is_sole_writer=given.is_sole_writer,
         )
     )
 

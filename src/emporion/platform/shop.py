@@ -1,16 +1,12 @@
-"""All services in one process on embedded storage: opened, started, drained, closed."""
+"""The services of one process, on what a topology gives them: opened, started, drained, closed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from importlib.resources import files
 
 from emporion.chassis.calls.chain import Chain
 from emporion.chassis.calls.directory import Binding, Directory
-from emporion.chassis.data.migrations.runner import Migrations
-from emporion.chassis.data.sqlite.database import SqliteDatabase, SqliteOptions
 from emporion.chassis.events.bus import Delivery
-from emporion.chassis.events.inprocess import InProcessBus
 from emporion.chassis.runtime.alarms import AlarmRunner
 from emporion.chassis.runtime.assembly import Assembly, Needs
 from emporion.chassis.runtime.health import KeptProbe
@@ -20,26 +16,34 @@ from emporion.chassis.saga.engine import SagaEngine
 from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.contracts.operations import OperationsService
 from emporion.platform.data_folder import DataFolder
+from emporion.platform.fabric import Embedded, Fabric, ServiceDatabase
 from emporion.platform.operations import OperationsDesk
 from emporion.platform.services import SERVICES, Given
 from emporion.platform.settings import Settings
 
-CHASSIS = Migrations("chassis", files("emporion.chassis.data.migrations") / "sqlite")
 STAFF_SCOPES = frozenset(
     {"catalog:write", "inventory:read", "inventory:write", "payments:read", "mails:read"}
 )
 
 
 class Shop:
-    """The services of one process. Make one with `open_shop`."""
+    """The services of one process. Make one with `open_shop`, or on another fabric than its."""
 
-    def __init__(self, settings: Settings, runtime: Runtime, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        runtime: Runtime,
+        telemetry: Telemetry,
+        *,
+        fabric: Fabric | None = None,
+    ) -> None:
         self.settings = settings
         self.runtime = runtime
         self.telemetry = telemetry
+        self.fabric: Fabric = fabric or Embedded(settings, runtime)
         self.directory = Directory(Chain.of(runtime, telemetry))
-        self.bus = InProcessBus(runtime, observe=self._delivered)
-        self.databases: dict[str, SqliteDatabase] = {}
+        self.bus = self.fabric.bus(self._delivered)
+        self.databases: dict[str, ServiceDatabase] = {}
         self.engines: dict[str, SagaEngine] = {}
         self.assemblies: dict[str, Assembly] = {}
         self._alarms = AlarmRunner(runtime)
@@ -47,16 +51,9 @@ class Shop:
 
     async def open(self, binding: Binding) -> None:
         """Open the databases, bring their schemas up to date, and put the services together."""
-        for name, build in SERVICES.items():
-            database = SqliteDatabase(
-                self.settings.folder / f"{name}.sqlite",
-                source=name,
-                clock=self.runtime.clock,
-                ids=self.runtime.ids,
-                options=SqliteOptions(batch_max=self.settings.group_commit_max),
-            )
-            self.databases[name] = database
-            await database.open([CHASSIS, migrations_of(name)])
+        for name in self.fabric.services:
+            database = self.databases[name] = self.fabric.database(name)
+            await database.open(self.fabric.migrations(name))
             engine = SagaEngine(name, database, self.runtime)
             needs = Needs(
                 runtime=self.runtime,
@@ -64,7 +61,8 @@ class Shop:
                 clients=self.directory.clients(name, binding),
                 sagas=engine,
             )
-            assembly = build(Given(needs, self.settings))
+            given = Given(needs, self.settings, is_sole_writer=self.fabric.is_sole_writer)
+            assembly = SERVICES[name](given)
             engine.register(assembly.sagas)
             self.engines[name] = engine
             self.assemblies[name] = assembly
@@ -73,6 +71,7 @@ class Shop:
             )
             self.bus.join(name, database, assembly.subscriptions)
             database.on_published = self.bus.doorbell(name)
+        self.fabric.connect(self.directory)
         self.directory.add(OperationsService, self._operations())
         self._probes = self._kept_probes()
 
@@ -107,7 +106,7 @@ class Shop:
         await self._alarms.stop()
 
     async def close(self) -> None:
-        """Finish the transactions that wait, and close the files."""
+        """Finish the transactions that wait, and close the databases."""
         await asyncio.gather(*(database.close() for database in self.databases.values()))
 
     def assembly(self, name: str) -> Assembly:
@@ -136,11 +135,6 @@ class Shop:
             }
             for name, assembly in self.assemblies.items()
         }
-
-
-def migrations_of(service: str) -> Migrations:
-    """The SQLite migrations of a service."""
-    return Migrations(service, files(f"emporion.services.{service}") / "migrations" / "sqlite")
 
 
 @asynccontextmanager
