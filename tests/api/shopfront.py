@@ -16,8 +16,9 @@ from emporion.chassis.runtime.system import SystemTasks, system_runtime
 from emporion.chassis.telemetry.logs import JsonLogs
 from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.chassis.testing.asgi import Answer, AsgiClient
-from emporion.platform import process
 from emporion.platform.audit.run import audit_folder
+from emporion.platform.front import http_app
+from emporion.platform.process import furnish
 from emporion.platform.settings import Settings
 from emporion.platform.shop import Shop, open_shop
 from tests.system.polling import POLL_S, eventually
@@ -210,8 +211,8 @@ async def open_shopfront(folder: Path, *, is_audited: bool = True) -> AsyncItera
     with _logging_to(JsonLogs(telemetry.guard, stream=log)):
         async with open_shop(settings, runtime, telemetry) as shop:
             await shop.start()
-            await process._furnish(shop)
-            front = Shopfront(shop, process._app(shop, lambda: ""), folder, log)
+            await furnish(shop)
+            front = Shopfront(shop, http_app(shop, lambda: ""), folder, log)
             front.operator = await front.sign_in(
                 settings.operator_email, settings.operator_password
             )

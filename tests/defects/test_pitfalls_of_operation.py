@@ -22,7 +22,7 @@ from emporion.chassis.runtime.lifecycle import Lifecycle, Part
 from emporion.contracts.inventory import InventoryService, Line, Reservation, Reserve
 from emporion.kernel.errors import Unavailable
 from emporion.kernel.ids import OrderId
-from emporion.platform import process
+from emporion.platform.front import http_app
 from tests.defects.whole_shop import CROISSANT, Mail, WholeShop, slug_of
 
 DAY_S = 86_400
@@ -216,7 +216,7 @@ async def test_pitfall_09_a_draining_process_finishes_what_it_accepted(shop):
     ada = await shop.customer("Ada")
     await shop.stock("croissant", 5)
     lifecycle = Lifecycle(shop.runtime)
-    app = process._app(shop.shop, lifecycle.why_closed)
+    app = http_app(shop.shop, lifecycle.why_closed)
     server = HttpServer(app, ServerSettings(port=0, drain_grace_s=0.0))
     lifecycle.add(Part("http", server.start, server.drain))
     await lifecycle.start()

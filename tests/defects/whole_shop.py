@@ -15,6 +15,7 @@ from emporion.chassis.calls.clients import S
 from emporion.chassis.calls.directory import Binding
 from emporion.chassis.data.database import Row, Tx, Value
 from emporion.chassis.data.sqlite.connection import open_reader
+from emporion.chassis.data.sqlite.database import SqliteDatabase
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.chassis.testing.asgi import Answer, App, AsgiClient
@@ -29,8 +30,8 @@ from emporion.contracts.inventory import InventoryService, MoveStock, PutWarehou
 from emporion.kernel.errors import EmporionError, Unavailable
 from emporion.kernel.ids import Sku, UserId, WarehouseId
 from emporion.kernel.money import Money
-from emporion.platform import process
 from emporion.platform.audit.run import look_once
+from emporion.platform.front import http_app
 from emporion.platform.settings import Settings
 from emporion.platform.shop import STAFF_SCOPES, Shop, open_shop
 from emporion.services.email.adapters.kept import KeptMailer
@@ -160,7 +161,7 @@ class WholeShop:
             self.shop = await self._opened.enter_async_context(
                 open_shop(settings, self.runtime, self.telemetry, binding=self.binding)
             )
-        self.http = AsgiClient(process._app(self.shop, lambda: self.closed))
+        self.http = AsgiClient(http_app(self.shop, lambda: self.closed))
         ring: Any = self.shop.assembly("user").probes["signing keys"]
         self._key = await ring.__self__.signing()
         self.clock.advance(1.0)
@@ -336,6 +337,7 @@ class WholeShop:
     def watch_commits(self, service: str, sql: str) -> list[Row]:
         """The first row of a query at the very instant after each commit of a service, to come."""
         database = self.shop.databases[service]
+        assert isinstance(database, SqliteDatabase)
         seen: list[Row] = []
         reader = open_reader(database.path)
 

@@ -23,6 +23,11 @@ class ServiceDatabase(Database, Protocol):
 
     on_published: Callable[[], None]
 
+    @property
+    def waiting(self) -> int:
+        """How many transactions wait or run."""
+        ...
+
     async def open(self, migrations: Sequence[Migrations]) -> None:
         """Connect, and bring the schema up to date.
 
@@ -48,6 +53,10 @@ class ServiceBus(Bus, Protocol):
 
     def doorbell(self, source: str) -> Callable[[], None]:
         """What to call on the loop after a commit of that service that published."""
+        ...
+
+    async def deliver_due(self) -> int | None:
+        """Deliver until nothing is due, here and now; the instant of the next retry, or None."""
         ...
 
 

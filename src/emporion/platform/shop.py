@@ -20,6 +20,7 @@ from emporion.platform.fabric import Embedded, Fabric, ServiceDatabase
 from emporion.platform.operations import OperationsDesk
 from emporion.platform.services import SERVICES, Given
 from emporion.platform.settings import Settings
+from emporion.services.user.service import UserAssembly
 
 STAFF_SCOPES = frozenset(
     {"catalog:write", "inventory:read", "inventory:write", "payments:read", "mails:read"}
@@ -112,6 +113,13 @@ class Shop:
     def assembly(self, name: str) -> Assembly:
         """A service, put together."""
         return self.assemblies[name]
+
+    @property
+    def user(self) -> UserAssembly:
+        """The user service, whose keys and operators the platform reaches into; if it is here."""
+        user = self.assemblies["user"]
+        assert isinstance(user, UserAssembly)  # noqa: S101 - its builder says so
+        return user
 
     @property
     def probes(self) -> Mapping[str, Mapping[str, KeptProbe]]:

@@ -1,0 +1,102 @@
+"""What a process shows over HTTP: the routes of its services, health, metrics, a description."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from emporion import __version__
+from emporion.chassis.auth.verifier import PublicKeys, TokenVerifier
+from emporion.chassis.calls.inbound import Inbound
+from emporion.chassis.http.app import Edge, HttpApp, Served
+from emporion.chassis.http.health import Health, health_pages
+from emporion.chassis.http.pages import index_page, metrics_page
+from emporion.chassis.http.routes import Page, Shown
+from emporion.chassis.surfaces.openapi import openapi
+from emporion.chassis.telemetry.telemetry import Telemetry
+from emporion.platform.shop import Shop
+
+_access = logging.getLogger("emporion.access")
+
+
+def http_app(
+    shop: Shop,
+    closed: Callable[[], str],
+    *,
+    doors: Sequence[Inbound] | None = None,
+    keys: Callable[[], PublicKeys] | None = None,
+) -> HttpApp:
+    """The application of a process.
+
+    Args:
+        shop: what it serves; its health and metrics are shown.
+        closed: why no traffic is taken now; empty while it is.
+        doors: the services to show; by default all of the process.
+        keys: see TokenVerifier; by default those of the user service, which is here then.
+    """
+    doors = shop.directory.inbounds if doors is None else doors
+    verifier = TokenVerifier(keys or shop.user.public_keys, shop.runtime.clock)
+    edge = Edge(
+        runtime=shop.runtime,
+        authenticate=verifier.authenticate,
+        trace_of=shop.telemetry.trace_of,
+        record=_Recorder(shop.telemetry).record,
+    )
+    pages = (
+        *health_pages(Health(ready=shop.probes, live=shop.live_probes, closed=closed)),
+        metrics_page(shop.telemetry.metrics.exposition),
+        _openapi_page(doors),
+        index_page(
+            {
+                "shop": "Emporion",
+                "version": __version__,
+                "products": "/api/products",
+                "api": "/openapi.json",
+                "health": "/readyz",
+                "metrics": "/metrics",
+            }
+        ),
+    )
+    return HttpApp(doors, edge, pages)
+
+
+def _openapi_page(doors: Sequence[Inbound]) -> Page:
+    """`/openapi.json`, made at the first request: nobody waits for it at the start."""
+    made: list[Shown] = []
+
+    async def show(_: Mapping[str, str]) -> Shown:
+        if not made:
+            contracts = [door.contract for door in doors]
+            document = openapi(contracts, title="Emporion", version=__version__)
+            made.append(Shown(msgspec.json.encode(document), "application/json"))
+        return made[0]
+
+    return Page("/openapi.json", show)
+
+
+class _Recorder:
+    """Counts every answered request by route, verb and status; logs those that failed on us."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._metrics = telemetry.metrics
+        self._known: dict[tuple[str, str, int], Callable[[float], None]] = {}
+
+    def record(self, served: Served) -> None:
+        """Told of every request once it is answered."""
+        key = (served.verb, served.route, served.status)
+        observe = self._known.get(key)
+        if observe is None:
+            observe = self._metrics.durations(
+                "http_request_seconds",
+                "Requests answered.",
+                verb=served.verb,
+                route=served.route,
+                status=str(served.status),
+            ).observe
+            self._known[key] = observe
+        observe(served.duration_s)
+        if served.status >= 500:  # noqa: PLR2004 - HTTP's boundary of our own faults
+            _access.warning(
+                "%s %s answered %d", served.verb, served.route, served.status,
+                extra={"request_trace_id": served.trace.trace_id},
+            )  # fmt: skip
