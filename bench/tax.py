@@ -24,8 +24,8 @@ from emporion.chassis.http.app import Edge, HttpApp
 from emporion.chassis.runtime.system import system_runtime
 from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.chassis.testing.asgi import AsgiClient
-from emporion.platform import process
 from emporion.platform.demo.seed import seed
+from emporion.platform.front import http_app
 from emporion.platform.settings import Settings
 from emporion.platform.shop import STAFF_SCOPES, Shop, open_shop
 
@@ -52,7 +52,7 @@ class Silent(Telemetry):
 
 async def tax_share() -> float:
     """The part of an order's CPU time that telemetry and tokens take."""
-    async with buyers(Telemetry, process._app) as taxed, buyers(Silent, _unguarded) as bare:  # noqa: SLF001 - the program's own
+    async with buyers(Telemetry, http_app) as taxed, buyers(Silent, _unguarded) as bare:
         with_us, without_us = [], []
         for _ in range(TURNS):
             with_us.append(await taxed())
