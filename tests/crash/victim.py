@@ -104,7 +104,7 @@ def label_work() -> None:
     label(SagaEngine, "recover", lambda _self: "recover")
     label(Pump, "run_due", lambda pump: f"{pump.feed.source} -> {pump.subscriber}")
     label(Sender, "run_due", lambda _self: "mails")
-    label(process, "_furnish", lambda _shop: "seed")
+    label(process, "furnish", lambda _shop: "seed")
 
 
 def step_label(run: Any) -> str:
