@@ -17,6 +17,7 @@ from emporion.platform.cli import (
     new,
     operators,
     sagas,
+    topology,
     up,
     version,
 )
@@ -57,6 +58,10 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., None]]]] = {
     "sagas": (
         "Transactions over several services.",
         {"list": sagas.list_, "retry": sagas.retry},
+    ),
+    "topology": (
+        "Which services run together, and on which engines.",
+        {"show": topology.show, "check": topology.check},
     ),
     "contracts": (
         "The published descriptions of the services.",
