@@ -43,6 +43,8 @@ class ReadOnlyDatabase:
     Every read sees one instant of the file. Raises Unavailable when it cannot be opened.
     """
 
+    engine = "sqlite"
+
     def __init__(self, path: Path) -> None:
         self._connection = open_reader(path)
         self._tx = SqliteTx(self._connection, path.stem, clock=SystemClock(), ids=SystemIds())

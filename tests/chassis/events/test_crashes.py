@@ -75,6 +75,9 @@ class CrashingTx:
     async def fetch_one(self, sql: str, *args: Value) -> Row | None:
         return await self._around(self._tx.fetch_one(sql, *args))
 
+    async def lock(self, name: str) -> None:
+        await self._around(self._tx.lock(name))
+
     async def publish(self, event: Event) -> None:
         await self._around(self._tx.publish(event))
 
@@ -95,6 +98,10 @@ class CrashingDatabase:
     def __init__(self, database: Database, plan: CrashPlan) -> None:
         self._database = database
         self._plan = plan
+
+    @property
+    def engine(self) -> str:
+        return self._database.engine
 
     @property
     def revision(self) -> int:

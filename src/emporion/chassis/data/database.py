@@ -20,6 +20,10 @@ class UniqueViolation(Conflict):
 class Tx(Protocol):
     """An open transaction. SQL uses `?` for parameters, in the dialect SQLite and PostgreSQL share.
 
+    `(SELECT value FROM json_each(?))` reads a JSON list of texts, so that one statement takes any
+    number of values. A SELECT that ends in `/* for update */` keeps its rows from being changed by
+    others until this ends, where there are others: on SQLite that is a comment.
+
     Every method raises UniqueViolation when a constraint refuses a duplicate, Unavailable when
     the engine cannot answer; after an error the whole transaction is rolled back.
     """
@@ -40,6 +44,14 @@ class Tx(Protocol):
         """The first row, or None."""
         ...
 
+    async def lock(self, name: str) -> None:
+        """Wait for others that locked this name, and keep it until this ends.
+
+        For what no row stands for yet: a limit on a number of rows, the first of a kind. It does
+        nothing on an engine with a single writer.
+        """
+        ...
+
     async def publish(self, event: Event) -> None:
         """Write an integration event to the outbox: it leaves if, and only if, this commits."""
         ...
@@ -47,6 +59,11 @@ class Tx(Protocol):
 
 class Database(Protocol):
     """A service's own database. No other service can reach it."""
+
+    @property
+    def engine(self) -> str:
+        """Which engine it is, for the few statements that differ: "sqlite" or "postgres" in SQL."""
+        ...
 
     @property
     def revision(self) -> int:
@@ -73,5 +90,6 @@ class Database(Protocol):
         """Run `work` on a consistent snapshot of what is committed; writes are refused.
 
         For bounded queries: a read that runs long is interrupted and raises ResourceExhausted.
+        `work` may run again from its start, so it keeps nothing but its result.
         """
         ...

@@ -59,6 +59,8 @@ class SqliteDatabase:
         source: the service's name: the source of its events.
     """
 
+    engine = "sqlite"
+
     def __init__(
         self,
         path: Path,

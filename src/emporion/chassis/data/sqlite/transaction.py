@@ -87,6 +87,9 @@ class SqliteTx:
             raise named(error) from error
         return rows[0] if rows else None
 
+    async def lock(self, name: str) -> None:
+        """See Tx.lock: the file has one writer."""
+
     async def publish(self, event: Event) -> None:
         """Write an integration event to the outbox of this database."""
         trace = current_call().trace
