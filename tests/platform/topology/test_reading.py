@@ -139,12 +139,12 @@ def test_a_mistake_is_named_by_its_line_with_what_to_do(name: str) -> None:
     assert expected in mistakes(text)
 
 
-def test_all_mistakes_are_told_at_once() -> None:
+def test_all_misspelt_words_are_told_at_once_and_nothing_that_follows_from_them() -> None:
     text = GOOD.replace("[user]", "[usr]").replace("nats", "rabbit") + "egde: envoy\n"
 
     found = mistakes(text)
 
-    assert len(found) == 4  # two misspelt words, a key, and `user` that nobody holds now
+    assert [mistake.split(":")[1] for mistake in found] == ["2", "5", "6"]
 
 
 @pytest.mark.parametrize("name", SHIPPED)

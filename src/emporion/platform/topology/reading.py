@@ -63,6 +63,7 @@ def parse_topology(text: str, file: str) -> Topology:
         edge=parts["edge"].kind(EdgeKind, EdgeKind.NONE) if "edge" in parts else EdgeKind.NONE,
         is_tls="tls" in parts and parts["tls"].truth(),
     )
+    notes.raise_mistakes()  # a misspelt word makes further mistakes that are none
     check_whole(topology, notes, processes=parts["processes"], engines=parts["engines"])
     notes.raise_mistakes()
     return topology
