@@ -10,7 +10,7 @@ from tests.system.running import ROOT
 _ENGINE = "chassis/saga/engine.py"
 _PUMP = "chassis/events/pump.py"
 _ORDERS = "services/order/commands/orders.py"
-_PAYMENT = "services/payment/domain.py"
+_PAYMENT = "services/payment/domain/payment.py"
 _TX = "chassis/data/sqlite/transaction.py"
 _COMMIT = "chassis/data/sqlite/group_commit.py"
 

@@ -6,7 +6,7 @@ _ORDERS = "services/order/commands/orders.py"
 _CARTS = "services/order/commands/carts.py"
 _ORDER_STORE = "services/order/adapters/sql.py"
 _CHARGES = "services/payment/commands/charges.py"
-_PAYMENT = "services/payment/domain.py"
+_PAYMENT = "services/payment/domain/payment.py"
 _HOLDS = "services/inventory/adapters/sql/holds.py"
 _STOCK = "services/inventory/domain.py"
 _ENGINE = "chassis/saga/engine.py"
@@ -177,8 +177,19 @@ MONEY = (
         Edit(
             _CHARGES,
             """
--            if known.status is Status.VOIDED and isinstance(answer, Approval):
-+            if known.status is Status.NEW and isinstance(answer, Approval):
+-                elif known.status is Status.VOIDED:
++                elif known.status is Status.NEW:
+""",
+        ),
+    ),
+    plant(
+        "money that comes after a decline is kept",
+        "test_money.py::test_defect_09_money_that_comes_after_a_decline_goes_back",
+        Edit(
+            _CHARGES,
+            """
+-                if known.status is Status.DECLINED:
++                if known.status is Status.NEW:
 """,
         ),
     ),

@@ -163,6 +163,20 @@ async def test_defect_09_money_that_comes_for_a_given_up_order_goes_back(shop):
     await shop.live(shop.provider.charge_and_tell(charge_key(order_id), Money(250, "EUR")))
 
     assert await shop.ledger() == GIVEN_BACK
+
+
+async def test_defect_09_money_that_comes_after_a_decline_goes_back(shop):
+    ada = await shop.customer("Ada")
+    await shop.stock("croissant", 5)
+    await shop.start()
+
+    answer = await ada.order(("croissant", 1), token="tok_declined_late")
+    await shop.pass_time(60)
+
+    assert (answer.status, slug_of(answer)) == (402, "payment-declined")
+    assert [kind for kind, *_ in shop.provider_book()] == ["charge", "refund"]
+    assert await shop.ledger() == GIVEN_BACK
+    assert await shop.audit() == []
     assert [kind for kind, *_ in shop.provider_book()] == ["charge", "refund"]
     assert await shop.audit() == []
 

@@ -93,7 +93,7 @@ def test_pitfall_08_every_defect_and_pitfall_has_a_test_and_every_test_a_plant()
 
 
 THIS = "test_plants.py::test_pitfall_08_every_defect_and_pitfall_has_a_test_and_every_test_a_plant"
-"""Seen to fail by the four plants below, and whenever a test is added without one."""
+"""The one test without a plant: it fails itself when a test or a plant is added alone."""
 
 
 def test_the_document_lists_every_test_and_none_that_is_gone():

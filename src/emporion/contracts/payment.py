@@ -72,13 +72,14 @@ class Charge(Request, frozen=True, kw_only=True):
 
 
 class PaymentStatus(StrEnum):
-    """Where a payment stands."""
+    """Where a payment stands. Owed: taken after it was declined, and on its way back."""
 
     PENDING = "pending"
     CAPTURED = "captured"
     DECLINED = "declined"
     REFUNDED = "refunded"
     VOIDED = "voided"
+    OWED = "owed"
 
 
 class Payment(Reply, frozen=True, kw_only=True):

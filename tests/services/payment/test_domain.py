@@ -20,6 +20,7 @@ from emporion.services.payment.domain import (
 
 USER = UserId("usr_" + "7" * 32)
 ORDER = OrderId("ord_" + "1" * 32)
+CHANGES = ["attempt", "capture", "decline", "take_late", "void", "refund", "give_back"]
 amounts = st.builds(Money, st.integers(1, 10**12), st.sampled_from(["EUR", "JPY", "KWD"]))
 
 
@@ -41,6 +42,8 @@ class LifeOfAPayment(RuleBasedStateMachine):
                     self.payment.capture(USER, self.amount, reference="r")
                 case "decline":
                     self.payment.decline(USER, self.amount, reason="no")
+                case "take_late":
+                    self.payment.take_late(reference="r")
                 case "void":
                     self.payment.void(USER, self.amount)
                 case "refund":
@@ -50,7 +53,7 @@ class LifeOfAPayment(RuleBasedStateMachine):
         except NotInThisState:
             assert (self.payment.status, self.payment.version) == before
 
-    @rule(change=st.sampled_from(["attempt", "capture", "decline", "void", "refund", "give_back"]))
+    @rule(change=st.sampled_from(CHANGES))
     def try_to(self, change: str) -> None:
         self.attempt(change)
 
@@ -68,7 +71,7 @@ class LifeOfAPayment(RuleBasedStateMachine):
             transfer.kind for event in self.payment.pending for transfer in transfers_of(event)
         )
         match self.payment.status:
-            case Status.CAPTURED:
+            case Status.CAPTURED | Status.OWED:
                 assert moved == ["capture"]
             case Status.REFUNDED:
                 assert moved == ["capture", "refund"]

@@ -9,6 +9,8 @@ from emporion.chassis.testing.time import settle
 from emporion.contracts.payment import PaymentDeclined, PaymentStatus, PaymentVoided
 from emporion.kernel.errors import FailedPrecondition, Unavailable
 from emporion.kernel.money import Money
+from emporion.services.payment import audit
+from emporion.services.payment.adapters.book import entries_in
 from emporion.services.payment.domain import DifferentCharge, charge_key
 from tests.services.payment.desk import OTHER_USER, Desk, Interrupted, open_desk, order_id, request
 
@@ -178,6 +180,72 @@ async def test_an_answer_for_a_voided_payment_is_given_back(desk: Desk):
         await asyncio.sleep(0.001)
 
     assert [entry.kind for entry in desk.effects()] == ["charge", "refund"]
+
+
+async def test_money_taken_after_a_decline_goes_back_and_both_are_in_the_ledger(desk: Desk):
+    await decline_and_take(desk)
+    assert await desk.rows("SELECT status FROM payment") == [("owed",)]
+    assert await desk.transfers() == [("capture", 1250)]
+
+    assert await desk.recheck() is None
+
+    assert [entry.kind for entry in desk.effects()] == ["charge", "refund"]
+    assert await desk.transfers() == [("capture", 1250), ("refund", 1250)]
+    assert await desk.published() == ["payments.captured", "payments.refunded"]
+    assert await desk.rows("SELECT status, recheck_at_ms FROM payment") == [("refunded", None)]
+    book = entries_in(desk.folder / "provider.log")
+    assert [found async for found in audit.differences(desk.database, book)] == []
+    assert [found async for found in audit.violations(desk.database)] == []
+
+
+async def test_money_taken_after_a_decline_goes_back_after_a_restart(tmp_path: Path):
+    """The provider cannot be reached when it tells us; then the process dies."""
+
+    async def unreachable(call: str) -> None:
+        if call.startswith("refund"):
+            raise Unavailable
+
+    async with open_desk(tmp_path) as desk:
+        desk.provider.before = unreachable
+        await decline_and_take(desk)
+        with pytest.raises(Unavailable):
+            await desk.recheck()
+
+    async with open_desk(tmp_path) as restarted:
+        restarted.clock.advance(60.0)
+        await restarted.recheck()
+        await restarted.recheck()
+
+        assert len(restarted.effects("refund")) == 1
+        assert await restarted.transfers() == [("capture", 1250), ("refund", 1250)]
+
+
+async def test_a_decline_stays_the_answer_whatever_the_provider_says_later(desk: Desk):
+    await decline_and_take(desk)
+    for _ in range(2):
+        with pytest.raises(PaymentDeclined) as refusal:
+            await desk.service.charge(request())
+        assert refusal.value.fields == {"reason": "insufficient_funds"}
+        await desk.recheck()
+
+    assert len(desk.effects("charge")) == 1
+
+
+async def test_undo_gives_back_what_was_taken_after_a_decline(desk: Desk):
+    await decline_and_take(desk)
+
+    assert (await desk.service.refund(request())).status is PaymentStatus.REFUNDED
+    await desk.recheck()
+    assert len(desk.effects("refund")) == 1
+
+
+async def decline_and_take(desk: Desk) -> None:
+    """The provider declines, then takes the money and says so."""
+    with pytest.raises(PaymentDeclined):
+        await desk.service.charge(request("tok_declined_late"))
+    await desk.clock.run(2.1)
+    while await desk.rows("SELECT status FROM payment") == [("declined",)]:
+        await asyncio.sleep(0.001)
 
 
 async def test_rechecks_of_voided_payments_end_after_a_day(desk: Desk):

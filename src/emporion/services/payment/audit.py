@@ -118,7 +118,7 @@ def _kept_by_order(book: Iterable[Entry]) -> tuple[dict[str, int], dict[str, int
 
 
 def _fact(row: StoredPayment) -> PaymentFact:
-    is_taken = row.status in {Status.CAPTURED, Status.REFUNDED}
+    is_taken = row.status in {Status.CAPTURED, Status.OWED, Status.REFUNDED}
     return PaymentFact(
         order_id=row.order_id,
         status=row.status,

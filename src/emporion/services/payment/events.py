@@ -13,6 +13,7 @@ from emporion.services.payment.domain import (
     PaymentEvent,
     Refunded,
     Returned,
+    TakenLate,
 )
 
 
@@ -40,6 +41,7 @@ Announcement = Callable[[Payment, Money, int], Event]
 ANNOUNCED: Mapping[type[PaymentEvent], tuple[Announcement, ...]] = {
     # domain event  integration events
     Captured: (captured,),
+    TakenLate: (captured,),
     Refunded: (refunded,),
     Returned: (captured, refunded),
 }

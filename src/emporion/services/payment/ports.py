@@ -112,11 +112,11 @@ class PaymentStore(Protocol):
         ...
 
     async def due_rechecks(self, tx: Tx, now_ms: int, *, limit: int) -> list[OrderId]:
-        """Voided payments to look up at the provider by now."""
+        """Voided and owed payments to look at by now."""
         ...
 
     async def next_recheck_ms(self, tx: Tx) -> int | None:
-        """When the next voided payment is to be looked up, or None."""
+        """When the next voided or owed payment is to be looked at, or None."""
         ...
 
     async def page(

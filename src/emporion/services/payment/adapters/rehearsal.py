@@ -6,6 +6,7 @@ tok_timeout       takes the money, but its answer is lost a few times
 tok_timeout_lost  the request is lost a few times, then it takes the money
 tok_late          takes the money and answers late, and then once more to the listener
 tok_twice         takes the money and answers twice
+tok_declined_late says no, then takes the money all the same, and tells the listener so late
 tok_never         never says what happened
 
 Any other token is declined: invalid_payment_method. It keeps a book of its effects (adapters.book),
@@ -54,6 +55,7 @@ class RehearsalProvider:
         self._listener: Listener | None = None
         self._behaviours: dict[str, Callable[[str, Money], Awaitable[Answer]]] = {
             "tok_declined": self._declined,
+            "tok_declined_late": self._declined_late,
             "tok_timeout": self._timeout,
             "tok_timeout_lost": self._timeout_lost,
             "tok_late": self._late,
@@ -106,6 +108,14 @@ class RehearsalProvider:
 
     async def _declined(self, key: str, amount: Money) -> Answer:
         return Decline("insufficient_funds")
+
+    async def _declined_late(self, key: str, amount: Money) -> Answer:
+        _ = self._tasks.spawn("change of mind", self._change_its_mind(key, amount))
+        return Decline("insufficient_funds")
+
+    async def _change_its_mind(self, key: str, amount: Money) -> None:
+        await self._tasks.sleep(self._late_s)
+        await self._tell(key, self._take(key, amount), after_s=0.0)
 
     async def _timeout(self, key: str, amount: Money) -> Answer:
         answer = self._take(key, amount)

@@ -54,7 +54,7 @@ _POSTED = (
 )
 
 
-_VOIDED = Status.VOIDED
+_VOIDED, _OWED = Status.VOIDED, Status.OWED
 
 
 class SqlPayments:
@@ -184,8 +184,8 @@ def _folded(payment: Payment, *, created_at_ms: int, at_ms: int) -> StoredPaymen
 
 
 def _recheck_at_ms(payment: Payment, at_ms: int) -> int | None:
-    """A voided payment is to be looked up at the provider at once."""
-    return at_ms if payment.status is _VOIDED else None
+    """What may have to go back is looked at at once."""
+    return at_ms if payment.status is _VOIDED or payment.status is _OWED else None
 
 
 def _stored(row: Row) -> StoredPayment:

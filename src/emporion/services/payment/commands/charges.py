@@ -11,6 +11,7 @@ from emporion.chassis.runtime.alarm import Alarm
 from emporion.chassis.runtime.ports import Runtime
 from emporion.contracts.payment import Charge, PaymentDeclined, PaymentVoided
 from emporion.kernel.errors import Conflict, EmporionError, Unavailable
+from emporion.kernel.ids import OrderId
 from emporion.services.payment import domain
 from emporion.services.payment.commands.first_sight import FirstSight
 from emporion.services.payment.commands.lanes import Lanes
@@ -44,7 +45,7 @@ class Commands:
         self._provider = provider
         self._runtime = runtime
         self._lanes = Lanes()
-        self.rechecks = Alarm("recheck voided payments", runtime, self.recheck_voided)
+        self.rechecks = Alarm("give back stray money", runtime, self.give_back_stray)
 
     async def charge(self, request: Charge) -> StoredPayment:
         """See PaymentService.charge."""
@@ -72,7 +73,7 @@ class Commands:
                     request.order_id, lambda payment: _void(payment, request)
                 )
             _require_same(known, request)
-            if known.status is Status.CAPTURED:
+            if known.status is Status.CAPTURED or known.status is Status.OWED:
                 return await self._give_back(known)
             if known.status is Status.VOIDED and self._is_recheck_due(known):
                 return await self._clear(known)
@@ -82,7 +83,8 @@ class Commands:
         """Take an answer that came on its own: late, or once more. Effect once.
 
         One for a charge of which nothing is recorded yet is left to the charge's own retry,
-        which gets the same answer.
+        which gets the same answer. Money that the provider took after it had declined is written
+        down as owed, and goes back as soon as the provider can be reached: the order is given up.
         """
         order_id = domain.order_of_key(key)
         async with self._lanes.of(order_id):
@@ -94,26 +96,44 @@ class Commands:
                 known = await self._recorder.change(
                     order_id, lambda payment: _decide(payment, answer, known)
                 )
-            if known.status is Status.VOIDED and isinstance(answer, Approval):
-                await self._clear(known)
+            if isinstance(answer, Approval):
+                if known.status is Status.DECLINED:
+                    await self._owe(order_id, answer)
+                elif known.status is Status.VOIDED:
+                    await self._clear(known)
 
-    async def recheck_voided(self) -> int | None:
-        """Give back what came to light at the provider for voided payments; when the next is due.
+    async def give_back_stray(self) -> int | None:
+        """Give back what the provider took for voided and declined payments; when to look again.
 
-        Raises the last error when one could not be looked up; the others were.
+        Raises the last error when one could not be given back or looked up; the others were.
         """
         failure: EmporionError | None = None
         for order_id in await self._recorder.due_rechecks():
             try:
-                async with self._lanes.of(order_id):
-                    known = await self._recorder.find(order_id)
-                    if known is not None and known.status is Status.VOIDED:
-                        await self._clear(known)
+                await self._look_again(order_id)
             except EmporionError as error:
                 failure = error
         if failure is not None:
             raise failure
         return await self._recorder.next_recheck_ms()
+
+    async def _look_again(self, order_id: OrderId) -> None:
+        async with self._lanes.of(order_id):
+            known = await self._recorder.find(order_id)
+            if known is None:
+                return
+            if known.status is Status.OWED:
+                await self._give_back(known)
+            elif known.status is Status.VOIDED:
+                await self._clear(known)
+
+    async def _owe(self, order_id: OrderId, approval: Approval) -> None:
+        def decide(payment: Payment) -> None:
+            if payment.status is Status.DECLINED:
+                payment.take_late(reference=approval.reference)
+
+        await self._recorder.change(order_id, decide)
+        self.rechecks.poke()
 
     async def _charge_first(self, request: Charge) -> StoredPayment:
         answer = await self._ask(request)
@@ -164,18 +184,18 @@ class Commands:
 
         await self._recorder.change(request.order_id, decide)
 
-    async def _give_back(self, captured: StoredPayment) -> StoredPayment:
+    async def _give_back(self, taken: StoredPayment) -> StoredPayment:
         reversal = await self._provider.refund(
-            key=domain.refund_key(captured.order_id),
-            reference=captured.reference,
-            amount=captured.amount,
+            key=domain.refund_key(taken.order_id),
+            reference=taken.reference,
+            amount=taken.amount,
         )
 
         def decide(payment: Payment) -> None:
-            if payment.status is Status.CAPTURED:
+            if payment.status is Status.CAPTURED or payment.status is Status.OWED:
                 payment.refund(reference=reversal.reference)
 
-        return await self._recorder.change(captured.order_id, decide)
+        return await self._recorder.change(taken.order_id, decide)
 
     async def _clear(self, voided: StoredPayment) -> StoredPayment:
         """Look for a charge of a voided payment at the provider, and give it back."""
@@ -225,7 +245,9 @@ def _settled(stored: StoredPayment, request: Charge) -> StoredPayment:
         case Status.CAPTURED:
             _require_same(stored, request)
             return stored
-        case Status.DECLINED:
+        case Status.DECLINED | Status.OWED:
+            raise PaymentDeclined(reason=stored.decline_reason)
+        case Status.REFUNDED if stored.decline_reason:  # the same answer as before
             raise PaymentDeclined(reason=stored.decline_reason)
         case Status.VOIDED | Status.REFUNDED:
             raise PaymentVoided

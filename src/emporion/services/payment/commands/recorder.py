@@ -61,14 +61,14 @@ class Recorder:
         )
 
     async def due_rechecks(self) -> list[OrderId]:
-        """Voided payments to look at now."""
+        """Voided and owed payments to look at now."""
         now_ms = self._clock.now_ms()
         return await self._database.read(
             lambda tx: self._store.due_rechecks(tx, now_ms, limit=RECHECKS_PER_RUN)
         )
 
     async def next_recheck_ms(self) -> int | None:
-        """When the next voided payment is due."""
+        """When the next of them is due."""
         return await self._database.read(self._store.next_recheck_ms)
 
     async def _save(self, tx: Tx, payment: Payment) -> StoredPayment:

@@ -46,6 +46,8 @@ class Status(StrEnum):
     CAPTURED = "captured"
     DECLINED = "declined"
     REFUNDED = "refunded"
+    OWED = "owed"
+    """The provider said no, and took the money after all: it is to go back."""
     VOIDED = "voided"
     """Undone before a charge was known: a tombstone, so that no later charge can happen."""
 
@@ -76,6 +78,13 @@ class Declined(Value, frozen=True):
     reason: str
 
 
+class TakenLate(Value, frozen=True):
+    """The provider took the money though it had said no: nobody waits for it any more."""
+
+    amount: Money
+    reference: str
+
+
 class Refunded(Value, frozen=True):
     """All of the captured money went back."""
 
@@ -98,7 +107,7 @@ class Returned(Value, frozen=True):
     refund_reference: str
 
 
-PaymentEvent: TypeAlias = Attempted | Captured | Declined | Refunded | Voided | Returned
+PaymentEvent: TypeAlias = Attempted | Captured | Declined | TakenLate | Refunded | Voided | Returned
 EVENTS: tuple[type[PaymentEvent], ...] = get_args(PaymentEvent)
 
 
@@ -116,6 +125,8 @@ class Payment(Aggregate[PaymentEvent]):
         (Status.PENDING, Declined): Status.DECLINED,
         (Status.PENDING, Voided): Status.VOIDED,
         (Status.CAPTURED, Refunded): Status.REFUNDED,
+        (Status.DECLINED, TakenLate): Status.OWED,
+        (Status.OWED, Refunded): Status.REFUNDED,
         (Status.VOIDED, Returned): Status.REFUNDED,
     }
 
@@ -152,13 +163,17 @@ class Payment(Aggregate[PaymentEvent]):
         self._require_same(user_id, amount)
         self.record(Declined(user_id, amount, reason))
 
+    def take_late(self, *, reference: str) -> None:
+        """The provider took the money it had declined. Raises NotInThisState."""
+        self.record(TakenLate(self._amount(), reference))
+
     def void(self, user_id: UserId, amount: Money) -> None:
         """Undo what is not known to have happened. Raises NotInThisState, DifferentCharge."""
         self._require_same(user_id, amount)
         self.record(Voided(user_id, amount))
 
     def refund(self, *, reference: str) -> None:
-        """All money went back. Raises NotInThisState unless it was captured."""
+        """All money went back. Raises NotInThisState unless it was taken."""
         self.record(Refunded(self._amount(), reference))
 
     def give_back(self, *, charge_reference: str, refund_reference: str) -> None:
@@ -178,6 +193,10 @@ class Payment(Aggregate[PaymentEvent]):
         """Take over who, how much and why not."""
         self.user_id, self.amount = event.user_id, event.amount
         self.decline_reason = event.reason
+
+    def on_taken_late(self, event: TakenLate) -> None:
+        """Take over the provider's reference; why it said no before stays."""
+        self.reference = event.reference
 
     def on_voided(self, event: Voided) -> None:
         """Take over who and how much was undone."""
@@ -201,51 +220,6 @@ class Payment(Aggregate[PaymentEvent]):
         if self.amount is None:
             raise NotInThisState(f"{self.id} is {self.status}; there is nothing to give back")
         return self.amount
-
-
-class Account(StrEnum):
-    """The accounts of the ledger."""
-
-    PROVIDER = "provider"
-    """What the payment provider holds for us."""
-    SALES = "sales"
-    """What customers have paid for orders."""
-
-
-class TransferKind(StrEnum):
-    """Why money moved; a payment has at most one transfer of each kind."""
-
-    CAPTURE = "capture"
-    REFUND = "refund"
-
-
-class Transfer(Value, frozen=True):
-    """One movement of money: a debit and a credit of the same amount in one row.
-
-    The books are double-entry by construction: there is no row that could hold one side only.
-    """
-
-    kind: TransferKind
-    debit: Account
-    credit: Account
-    amount: Money
-
-
-def transfers_of(event: PaymentEvent) -> tuple[Transfer, ...]:
-    """What an event moves in the ledger."""
-    match event:
-        case Captured(amount=amount):
-            return (Transfer(*_CAPTURE, amount),)
-        case Refunded(amount=amount):
-            return (Transfer(*_REFUND, amount),)
-        case Returned(amount=amount):
-            return Transfer(*_CAPTURE, amount), Transfer(*_REFUND, amount)
-        case Attempted() | Declined() | Voided():
-            return ()
-
-
-_CAPTURE = (TransferKind.CAPTURE, Account.PROVIDER, Account.SALES)
-_REFUND = (TransferKind.REFUND, Account.SALES, Account.PROVIDER)
 
 
 def require_chargeable(amount: Money) -> None:
