@@ -83,7 +83,9 @@ class AdaptiveLimiter:
         )
         if lag_s > bounds.lag_s_max or is_slow:
             self.limit = max(bounds.calls_min, int(self.limit * DECREASE))
-        elif self.limit < bounds.calls_start or self._peak >= self.limit * bounds.optional_share:
+        elif self._peak >= self.limit * bounds.optional_share:
             self.limit = min(bounds.calls_max, self.limit + INCREASE)
+        elif self.limit < bounds.calls_start:
+            self.limit = min(bounds.calls_start, self.limit + INCREASE)
         self._peak = self.in_flight
         self._finished = self._slow = 0
