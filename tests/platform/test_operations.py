@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 
+from emporion.chassis.calls.directory import Directory
+from emporion.chassis.testing.asgi import AsgiClient
 from emporion.contracts.contract import Retry, rpcs
 from emporion.contracts.operations import OperationsService
+from emporion.platform.front import http_app
+from emporion.platform.operations_everywhere import WholeShopOperations
 from tests.defects.whole_shop import Mail, Person, WholeShop
 
 THREE_DAYS_S = 3 * 86_400.0
@@ -22,11 +26,23 @@ BODIES = {
 }
 
 
-@pytest.fixture
-async def shop(tmp_path: Path) -> AsyncIterator[WholeShop]:
+def ask_every_process(whole: WholeShop) -> None:
+    """Answer operations as a process does that speaks for services of several processes."""
+    shop = whole.shop
+    desks = dict.fromkeys(shop.assemblies, shop.operations)
+    directory = Directory(shop.directory.chain)
+    everywhere = directory.add(OperationsService, WholeShopOperations(desks))
+    doors = [door for door in shop.directory.inbounds if door.contract is not OperationsService]
+    whole.http = AsgiClient(http_app(shop, lambda: whole.closed, doors=[*doors, everywhere]))
+
+
+@pytest.fixture(params=["one process", "every process"])
+async def shop(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[WholeShop]:
     """An open shop with something to buy."""
     whole = WholeShop(tmp_path / "shop")
     await whole.open()
+    if request.param == "every process":
+        ask_every_process(whole)
     await whole.stock("croissant", 9)
     yield whole
     await whole.close()

@@ -72,7 +72,7 @@ class OperationsDesk(OperationsService):
             page = await self._bus.parked(subscriber, limit=limit, cursor=cursor)
             return [_dead_letter(parked) for parked in page.events], page.next_cursor
 
-        found, cursor = await _across(names, turn, cursor=request.cursor, limit=request.limit)
+        found, cursor = await across(names, turn, cursor=request.cursor, limit=request.limit)
         return DeadLetterPage(dead_letters=found, next_cursor=cursor)
 
     async def redrive(self, request: Redrive) -> Redriven:
@@ -80,19 +80,19 @@ class OperationsDesk(OperationsService):
         count = await self._bus.redrive(
             request.subscriber, event_ids=request.event_ids or None, name=request.name
         )
-        _record(f"{count} events are delivered again to {request.subscriber}", request.reason)
+        record(f"{count} events are delivered again to {request.subscriber}", request.reason)
         return Redriven(events=count)
 
     async def pause(self, request: OneSubscriber) -> Empty:
         """See OperationsService."""
         await self._bus.pause(request.subscriber)
-        _record(f"the delivery to {request.subscriber} is paused", request.reason)
+        record(f"the delivery to {request.subscriber} is paused", request.reason)
         return Empty()
 
     async def resume(self, request: OneSubscriber) -> Empty:
         """See OperationsService."""
         await self._bus.resume(request.subscriber)
-        _record(f"the delivery to {request.subscriber} goes on", request.reason)
+        record(f"the delivery to {request.subscriber} goes on", request.reason)
         return Empty()
 
     async def replay(self, request: Replay) -> Replayed:
@@ -101,7 +101,7 @@ class OperationsDesk(OperationsService):
             request.subscriber, request.publisher, since_ms=to_instant_ms(request.since)
         )
         what = f"{request.subscriber} reacts again to what {request.publisher} announced"
-        _record(f"{what} after position {position}", request.reason)
+        record(f"{what} after position {position}", request.reason)
         return Replayed(position=position)
 
     async def list_sagas(self, request: ListSagas) -> SagaPage:
@@ -113,7 +113,7 @@ class OperationsDesk(OperationsService):
             page = await turn_page(limit=limit, cursor=cursor)
             return [self._saga(service, standing) for standing in page.sagas], page.next_cursor
 
-        found, cursor = await _across(
+        found, cursor = await across(
             tuple(self._sagas), turn, cursor=request.cursor, limit=request.limit
         )
         return SagaPage(sagas=found, next_cursor=cursor)
@@ -127,7 +127,7 @@ class OperationsDesk(OperationsService):
                 continue
             if not is_due:
                 raise SagaIsOver(f"{request.saga_id} is {standing.state}", state=standing.state)
-            _record(f"the saga {request.saga_id} is tried again now", request.reason)
+            record(f"the saga {request.saga_id} is tried again now", request.reason)
             return self._saga(service, standing)
         raise NotFound
 
@@ -146,7 +146,7 @@ class OperationsDesk(OperationsService):
         )
 
 
-async def _across(
+async def across(
     names: Sequence[str], turn: Turn[T], *, cursor: str, limit: int
 ) -> tuple[list[T], str]:
     """A page over several services, one after the other, and the cursor of the next one.
@@ -197,6 +197,6 @@ def _dead_letter(parked: Parked) -> DeadLetter:
     )
 
 
-def _record(what: str, reason: str) -> None:
-    """What was done, by whom and why."""
+def record(what: str, reason: str) -> None:
+    """Log what was done, by whom and why."""
     _log.info("%s", what, extra={"actor": caller().subject, "reason": reason})

@@ -47,6 +47,7 @@ class Shop:
         self.databases: dict[str, ServiceDatabase] = {}
         self.engines: dict[str, SagaEngine] = {}
         self.assemblies: dict[str, Assembly] = {}
+        self.operations: OperationsDesk
         self._alarms = AlarmRunner(runtime)
         self._probes: Mapping[str, Mapping[str, KeptProbe]] = {}
 
@@ -73,7 +74,8 @@ class Shop:
             self.bus.join(name, database, assembly.subscriptions)
             database.on_published = self.bus.doorbell(name)
         self.fabric.connect(self.directory)
-        self.directory.add(OperationsService, self._operations())
+        self.operations = self._operations()
+        self.directory.add(OperationsService, self.operations)
         self._probes = self._kept_probes()
 
     def _operations(self) -> OperationsDesk:
