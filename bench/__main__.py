@@ -8,6 +8,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import uvloop
+
 from bench.shop import (
     SERVER_CORE,
     Figures,
@@ -17,6 +19,7 @@ from bench.shop import (
     shop,
     store_limit,
 )
+from bench.tax import tax_share
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/performance.md"
@@ -45,6 +48,8 @@ def main() -> None:
     limit = (limit + store_limit(64)) / 2
     say("sagas: ours, then DBOS")
     ours, theirs = (sagas(side) for side in ("ours", "theirs"))
+    say("what telemetry and tokens cost")
+    tax = 100 * uvloop.run(tax_share())
     one, full = rows[0], rows[1]
     text = "\n\n".join(
         (
@@ -74,6 +79,7 @@ def main() -> None:
                         4,
                     ),
                     ("p50 at 1 connection / fsync p50", one.p50_ms / fsync, "<=", 10),
+                    ("CPU that telemetry and tokens take, %", tax, "<=", 15),
                     ("memory after the load, MB", full.rss_mb, "<=", 150),
                     ("seconds from `emporion up` to open, first start", opened_s, "<=", 2),
                     ("sagas/s beside DBOS on SQLite, times", ours / theirs, ">=", 20),
