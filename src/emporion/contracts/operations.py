@@ -60,7 +60,7 @@ class SubscriberLag(Message, frozen=True, kw_only=True):
     """How far a subscriber is behind a publisher.
 
     Args:
-        waiting: events of the publisher that it has not looked at yet.
+        waiting: events of the publisher that it reacts to and has not come to yet.
         oldest_age_s: how long ago the oldest of them was published, in seconds.
         parked: events set aside: they failed and are retried, or queue behind such a one.
         dead: dead letters: an operator decides.

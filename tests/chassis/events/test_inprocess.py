@@ -11,6 +11,7 @@ import pytest
 import uuid_utils
 
 from emporion.chassis.data.database import Database, Tx
+from emporion.chassis.events import feed
 from emporion.chassis.events.bus import Delivery, ParkedStatus
 from emporion.chassis.events.desk import first_id_at
 from emporion.chassis.events.inprocess import InProcessBus
@@ -500,3 +501,16 @@ async def test_an_event_that_comes_after_newer_ones_were_handled_is_handled_once
     await rig.settle()
 
     assert await mail.steps("a") == [1, 2, 3]
+
+
+async def test_what_nobody_reacts_to_does_not_count_as_waiting(rig, monkeypatch):
+    """Counted over more events than fit one read; the age is that of the oldest that is wanted."""
+    monkeypatch.setattr(feed, "COUNT_SPAN", 2)
+    await rig.subscribe("mail")
+    for at in range(9):
+        await rig.publish(StepDone(thing="a", step=at) if at in {3, 6} else ThingClosed(thing="a"))
+        rig.clock.advance(1.0)
+
+    (lag,) = await rig.bus.lag()
+
+    assert (lag.waiting, lag.oldest_ms) == (2, 6_000)

@@ -39,7 +39,7 @@ class Lag:
     """How far a subscriber is behind a publisher.
 
     Args:
-        waiting: events in the publisher's log that were not looked at yet.
+        waiting: events in the publisher's log that it reacts to and has not come to yet.
         oldest_ms: how long ago the oldest of them was published; 0 when there is none.
         parked: events set aside to be retried, and those that queue behind them.
         dead: dead letters.

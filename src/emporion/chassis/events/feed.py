@@ -7,9 +7,9 @@ there the outbox is a queue whose rows are claimed, never a log with a cursor.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
-from emporion.chassis.data.database import Database, Row, Tx
+from emporion.chassis.data.database import Database, Row, Tx, Value
 from emporion.chassis.events.reactions import Item
 
 AFTER = (
@@ -20,6 +20,38 @@ HEAD = "SELECT max(position) FROM outbox"
 FIRST_AFTER = (
     "SELECT position, occurred_at_ms FROM outbox WHERE position > ? ORDER BY position LIMIT 1"
 )
+COUNT = "SELECT count(*), min(occurred_at_ms) FROM outbox WHERE position > ? AND position <= ?"
+COUNT_SPAN = 20_000
+
+
+async def waiting(
+    database: Database, position: int, names: Collection[str]
+) -> tuple[int, int | None]:
+    """How many events of these names follow `position`, and when the oldest was published (ms).
+
+    Counted in stretches of COUNT_SPAN, so that no read runs long. Raises what Database.read
+    raises.
+    """
+    marks = ", ".join("?" * len(names))
+    sql = f"{COUNT} AND name IN ({marks})"
+    head = await _head(database)
+    number, oldest_at_ms = 0, None
+    while position < head and names:
+        until = min(position + COUNT_SPAN, head)
+        (row,) = await database.read(_fetching(sql, position, until, *names))
+        number += row[0]
+        oldest_at_ms = row[1] if oldest_at_ms is None else oldest_at_ms
+        position = until
+    return number, oldest_at_ms
+
+
+def _fetching(sql: str, *args: Value) -> Callable[[Tx], Awaitable[list[Row]]]:
+    return lambda tx: tx.fetch(sql, *args)
+
+
+async def _head(database: Database) -> int:
+    rows = await database.read(_fetching(HEAD))
+    return int(rows[0][0] or 0)
 
 
 class Feed:
@@ -84,12 +116,7 @@ class Feed:
 
     async def head(self) -> int:
         """The newest position; 0 when nothing was ever published."""
-
-        async def read(tx: Tx) -> int:
-            row = await tx.fetch_one(HEAD)
-            return int(row[0] or 0) if row else 0
-
-        return await self.database.read(read)
+        return await _head(self.database)
 
     async def first_after(self, position: int) -> tuple[int, int] | None:
         """(position, occurred_at_ms) of the oldest event that follows `position`, or None."""

@@ -21,7 +21,7 @@ from emporion.chassis.events.bus import (
     ParkedStatus,
 )
 from emporion.chassis.events.desk import Desk
-from emporion.chassis.events.feed import Feed
+from emporion.chassis.events.feed import Feed, waiting
 from emporion.chassis.events.outbox import owner_of
 from emporion.chassis.events.pump import Pump
 from emporion.chassis.events.reactions import Reactions
@@ -224,15 +224,14 @@ class InProcessBus:
 
     async def _lag_of(self, pump: Pump) -> Lag:
         await pump.load()
-        head = await pump.feed.head()
-        oldest = await pump.feed.first_after(pump.position)
+        number, oldest_at_ms = await waiting(pump.feed.database, pump.position, pump.wanted)
         parked, dead = await Desk(pump.subscriber, pump.database).count(pump.feed.source)
         return Lag(
             source=pump.feed.source,
             subscriber=pump.subscriber,
             is_paused=pump.is_paused,
-            waiting=max(0, head - pump.position),
-            oldest_ms=max(0, self._runtime.clock.now_ms() - oldest[1]) if oldest else 0,
+            waiting=number,
+            oldest_ms=max(0, self._runtime.clock.now_ms() - oldest_at_ms) if oldest_at_ms else 0,
             parked=parked,
             dead=dead,
             handled=pump.counters.handled,

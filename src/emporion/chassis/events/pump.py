@@ -139,6 +139,11 @@ class Pump:
             await self.store()
 
     @property
+    def wanted(self) -> Sequence[str]:
+        """The names of the events that there is a reaction to."""
+        return self._reactions.names
+
+    @property
     def failures(self) -> int:
         """How many reactions raised since the process started."""
         return self._streak.failures

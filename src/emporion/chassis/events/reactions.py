@@ -106,6 +106,11 @@ class Reactions:
             self._by_name[name] = _Reaction(subscription)
         self._has_after = any(each.after for each in subscriptions)
 
+    @property
+    def names(self) -> Sequence[str]:
+        """What is reacted to."""
+        return tuple(self._by_name)
+
     def committed(self, received: Sequence[Received[Any]]) -> None:
         """Tell those who want to know that reactions to these events were committed."""
         if not self._has_after:

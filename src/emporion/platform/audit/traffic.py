@@ -6,8 +6,10 @@ from typing import NamedTuple
 import msgspec
 
 from emporion.chassis.data.database import Database, Row, Tx, Value
+from emporion.chassis.events.feed import waiting
 from emporion.contracts.order import OrderCreated, OrderService
 from emporion.platform.audit.facts import Finding, Violation
+from emporion.platform.audit.subscribers import REACTS_TO
 
 PAGE = 1_000
 OPEN_SAGAS_MAX = 100_000
@@ -53,7 +55,10 @@ class OpenSaga(NamedTuple):
 
 
 class Lag(NamedTuple):
-    """How many events of a publisher wait for a subscriber, are set aside, or are dead."""
+    """How many events of a publisher wait for a subscriber, are set aside, or are dead.
+
+    Only those that the subscriber reacts to wait: its cursor is stored late behind others.
+    """
 
     source: str
     subscriber: str
@@ -164,9 +169,11 @@ async def lags(databases: Mapping[str, Database]) -> list[Lag]:
     found: list[Lag] = []
     for database in databases.values():
         for source, subscriber, position, parked, dead in await rows(database, _CURSORS):
-            # The head after the cursor: a busy publisher looks further ahead, never negative.
-            head = (await rows(databases[source], _GAPS))[0][2] if source in databases else 0
-            found.append(Lag(source, subscriber, max(0, head - position), parked, dead))
+            number = 0
+            if source in databases:
+                wanted = REACTS_TO.get(subscriber, ())
+                number, _ = await waiting(databases[source], position, wanted)
+            found.append(Lag(source, subscriber, number, parked, dead))
     return found
 
 

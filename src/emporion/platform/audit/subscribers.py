@@ -1,0 +1,17 @@
+"""Which events each service reacts to, for whoever has its files only and not the service."""
+
+from collections.abc import Mapping, Sequence
+
+from emporion.contracts.contract import Event
+from emporion.contracts.order import OrderCancelled, OrderCreated, OrderRejected
+
+
+def _names(*events: type[Event]) -> Sequence[str]:
+    return tuple(event.SPEC.name for event in events)
+
+
+REACTS_TO: Mapping[str, Sequence[str]] = {
+    "email": _names(OrderCreated, OrderCancelled, OrderRejected),
+    "inventory": _names(OrderCreated),
+}
+"""By service; the tests compare it with the services' own tables of subscriptions."""
