@@ -27,6 +27,7 @@ from emporion.services.user.commands.accounts import NewAccounts, Profiles
 from emporion.services.user.commands.keys import KeyRing
 from emporion.services.user.commands.sessions import Granted, SigningIn
 from emporion.services.user.domain import Account
+from emporion.services.user.ports import Reachable
 from emporion.services.user.queries import AccountQueries
 
 
@@ -110,11 +111,6 @@ def _session(granted: Granted) -> Session:
     )
 
 
-def _contact(account: Account) -> Contact:
-    return Contact(
-        user_id=account.user_id,
-        email=account.email.text,
-        name=account.name,
-        locale=account.preferences.locale,
-        time_zone=account.preferences.time_zone,
-    )
+def _contact(person: Reachable) -> Contact:
+    user_id, email, name, locale, time_zone = person
+    return Contact(user_id=user_id, email=email, name=name, locale=locale, time_zone=time_zone)

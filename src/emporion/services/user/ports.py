@@ -5,7 +5,7 @@ Store methods run inside the caller's transaction and raise what `Tx` raises, no
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from emporion.chassis.data.database import Tx
 from emporion.kernel.ids import UserId
@@ -17,6 +17,16 @@ from emporion.services.user.domain import (
     Role,
     Session,
 )
+
+
+class Reachable(NamedTuple):
+    """How to write to somebody: no more of an account than every order's mail needs."""
+
+    user_id: UserId
+    email: str
+    name: str
+    locale: str
+    time_zone: str
 
 
 class Accounts(Protocol):
@@ -37,8 +47,8 @@ class Accounts(Protocol):
         """The account of that address."""
         ...
 
-    async def find_many(self, tx: Tx, user_ids: Sequence[UserId]) -> list[Account]:
-        """The accounts of those ids that exist, each once, in no particular order."""
+    async def reachable(self, tx: Tx, user_ids: Sequence[UserId]) -> list[Reachable]:
+        """Those of the ids that have an account, each once, in no particular order."""
         ...
 
     async def rename(self, tx: Tx, user_id: UserId, name: str) -> None:

@@ -5,7 +5,7 @@ from emporion.contracts.user import ContactsOf
 from emporion.kernel.errors import Unauthenticated
 from emporion.kernel.ids import UserId
 from emporion.services.user.domain import Account
-from emporion.services.user.ports import Accounts
+from emporion.services.user.ports import Accounts, Reachable
 
 
 class AccountQueries:
@@ -26,10 +26,10 @@ class AccountQueries:
             raise Unauthenticated("the account of this token is gone")
         return account
 
-    async def contacts(self, request: ContactsOf) -> list[Account]:
-        """Those of at most 500 accounts that exist."""
+    async def contacts(self, request: ContactsOf) -> list[Reachable]:
+        """Those of at most 500 people that have an account."""
 
-        async def work(tx: Tx) -> list[Account]:
-            return await self._accounts.find_many(tx, request.user_ids)
+        async def work(tx: Tx) -> list[Reachable]:
+            return await self._accounts.reachable(tx, request.user_ids)
 
         return await self._database.read(work)

@@ -15,10 +15,11 @@ from emporion.services.user.domain import (
     Role,
     Session,
 )
-from emporion.services.user.ports import StoredKey
+from emporion.services.user.ports import Reachable, StoredKey
 
 _ACCOUNT = """SELECT user_id, email, email_key, name, role, password_hash, locale, time_zone,
     wants_news, created_at_ms FROM account """
+_REACHABLE = "SELECT user_id, email, name, locale, time_zone FROM account "
 
 
 class SqlAccounts:
@@ -47,12 +48,12 @@ class SqlAccounts:
         row = await tx.fetch_one(_ACCOUNT + "WHERE email_key = ?", email.key)
         return _account(row) if row else None
 
-    async def find_many(self, tx: Tx, user_ids: Sequence[UserId]) -> list[Account]:
+    async def reachable(self, tx: Tx, user_ids: Sequence[UserId]) -> list[Reachable]:
         rows = await tx.fetch(
-            _ACCOUNT + "WHERE user_id IN (SELECT value FROM json_each(?))",  # noqa: S608 - constants
+            _REACHABLE + "WHERE user_id IN (SELECT value FROM json_each(?))",  # noqa: S608 - constants
             msgspec.json.encode(user_ids).decode(),
         )
-        return [_account(row) for row in rows]
+        return [Reachable._make(row) for row in rows]
 
     async def rename(self, tx: Tx, user_id: UserId, name: str) -> None:
         await tx.execute("UPDATE account SET name = ? WHERE user_id = ?", name, user_id)
