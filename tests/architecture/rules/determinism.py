@@ -14,6 +14,7 @@ ADAPTERS = (
     "chassis/runtime/lag.py",
     "chassis/runtime/lifecycle.py",
     "chassis/runtime/system.py",
+    "chassis/data/mongo/",
     "chassis/data/sqlite/",
     "chassis/http/",
     "chassis/testing/time.py",

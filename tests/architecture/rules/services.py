@@ -71,10 +71,11 @@ def misnumbered_migrations(tree: Tree) -> Iterator[Violation]:
     """Migrations that are not numbered 0001, 0002, ... per engine."""
     for folder in tree.services:
         for engine in sorted(path for path in (folder / "migrations").glob("*") if path.is_dir()):
-            files = sorted(engine.glob("*.sql"))
+            kind = "json" if engine.name == "mongodb" else "sql"
+            files = sorted(engine.glob("*.*"))
             for number, path in enumerate(files, 1):
-                if not re.fullmatch(rf"{number:04d}_[a-z0-9_]+\.sql", path.name):
-                    why = f"expected {number:04d}_<what_it_does>.sql"
+                if not re.fullmatch(rf"{number:04d}_[a-z0-9_]+\.{kind}", path.name):
+                    why = f"expected {number:04d}_<what_it_does>.{kind}"
                     yield Violation(tree.name(path), 1, why)
 
 
@@ -210,8 +211,12 @@ RULES = (
         (
             Planted(f"{_A}/migrations/sqlite/0002_parcels.sql", _CREATE),
             Planted(f"{_A}/migrations/sqlite/parcels.sql", _CREATE),
+            Planted(f"{_A}/migrations/mongodb/0001_parcels.sql", _CREATE),
         ),
-        kept=(Planted(f"{_A}/migrations/sqlite/0001_parcels.sql", _CREATE),),
+        kept=(
+            Planted(f"{_A}/migrations/sqlite/0001_parcels.sql", _CREATE),
+            Planted(f"{_A}/migrations/mongodb/0001_parcels.json", "[]"),
+        ),
     ),
     Rule(
         "tables-are-not-shared",

@@ -2,23 +2,24 @@
 
 from collections.abc import Awaitable, Callable
 
-from emporion.chassis.data.database import Database, Tx
+from emporion.chassis.data.database import Database
 from emporion.chassis.runtime.alarm import Alarm
 from emporion.chassis.runtime.assembly import Assembly, Needs
 from emporion.contracts.inventory import InventoryService
 from emporion.contracts.order import OrderService
+from emporion.services.inventory.adapters.mongo import MongoHoldStore, MongoStockStore
 from emporion.services.inventory.adapters.sql import SqlHoldStore, SqlStockStore
 from emporion.services.inventory.api import InventoryApi
 from emporion.services.inventory.commands import HoldCommands, OverdueHolds, StockCommands
 from emporion.services.inventory.events import reactions
+from emporion.services.inventory.ports import HoldStore, StockStore
 from emporion.services.inventory.queries import InventoryQueries
 
 
 def build(needs: Needs) -> Assembly:
     """Inventory on the database handed in; it asks the order service before it lets a hold go."""
     clock = needs.runtime.clock
-    holds = SqlHoldStore(needs.database)
-    stock = SqlStockStore(needs.database)
+    holds, stock = _stores(needs.database)
     overdue = OverdueHolds(holds, needs.clients.get(OrderService), clock)
     alarm = Alarm("inventory: overdue holds", needs.runtime, overdue.run_due)
     overdue.wake = alarm.poke
@@ -31,15 +32,19 @@ def build(needs: Needs) -> Assembly:
         ),
         subscriptions=reactions(holds, clock),
         alarms=(alarm,),
-        probes={"stock": _probe(needs.database)},
+        probes={"stock": _probe(stock)},
     )
 
 
-def _probe(database: Database) -> Callable[[], Awaitable[None]]:
-    async def read_a_level(tx: Tx) -> None:
-        await tx.fetch_one("SELECT 1 FROM level LIMIT 1")
+def _stores(database: Database) -> tuple[HoldStore, StockStore]:
+    """The books, in the way of the engine that the platform chose."""
+    if database.engine == "mongodb":
+        return MongoHoldStore(database), MongoStockStore(database)
+    return SqlHoldStore(database), SqlStockStore(database)
 
-    async def probe() -> None:
-        await database.read(read_a_level)
 
-    return probe
+def _probe(stock: StockStore) -> Callable[[], Awaitable[None]]:
+    async def read_a_level() -> None:
+        await stock.levels(sku=None, warehouse_id=None, after=("", ""), limit=1)
+
+    return read_a_level

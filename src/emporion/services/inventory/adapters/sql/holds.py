@@ -7,7 +7,6 @@ from msgspec.structs import replace
 
 from emporion.chassis.data.database import Database, Row, Tx
 from emporion.contracts.inventory import (
-    OutOfStock,
     ReservationReleased,
     ReservationStatus,
     StockReleased,
@@ -15,6 +14,7 @@ from emporion.contracts.inventory import (
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import Conflict
 from emporion.kernel.ids import OrderId, Sku, WarehouseId
+from emporion.services.inventory.adapters.refusals import out_of_stock
 from emporion.services.inventory.adapters.sql.levels import give_back, take, take_from_usual
 from emporion.services.inventory.domain import (
     Action,
@@ -181,15 +181,6 @@ class SqlHoldStore:
             return [_hold(row) for row in await tx.fetch(sql, before or _ABOVE_ALL, limit)]
 
         return await self._database.read(work)
-
-
-def out_of_stock(shortages: Sequence[Shortage]) -> OutOfStock:
-    """The refusal that names every short SKU, what was wanted and what is there."""
-    told = ", ".join(f"{short.sku} ({short.available} left)" for short in shortages[:5])
-    more = f" and {len(shortages) - 5} more" if len(shortages) > 5 else ""  # noqa: PLR2004 - as above
-    return OutOfStock(
-        f"Not enough of {told}{more}", shortages=[short._asdict() for short in shortages]
-    )
 
 
 async def _find(tx: Tx, order_id: OrderId) -> Hold | None:

@@ -11,10 +11,14 @@ from emporion.contracts.inventory import (
     PutWarehouse,
     Warehouse,
 )
-from emporion.contracts.refusals import KeyReused
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import FailedPrecondition, Internal, NotFound
 from emporion.kernel.ids import Sku, WarehouseId
+from emporion.services.inventory.adapters.refusals import (
+    impossible_movement,
+    same_movement,
+    too_many_warehouses,
+)
 from emporion.services.inventory.domain import ON_HAND_MAX, WAREHOUSES_MAX
 
 _PUT_WAREHOUSE = """
@@ -59,7 +63,7 @@ class SqlStockStore:
         async def work(tx: Tx) -> None:
             others = await tx.fetch_one(_OTHER_WAREHOUSES, id_)
             if others and others[0] >= WAREHOUSES_MAX:
-                raise FailedPrecondition(f"there are {WAREHOUSES_MAX} warehouses already")
+                raise too_many_warehouses()
             await tx.execute(_PUT_WAREHOUSE, id_, warehouse.name, warehouse.priority)
 
         await self._database.transaction(work)
@@ -137,25 +141,12 @@ async def _stored_movement(tx: Tx, move: MoveStock) -> Movement:
     row = await tx.fetch_one(_MOVEMENT, move.movement_key)
     if row is None:
         raise Internal("a movement vanished: they are never deleted")
-    stored = _movement(row)
-    is_same = all(
-        getattr(stored, field) == getattr(move, field) for field in MoveStock.__struct_fields__
-    )
-    if not is_same:
-        raise KeyReused(f"the key {move.movement_key!r} was used for another movement")
-    return stored
+    return same_movement(_movement(row), move)
 
 
 async def _impossible(tx: Tx, move: MoveStock) -> FailedPrecondition:
     on_hand, reserved = await tx.fetch_one(_LEVEL, move.sku, move.warehouse_id) or (0, 0)
-    return FailedPrecondition(
-        f"a movement of {move.quantity} is not possible: of {move.sku} in {move.warehouse_id} "
-        f"there are {on_hand} on hand, {reserved} of them reserved",
-        sku=move.sku,
-        warehouse_id=move.warehouse_id,
-        on_hand=on_hand,
-        reserved=reserved,
-    )
+    return impossible_movement(move, on_hand=on_hand, reserved=reserved)
 
 
 def _filters(sku: Sku | None, warehouse_id: WarehouseId | None) -> tuple[str, list[Value]]:

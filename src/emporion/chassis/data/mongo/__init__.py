@@ -1,0 +1,1 @@
+"""The database port on MongoDB: transactions acknowledged by a majority and its journals."""

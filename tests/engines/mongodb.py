@@ -1,0 +1,71 @@
+"""A real server of MongoDB's protocol for tests, on a free port, or the one at MONGODB_URL."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pymongo import MongoClient
+
+START_TIMEOUT_MS = 30_000
+
+
+class MongoServer:
+    """A server in a process of its own, which a test may kill and start again."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.port = _free_port()
+        self.url = f"mongodb://127.0.0.1:{self.port}/?directConnection=true"
+        self._folder = folder
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it on its folder, and wait until it answers."""
+        command = [sys.executable, "-m", "secantus", "--port", str(self.port), "--storage-path"]
+        with (self._folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, str(self._folder / "data"), *self._options],
+                stdout=log,
+                stderr=log,
+            )
+        with MongoClient[dict[str, object]](
+            self.url, serverSelectionTimeoutMS=START_TIMEOUT_MS
+        ) as client:
+            client.admin.command("ping")
+
+    def kill(self) -> None:
+        """As a lost machine does: at once, and nothing is finished."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self) -> None:
+        """Ask it to end."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def mongodb_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a server answers during the whole of the tests."""
+    given = os.environ.get("MONGODB_URL")
+    if given:
+        yield given
+        return
+    server = MongoServer(tmp_path_factory.mktemp("mongodb"))
+    server.start()
+    try:
+        yield server.url
+    finally:
+        server.stop()
