@@ -1,0 +1,1 @@
+"""Real servers for the shop on one machine: PostgreSQL, MongoDB's protocol, NATS."""

@@ -1,0 +1,63 @@
+"""Runs a program that ends when its supervisor ends, however that one ends.
+
+`python -I -S leash.py SUPERVISOR SIGNAL ROOT WORD...`: asks the kernel (Linux) to send SIGNAL
+to this process when its parent is gone, and then becomes the program. The standard library
+alone, for it runs before every program of the shop: about 15 ms.
+
+ROOT says what to do when this is root: `keep` it, or become a `namesake`, an ordinary user
+inside a user namespace of its own whose files are root's outside. PostgreSQL refuses to run as
+root; with a namesake nothing has to be given to another user, and no folder opened for one.
+"""
+
+import ctypes
+import os
+import sys
+
+_PR_SET_PDEATHSIG = 1
+_CLONE_NEWUSER = 0x10000000
+_INSIDE_ID = 1_000
+NO_NAMESPACE = 3
+"""The exit code when the system grants no user namespace."""
+NO_PROGRAM = 4
+"""The exit code when the program cannot be run."""
+
+
+def _become_namesake(libc: ctypes.CDLL) -> bool:
+    user, group = os.getuid(), os.getgid()
+    if libc.unshare(_CLONE_NEWUSER) != 0:
+        return False
+    written = {
+        "setgroups": "deny",
+        "uid_map": f"{_INSIDE_ID} {user} 1",
+        "gid_map": f"{_INSIDE_ID} {group} 1",
+    }
+    for name, text in written.items():
+        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:  # noqa: PTH123 - starts quicker without pathlib
+            file.write(text)
+    return True
+
+
+def main(supervisor: int, ending: int, *, root: str, words: list[str]) -> int:
+    """Become the program, or return the code to exit with."""
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        if root == "namesake" and os.geteuid() == 0:
+            try:
+                is_namesake = _become_namesake(libc)
+            except OSError:
+                is_namesake = False
+            if not is_namesake:
+                return NO_NAMESPACE
+        # After the change of user, which takes the request back.
+        libc.prctl(_PR_SET_PDEATHSIG, ending, 0, 0, 0)
+        if os.getppid() != supervisor:
+            return 0  # it was gone before the request was heard
+    try:
+        os.execv(words[0], words)  # noqa: S606 - no shell is wanted
+    except OSError as error:
+        print(f"{words[0]}: {error.strerror}", file=sys.stderr)  # noqa: T201 - goes to the log of the program
+    return NO_PROGRAM
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2]), root=sys.argv[3], words=sys.argv[4:]))
