@@ -15,6 +15,7 @@ ADAPTERS = (
     "chassis/runtime/lifecycle.py",
     "chassis/runtime/system.py",
     "chassis/data/mongo/",
+    "chassis/data/postgres/",
     "chassis/data/sqlite/",
     "chassis/http/",
     "chassis/testing/time.py",

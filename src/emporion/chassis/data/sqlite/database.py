@@ -11,7 +11,7 @@ import apsw
 
 from emporion.chassis.calls.context import current_call
 from emporion.chassis.data.database import Tx
-from emporion.chassis.data.migrations.runner import Migrations, migrate
+from emporion.chassis.data.migrations.runner import Migrations
 from emporion.chassis.data.sqlite.checkpoint import Checkpointer
 from emporion.chassis.data.sqlite.connection import (
     READ_CHECKS_MAX,
@@ -21,6 +21,7 @@ from emporion.chassis.data.sqlite.connection import (
     open_writer,
 )
 from emporion.chassis.data.sqlite.group_commit import GroupCommit, Job
+from emporion.chassis.data.sqlite.migrate import migrate
 from emporion.chassis.data.sqlite.transaction import SqliteTx, drive
 from emporion.chassis.data.sqlite.writers import BATCH_MAX, InlineWriter, ThreadWriter, Writer
 from emporion.kernel.clock import Clock

@@ -1,0 +1,143 @@
+"""One connection to PostgreSQL, with the time limits that keep it from waiting for ever."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from emporion.chassis.data.postgres.dialect import translated
+from emporion.chassis.data.postgres.errors import ERRORS, Lost, named, place
+from emporion.chassis.data.postgres.transaction import Ask, Verb
+from emporion.kernel.errors import Unavailable
+
+STATEMENTS_CACHED = 512
+GRACE_S = 5.0
+"""How much longer than the server's own limit we wait for its answer."""
+IDLE_IN_TRANSACTION_S = 30.0
+"""A process that stopped in the middle of a transaction loses its locks after so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a connection may take, in seconds."""
+
+    connect_s: float
+    statement_s: float
+
+
+class Session:
+    """A connection. What it raises is named; after Lost it is of no use."""
+
+    def __init__(self, connection: "asyncpg.Connection[Any]") -> None:
+        self.connection = connection
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it can answer no more."""
+        return self.connection.is_closed()
+
+    async def control(self, sql: str) -> str:
+        """Run BEGIN, COMMIT, SAVEPOINT and the like, several at once if need be; what was done."""
+        try:
+            return await self.connection.execute(sql)
+        except ERRORS as error:
+            raise self._named(error) from error
+
+    async def answer(self, ask: Ask) -> Any:
+        """Run a statement. Raises what Tx raises, Collision and Lost."""
+        text = translated(ask.sql).text
+        try:
+            match ask.verb:
+                case Verb.EXECUTE:
+                    return _rows(await self.connection.execute(text, *ask.args))
+                case Verb.FETCH_ONE:
+                    row = await self.connection.fetchrow(text, *ask.args)
+                    return None if row is None else tuple(row)
+                case Verb.FETCH:
+                    return [tuple(row) for row in await self.connection.fetch(text, *ask.args)]
+                case Verb.MANY:
+                    return await self.connection.executemany(text, ask.args)
+        except ERRORS as error:
+            raise self._named(error) from error
+
+    async def close(self) -> None:
+        """Say good-bye; a connection that cannot is cut."""
+        try:
+            await self.connection.close(timeout=GRACE_S)
+        except ERRORS:
+            self.connection.terminate()
+
+    def cut(self) -> None:
+        """End it at once: whatever it was doing is rolled back by the server."""
+        self.connection.terminate()
+
+    def _named(self, error: Exception) -> Exception:
+        found = named(error, is_closed=self.connection.is_closed())
+        if isinstance(found, Lost):
+            self.connection.terminate()
+        return found
+
+
+def _rows(status: str) -> int:
+    """The number at the end of a command tag: `UPDATE 3`, `INSERT 0 1`."""
+    number = status.rpartition(" ")[2]
+    return int(number) if number.isdigit() else 0
+
+
+async def connect(dsn: str, *, source: str, limits: Limits, is_read_only: bool = False) -> Session:
+    """A new connection. Raises Unavailable naming engine, host and database, and why."""
+    statement_ms = round(limits.statement_s * 1000)
+    settings = {
+        "application_name": f"emporion {source}",
+        "statement_timeout": str(statement_ms),
+        "lock_timeout": str(statement_ms),
+        "idle_in_transaction_session_timeout": str(round(IDLE_IN_TRANSACTION_S * 1000)),
+        "default_transaction_isolation": "read committed",
+        "default_transaction_read_only": "on" if is_read_only else "off",
+        "synchronous_commit": "on",
+        "jit": "off",
+    }
+    try:
+        connection = await asyncpg.connect(
+            dsn,
+            timeout=limits.connect_s,
+            command_timeout=limits.statement_s + GRACE_S if limits.statement_s else None,
+            statement_cache_size=STATEMENTS_CACHED,
+            max_cached_statement_lifetime=0,
+            server_settings=settings,
+        )
+    except (*ERRORS, ValueError) as error:
+        why = str(error) or f"no answer within {limits.connect_s:g} s"
+        raise Unavailable(f"cannot open {place(dsn)}: {why}") from error
+    return Session(connection)
+
+
+class Link:
+    """A connection that is made again when it was lost.
+
+    Args:
+        connect: makes one; raises Unavailable.
+    """
+
+    def __init__(self, connect: Callable[[], Awaitable[Session]]) -> None:
+        self._connect = connect
+        self._session: Session | None = None
+
+    async def session(self) -> Session:
+        """The connection, a new one after a loss. Raises Unavailable."""
+        if self._session is None or self._session.is_lost:
+            self._session = None
+            self._session = await self._connect()
+        return self._session
+
+    def cut(self) -> None:
+        """End it at once."""
+        if self._session is not None:
+            self._session.cut()
+
+    async def close(self) -> None:
+        """Say good-bye."""
+        session, self._session = self._session, None
+        if session is not None and not session.is_lost:
+            await session.close()
