@@ -8,6 +8,7 @@ import pytest
 from emporion.chassis.http.problem import problem_response, status_of
 from emporion.chassis.testing.asgi import Answer, AsgiClient
 from emporion.contracts.operations import SagaIsOver
+from emporion.contracts.order import CartChanged
 from emporion.contracts.refusals import HistoryPruned
 from emporion.kernel.errors import EmporionError
 from tests.api.problems import named_refusals, told_to_clients
@@ -100,6 +101,26 @@ async def _taken_sku(front: Shopfront) -> Answer:
     )
 
 
+async def _free_of_charge(front: Shopfront) -> Answer:
+    free = [{**VARIANT, "sku": "free", "price": {**PRICE, "amount_minor": 0}}]
+    return await front.json(front.operator, "POST", "/api/products", {**PRODUCT, "variants": free})
+
+
+async def _ringing_text(front: Shopfront) -> Answer:
+    rings = {**PRODUCT, "description": "a bell: \x07"}
+    return await front.json(front.operator, "POST", "/api/products", rings)
+
+
+async def _doubled_sku(front: Shopfront) -> Answer:
+    twice = [{**VARIANT, "sku": "twice"}] * 2
+    return await front.json(front.operator, "POST", "/api/products", {**PRODUCT, "variants": twice})
+
+
+async def _wrong_old_password(front: Shopfront) -> Answer:
+    words = {"old_password": "not the one", "new_password": "another-new-one"}
+    return await front.json(await front.person("bob"), "POST", "/api/users/me/password", words)
+
+
 async def _full_cart(front: Shopfront) -> Answer:
     eve = await front.person("eve")
     must(await front.json(eve, "PUT", "/api/cart/items/croissant", {"quantity": 10_000}))
@@ -162,17 +183,24 @@ TRIGGERS: dict[str, Trigger] = {
     "idempotency-key-reused": _reused_key,
     "currency-mismatch": _mixed_currencies,
     "sku-taken": _taken_sku,
+    "duplicate-sku": _doubled_sku,
+    "bad-price": _free_of_charge,
+    "bad-text": _ringing_text,
     "cart-full": _full_cart,
     "empty-cart": _empty_cart,
     "email-taken": _taken_address,
     "wrong-credentials": _wrong_password,
+    "wrong-old-password": _wrong_old_password,
     "invalid-refresh-token": _bad_refresh_token,
     "too-many-sign-ins": _too_many_sign_ins,
     "unknown-cursor": _unknown_cursor,
     "unknown-subscriber": _unknown_subscriber,
     SagaIsOver.slug: _saga_is_over,
 }
-ELSEWHERE = {HistoryPruned.slug: "needs months of events: tests/chassis/events"}
+ELSEWHERE = {
+    HistoryPruned.slug: "needs months of events: tests/chassis/events",
+    CartChanged.slug: "needs somebody quick, three times: tests/services/order",
+}
 
 
 async def test_every_named_refusal_has_a_request_that_meets_it():

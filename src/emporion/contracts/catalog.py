@@ -25,7 +25,7 @@ from emporion.contracts.contract import (
 )
 from emporion.contracts.refusals import UnknownCursor
 from emporion.contracts.words import Cursor, Instant, Name, PageSize, ProductId, Sku, SkuRef, Text
-from emporion.kernel.errors import FailedPrecondition, NotFound
+from emporion.kernel.errors import FailedPrecondition, InvalidArgument, NotFound
 from emporion.kernel.money import Money
 
 
@@ -41,6 +41,27 @@ class SkuTaken(FailedPrecondition):
 
     slug = "sku-taken"
     title = "The SKU belongs to another product"
+
+
+class DuplicateSku(InvalidArgument):
+    """Two variants of a product have the same SKU (field `sku`)."""
+
+    slug = "duplicate-sku"
+    title = "Two variants have the same SKU"
+
+
+class BadPrice(InvalidArgument):
+    """A price is not above zero, or beyond what can be an honest price (field `sku`)."""
+
+    slug = "bad-price"
+    title = "This cannot be a price"
+
+
+class BadText(InvalidArgument):
+    """A name is blank, or a text contains control characters (field `field`)."""
+
+    slug = "bad-text"
+    title = "A text is blank or contains control characters"
 
 
 class Variant(Part, frozen=True, kw_only=True):
@@ -174,6 +195,9 @@ class ProductChanged(Event, frozen=True, kw_only=True):
     changed_at: Instant
 
 
+_UNFIT = (SkuTaken, DuplicateSku, BadPrice, BadText)
+
+
 class CatalogService(Service, Protocol):
     """Products, variants, prices, import."""
 
@@ -199,21 +223,21 @@ class CatalogService(Service, Protocol):
     @command(
         access=staff("catalog:write"),
         rest=post("/api/products", status=201),
-        raises=(SkuTaken,),
+        raises=_UNFIT,
     )
     async def create_product(self, request: CreateProduct) -> Product:
-        """Create a product. Raises SkuTaken."""
+        """Create a product. Raises SkuTaken, DuplicateSku, BadPrice or BadText."""
 
     @command(
         access=staff("catalog:write"),
         key="product_id",
         rest=put("/api/products/{product_id}"),
-        raises=(SkuTaken,),
+        raises=_UNFIT,
     )
     async def put_product(self, request: PutProduct) -> Product:
         """Create or replace the product of that id; variants left out are no longer sold.
 
-        Raises SkuTaken.
+        Raises SkuTaken, DuplicateSku, BadPrice or BadText.
         """
 
     @command(

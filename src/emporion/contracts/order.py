@@ -40,7 +40,7 @@ from emporion.contracts.words import (
     UserId,
     UserRef,
 )
-from emporion.kernel.errors import FailedPrecondition, NotFound
+from emporion.kernel.errors import Conflict, FailedPrecondition, NotFound
 from emporion.kernel.money import CurrencyMismatch, Money
 
 CartQuantity = Annotated[int, Meta(ge=0, le=10_000, description="Units, 0..10000; 0 removes.")]
@@ -51,6 +51,13 @@ class EmptyCart(FailedPrecondition):
 
     slug = "empty-cart"
     title = "The cart is empty"
+
+
+class CartChanged(Conflict):
+    """The cart was changed while it was checked out, whenever that was tried."""
+
+    slug = "cart-changed"
+    title = "The cart was changed while it was checked out"
 
 
 class CartFull(FailedPrecondition):
@@ -328,10 +335,13 @@ class OrderService(Service, Protocol):
         key="idempotency_key",
         rest=post("/api/cart/checkout", status=201),
         timeout_s=10.0,
-        raises=(*_REFUSALS, EmptyCart),
+        raises=(*_REFUSALS, EmptyCart, CartChanged),
     )
     async def checkout(self, request: Checkout) -> Order:
-        """Order what is in the cart, like `place_order`. Raises EmptyCart."""
+        """Order what is in the cart, like `place_order`.
+
+        Raises EmptyCart; CartChanged when others keep changing it meanwhile: look and try again.
+        """
 
     @query(access=internal())
     async def is_hold_needed(self, request: OrderOf) -> HoldNeeded:

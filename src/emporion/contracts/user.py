@@ -25,6 +25,7 @@ from emporion.contracts.contract import (
 from emporion.contracts.words import Instant, Name, UserId, UserRef
 from emporion.kernel.errors import (
     FailedPrecondition,
+    PermissionDenied,
     ResourceExhausted,
     Unauthenticated,
 )
@@ -52,6 +53,13 @@ class WrongCredentials(Unauthenticated):
 
     slug = "wrong-credentials"
     title = "E-mail address or password is wrong"
+
+
+class WrongOldPassword(PermissionDenied):
+    """The password that should prove who is asking is wrong; the session stays as it is."""
+
+    slug = "wrong-old-password"
+    title = "The old password is wrong"
 
 
 class InvalidRefreshToken(Unauthenticated):
@@ -250,12 +258,12 @@ class UserService(Service, Protocol):
     @command(
         access=owner("profile"),
         rest=post("/api/users/me/password", status=204),
-        raises=(WrongCredentials, TooManySignIns),
+        raises=(WrongOldPassword, TooManySignIns),
     )
     async def change_password(self, request: ChangePassword) -> Empty:
         """Change the caller's password and end all sessions.
 
-        Raises WrongCredentials, and TooManySignIns after repeated failures.
+        Raises WrongOldPassword, and TooManySignIns after repeated failures.
         """
 
     @query(

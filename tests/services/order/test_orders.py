@@ -22,6 +22,7 @@ from emporion.contracts.inventory import InventoryService, Line, OutOfStock
 from emporion.contracts.order import (
     AddToCart,
     CancelOrder,
+    CartChanged,
     CartFull,
     Checkout,
     EmptyCart,
@@ -302,6 +303,26 @@ async def test_a_declined_checkout_gives_the_cart_back(shop) -> None:
         with pytest.raises(PaymentDeclined):
             await s.as_user(ADA, s.api.checkout(request))
         assert await s.cart() == {"bread": 3}
+
+
+async def test_a_cart_that_keeps_changing_is_not_checked_out(shop, monkeypatch) -> None:
+    """Something is put in whenever the prices are asked for, which is after the cart was read."""
+    async with shop() as s:
+        await s.add("bread")
+        quote = s.catalog.quote
+
+        async def quote_late(request):
+            await s.api._carts._set(ADA, Sku("tea"), 1 + (await s.cart()).get("tea", 0))
+            return await quote(request)
+
+        monkeypatch.setattr(s.catalog, "quote", quote_late)
+        request = Checkout(idempotency_key="c", payment_token="tok_ok")
+
+        with pytest.raises(CartChanged):
+            await s.as_user(ADA, s.api.checkout(request))
+
+        assert await s.cart() == {"bread": 1, "tea": 3}
+        assert s.payments.charges == 0
 
 
 async def test_two_checkouts_of_one_cart_sell_it_once(shop) -> None:

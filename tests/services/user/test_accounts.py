@@ -17,6 +17,7 @@ from emporion.contracts.user import (
     TooManySignIns,
     User,
     WrongCredentials,
+    WrongOldPassword,
 )
 from emporion.kernel.errors import InvalidArgument, ResourceExhausted, Unauthenticated
 from emporion.kernel.ids import UserId
@@ -149,7 +150,7 @@ async def test_a_wrong_old_password_changes_nothing(world) -> None:
     await world.sign_up()
     session = await world.sign_in()
 
-    with world.signed_in(session), pytest.raises(WrongCredentials):
+    with world.signed_in(session), pytest.raises(WrongOldPassword):
         await world.api.change_password(
             ChangePassword(old_password="wrong", new_password=NEW_PASSWORD)
         )
@@ -164,7 +165,7 @@ async def test_guessing_the_old_password_is_throttled_like_signing_in(world) -> 
 
     with world.signed_in(await world.sign_in()):
         for _ in range(5):
-            with pytest.raises(WrongCredentials):
+            with pytest.raises(WrongOldPassword):
                 await world.api.change_password(guess)
         with pytest.raises(TooManySignIns):
             await world.api.change_password(guess)
@@ -182,7 +183,7 @@ async def test_of_two_password_changes_at_once_one_wins(world, password) -> None
             return_exceptions=True,
         )
 
-    assert sum(isinstance(outcome, WrongCredentials) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, WrongOldPassword) for outcome in outcomes) == 1
 
 
 async def test_contacts_of_unknown_people_are_left_out(world) -> None:

@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 
 from emporion.contracts.catalog import (
+    BadPrice,
+    BadText,
     CreateProduct,
+    DuplicateSku,
     ImportProducts,
     ImportReport,
     ImportRow,
@@ -13,10 +16,18 @@ from emporion.contracts.catalog import (
 )
 from emporion.contracts.catalog import Product as ProductReply
 from emporion.kernel.clock import Clock
-from emporion.kernel.errors import NotFound
+from emporion.kernel.errors import EmporionError, NotFound
 from emporion.kernel.ids import PRODUCT, Ids, ProductId
 from emporion.services.catalog.domain.catalogue_file import Line, Plan, plan, read
-from emporion.services.catalog.domain.product import Product, Variant, check
+from emporion.services.catalog.domain.product import (
+    DoubledSku,
+    Product,
+    Unsound,
+    UnsoundPrice,
+    UnsoundText,
+    Variant,
+    unsound,
+)
 from emporion.services.catalog.ports import ProductStore
 from emporion.services.catalog.queries import product_of
 
@@ -48,7 +59,8 @@ class ProductCommands:
             tuple(Variant(each.sku, each.name, each.price) for each in request.variants),
             updated_at_ms=self._clock.now_ms(),
         )
-        check(product)
+        for found in unsound(product):
+            raise _refusal(found)
 
         def decide(stored: Sequence[Product]) -> tuple[Sequence[Product], Product]:
             before = next((each for each in stored if each.product_id == product_id), None)
@@ -99,6 +111,17 @@ class ProductCommands:
                 for fault in made.faults
             ],
         )
+
+
+def _refusal(found: Unsound) -> EmporionError:
+    """What is wrong with a product, as the contract's refusal."""
+    match found:
+        case DoubledSku(sku, what):
+            return DuplicateSku(what, sku=sku)
+        case UnsoundPrice(sku, what):
+            return BadPrice(what, sku=sku)
+        case UnsoundText(field, what):
+            return BadText(what, field=field)
 
 
 def _refuse_taken(product: Product, stored: Sequence[Product]) -> None:

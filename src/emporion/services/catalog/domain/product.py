@@ -1,10 +1,9 @@
 """What a product is: a name, variants with distinct SKUs, and a price above zero for each."""
 
 import re
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, TypeAlias
 
-from emporion.kernel.errors import InvalidArgument
 from emporion.kernel.ids import ProductId, Sku
 from emporion.kernel.money import Money
 
@@ -20,25 +19,29 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _CONTROL_IN_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-class DuplicateSku(InvalidArgument):
-    """Two variants of a product have the same SKU (field `sku`)."""
+class DoubledSku(NamedTuple):
+    """Two variants of a product have the same SKU."""
 
-    slug = "duplicate-sku"
-    title = "Two variants have the same SKU"
-
-
-class BadPrice(InvalidArgument):
-    """A price is not above zero, or beyond what can be an honest price (field `sku`)."""
-
-    slug = "bad-price"
-    title = "This cannot be a price"
+    sku: Sku
+    what: str
 
 
-class BadText(InvalidArgument):
-    """A name is blank, or a text contains control characters (field `field`)."""
+class UnsoundPrice(NamedTuple):
+    """A price is not above zero, or beyond what can be an honest price."""
 
-    slug = "bad-text"
-    title = "A text is blank or contains control characters"
+    sku: Sku
+    what: str
+
+
+class UnsoundText(NamedTuple):
+    """A name is blank, or a text contains control characters."""
+
+    field: str
+    what: str
+
+
+Unsound: TypeAlias = DoubledSku | UnsoundPrice | UnsoundText
+"""Why a product can never be sold, with a sentence for people in `what`."""
 
 
 class Variant(NamedTuple):
@@ -65,20 +68,20 @@ class Product(NamedTuple):
         return other is not None and self == other._replace(updated_at_ms=self.updated_at_ms)
 
 
-def check(product: Product) -> None:
-    """Raises DuplicateSku, BadPrice or BadText for what can never be sold."""
-    check_name(product.name, "name")
-    check_text(product.category, "category")
-    if _CONTROL_IN_TEXT.search(product.description):
-        raise BadText("the description contains control characters", field="description")
+def unsound(product: Product) -> Iterator[Unsound]:
+    """Everything for which the product can never be sold."""
+    yield from _in_name(product.name, "name")
+    yield from _in_text(product.category, "category")
+    if has_control_characters(product.description, is_long=True):
+        yield UnsoundText("description", "the description contains control characters")
     seen = set[Sku]()
     for variant in product.variants:
         if variant.sku in seen:
-            raise DuplicateSku(f"the SKU {variant.sku} appears twice", sku=variant.sku)
+            yield DoubledSku(variant.sku, f"the SKU {variant.sku} appears twice")
         seen.add(variant.sku)
-        check_name(variant.name, "variants.name")
+        yield from _in_name(variant.name, "variants.name")
         if fault := price_fault(variant.price):
-            raise BadPrice(f"the price of {variant.sku} {fault}", sku=variant.sku)
+            yield UnsoundPrice(variant.sku, f"the price of {variant.sku} {fault}")
 
 
 def is_sku(text: str) -> bool:
@@ -86,17 +89,15 @@ def is_sku(text: str) -> bool:
     return _SKU.fullmatch(text) is not None
 
 
-def check_name(name: str, field: str) -> None:
-    """Raises BadText for a blank name or one with control characters."""
+def _in_name(name: str, field: str) -> Iterator[UnsoundText]:
     if not name.strip():
-        raise BadText(f"{field} is blank", field=field)
-    check_text(name, field)
+        yield UnsoundText(field, f"{field} is blank")
+    yield from _in_text(name, field)
 
 
-def check_text(text: str, field: str) -> None:
-    """Raises BadText for a line of text with control characters."""
+def _in_text(text: str, field: str) -> Iterator[UnsoundText]:
     if has_control_characters(text):
-        raise BadText(f"{field} contains control characters", field=field)
+        yield UnsoundText(field, f"{field} contains control characters")
 
 
 def has_control_characters(text: str, *, is_long: bool = False) -> bool:

@@ -11,6 +11,7 @@ from emporion.contracts.inventory import Line
 from emporion.contracts.order import (
     AddToCart,
     Cart,
+    CartChanged,
     CartFull,
     Checkout,
     EmptyCart,
@@ -19,7 +20,6 @@ from emporion.contracts.order import (
 )
 from emporion.contracts.refusals import KeyReused
 from emporion.kernel.clock import Clock
-from emporion.kernel.errors import Conflict
 from emporion.kernel.ids import Sku, UserId
 from emporion.services.order.commands.orders import OrderCommands, fingerprint_of
 from emporion.services.order.domain import is_overfull
@@ -27,13 +27,6 @@ from emporion.services.order.ports import CartStore
 from emporion.services.order.queries import cart_view
 
 CHECKOUT_ATTEMPTS_MAX = 3
-
-
-class CartChanged(Conflict):
-    """The cart was changed while it was checked out."""
-
-    slug = "cart-changed"
-    title = "The cart was changed while it was checked out"
 
 
 class CartCommands:

@@ -10,6 +10,7 @@ from emporion.contracts.user import (
     SignUp,
     UserRegistered,
     WrongCredentials,
+    WrongOldPassword,
 )
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import InvalidArgument, Unauthenticated
@@ -126,7 +127,7 @@ class Profiles:
     async def change_password(self, user_id: UserId, request: ChangePassword) -> None:
         """Change the password and end every session, in one transaction.
 
-        Raises WrongCredentials, TooManySignIns, ResourceExhausted. Access tokens already issued
+        Raises WrongOldPassword, TooManySignIns, ResourceExhausted. Access tokens already issued
         stay good until they expire.
         """
         secret = chosen_password(request.new_password)
@@ -135,14 +136,17 @@ class Profiles:
             return await self._load(tx, user_id)
 
         asked = await self._database.read(find)
-        account, _ = await self._credentials.prove(asked.email, request.old_password)
+        try:
+            account, _ = await self._credentials.prove(asked.email, request.old_password)
+        except WrongCredentials:  # who is asking is known: they need not sign in again
+            raise WrongOldPassword from None
         new_hash = await self._credentials.hashed(secret)
 
         async def work(tx: Tx) -> None:
             old_hash = account.password_hash
             accounts = self._stores.accounts
             if not await accounts.replace_password(tx, user_id, old=old_hash, new=new_hash):
-                raise WrongCredentials
+                raise WrongOldPassword
             await self._stores.sessions.end_all(tx, user_id)
             await self._stores.throttle.forgive(tx, account.email.hash)
 
