@@ -1,4 +1,4 @@
-"""A stockroom: inventory as built for production, on a real file, in manual time."""
+"""A stockroom: inventory as built for production, on each of its engines, in manual time."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,11 +7,10 @@ from typing import Any, cast
 import pytest
 
 from emporion.chassis.calls.clients import Clients
-from emporion.chassis.data.sqlite.database import SqliteDatabase
+from emporion.chassis.data.database import Database
 from emporion.chassis.events.subscription import Received
 from emporion.chassis.runtime.assembly import Assembly, Needs
 from emporion.chassis.saga.port import Sagas
-from emporion.chassis.testing.databases import migrations_of, sqlite_database
 from emporion.chassis.testing.time import ManualClock, manual_runtime
 from emporion.contracts.inventory import (
     InventoryService,
@@ -29,6 +28,10 @@ from emporion.kernel.ids import OrderId, UserId
 from emporion.kernel.money import Money
 from emporion.services.inventory import audit
 from emporion.services.inventory.service import build
+from tests.engines.mongodb import mongodb_url
+from tests.services.inventory.engines import ENGINES, Engine
+
+__all__ = ["engine", "mongodb_url", "stockroom"]
 
 NOT_NEEDED = HoldNeeded(is_needed=False, is_paid=False)
 UNDECIDED = HoldNeeded(is_needed=True, is_paid=False)
@@ -64,7 +67,10 @@ class OnlyOrders:
 class Stockroom:
     """Short words for tests around the built service."""
 
-    def __init__(self, database: SqliteDatabase, clock: ManualClock, orders: KnownOrders) -> None:
+    def __init__(
+        self, engine: Engine, database: Database, clock: ManualClock, orders: KnownOrders
+    ) -> None:
+        self.engine = engine
         self.database = database
         self.clock = clock
         self.orders = orders
@@ -124,12 +130,8 @@ class Stockroom:
         return {held.order_id: held.status.value for held in page.reservations}
 
     async def released(self) -> list[str]:
-        """The payloads of stock.released, in the order in which they were published."""
-
-        async def work(tx):
-            return await tx.fetch("SELECT key FROM outbox WHERE name = 'stock.released'")
-
-        return [key for (key,) in await self.database.read(work)]
+        """The keys of stock.released, in the order in which they were published."""
+        return await self.engine.published(self.database, "stock.released")
 
     async def hear_that_it_is_paid(self, request: Reserve) -> None:
         """Deliver orders.created as the bus does: the reaction in a transaction of its own."""
@@ -161,17 +163,19 @@ class Stockroom:
         return [violation async for violation in audit.violations(self.database)]
 
 
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+    """Each engine that inventory's books are kept on."""
+    kind = request.param
+    return cast("Engine", kind(tmp_path, request.getfixturevalue))
+
+
 @pytest.fixture
-async def stockroom(tmp_path: Path) -> AsyncIterator[Stockroom]:
+async def stockroom(engine: Engine) -> AsyncIterator[Stockroom]:
     """A stockroom with one warehouse, `main`, and nothing in it; its books balance at the end."""
     clock = ManualClock()
-    async with sqlite_database(
-        tmp_path,
-        [migrations_of("inventory")],
-        source="inventory",
-        runtime=manual_runtime(clock, seed=1),
-    ) as database:
-        room = Stockroom(database, clock, KnownOrders())
+    async with engine.open(manual_runtime(clock, seed=1)) as database:
+        room = Stockroom(engine, database, clock, KnownOrders())
         await room.warehouse("main")
         yield room
         assert await room.violations() == []

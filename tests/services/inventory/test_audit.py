@@ -1,19 +1,16 @@
 """The audit of the stock: silent when the books balance, and it names what does not."""
 
-import tempfile
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emporion.chassis.calls.clients import Clients
-from emporion.chassis.data.sqlite.database import SqliteDatabase
+from emporion.chassis.data.database import Database
 from emporion.chassis.runtime.assembly import Needs
 from emporion.chassis.runtime.ports import Runtime
-from emporion.chassis.testing.databases import migrations_of, sqlite_database
 from emporion.chassis.testing.time import ManualClock, manual_runtime
 from emporion.contracts.inventory import (
     InventoryService,
@@ -26,73 +23,57 @@ from emporion.contracts.order import HoldNeeded, OrderOf
 from emporion.kernel.errors import FailedPrecondition, Internal, InvalidArgument
 from emporion.kernel.ids import OrderId, Sku, WarehouseId
 from emporion.services.inventory import audit
-from emporion.services.inventory.adapters.sql import SqlHoldStore
-from emporion.services.inventory.service import build
+from emporion.services.inventory.service import build, stores
+from tests.services.inventory.engines import Damage, Mongodb, Sqlite
 
 TART = Sku("tart")
 EAST, MAIN = WarehouseId("east"), WarehouseId("main")
 
 
-async def planted(stockroom, sql):
-    """What the audit says after `sql` has damaged the books; they are repaired afterwards."""
-    await stockroom.stock("croissant", 10)
-    await stockroom.stock("tart", 10)
-    await stockroom.api.reserve(stockroom.request(("tart", 2)))
-    assert await stockroom.violations() == []
-    connection = stockroom.database._connections[0]
-    connection.execute("PRAGMA ignore_check_constraints=ON").fetchall()
-    connection.execute("SAVEPOINT damage; " + sql).fetchall()
-    try:
-        for check, (statement, _) in audit.CHECKS.items():
-            for row in connection.execute(statement, (10,)).fetchall():
-                yield check, f"{row[0]}/{row[1]}"
-    finally:
-        connection.execute("ROLLBACK TO damage; RELEASE damage").fetchall()
-
-
-MOVED, HELD, POSSIBLE = audit.CHECKS
+MOVED, HELD, POSSIBLE = audit.MOVED, audit.HELD, audit.POSSIBLE
 
 
 @pytest.mark.parametrize(
-    ("damage", "expected"),
+    ("damages", "expected"),
     [
-        ("UPDATE level SET on_hand = 11 WHERE sku = 'tart'", [(MOVED, "tart/main")]),
-        ("DELETE FROM level WHERE sku = 'croissant'", [(MOVED, "croissant/main")]),
-        ("UPDATE level SET reserved = 1 WHERE sku = 'tart'", [(HELD, "tart/main")]),
-        ("UPDATE level SET reserved = 1 WHERE sku = 'croissant'", [(HELD, "croissant/main")]),
-        ("DELETE FROM hold", [(HELD, "tart/main")]),
-        ("UPDATE hold SET status = 'released'", [(HELD, "tart/main")]),
+        ([Damage("level", "tart", {"on_hand": 11})], [(MOVED, "tart/main")]),
+        ([Damage("level", "croissant", {})], [(MOVED, "croissant/main")]),
+        ([Damage("level", "tart", {"reserved": 1})], [(HELD, "tart/main")]),
+        ([Damage("level", "croissant", {"reserved": 1})], [(HELD, "croissant/main")]),
+        ([Damage("hold", None, {})], [(HELD, "tart/main")]),
+        ([Damage("hold", None, {"status": "released"})], [(HELD, "tart/main")]),
         (
-            """UPDATE level SET reserved = 12 WHERE sku = 'tart';
-            UPDATE hold SET allocations = '[["tart","main",12]]'""",
+            [
+                Damage("level", "tart", {"reserved": 12}),
+                Damage("hold", None, {"allocations": [["tart", "main", 12]]}),
+            ],
             [(POSSIBLE, "tart/main")],
         ),
     ],
 )
-async def test_damaged_books_are_found_and_the_level_is_named(stockroom, damage, expected):
-    found = [violation async for violation in planted(stockroom, damage)]
+async def test_damaged_books_are_found_and_the_level_is_named(stockroom, damages, expected):
+    await stockroom.stock("croissant", 10)
+    await stockroom.stock("tart", 10)
+    await stockroom.api.reserve(stockroom.request(("tart", 2)))
+    assert await stockroom.violations() == []
 
-    assert found == expected
+    async with stockroom.engine.damaged(stockroom.database, damages):
+        found = await stockroom.violations()
+
+    assert [(each.check, each.subject) for each in found] == expected
 
 
 async def test_the_audit_tells_both_figures(stockroom):
     await stockroom.stock("tart", 10)
 
-    async def lose_a_unit(tx):
-        await tx.execute("UPDATE level SET on_hand = 9")
+    lost = [Damage("level", "tart", {"on_hand": 9})]
+    async with stockroom.engine.damaged(stockroom.database, lost):
+        found = await stockroom.violations()
 
-    await stockroom.database.transaction(lose_a_unit)
-
-    assert await stockroom.violations() == [
-        audit.Violation(MOVED, "tart/main", "9 on hand, its movements sum to 10")
-    ]
-
-    async def find_it(tx):
-        await tx.execute("UPDATE level SET on_hand = 10")
-
-    await stockroom.database.transaction(find_it)
+    assert found == [audit.Violation(MOVED, "tart/main", "9 on hand, its movements sum to 10")]
 
 
+@pytest.mark.parametrize("engine", [Sqlite], indirect=True)
 async def test_a_movement_can_be_neither_changed_nor_deleted(stockroom):
     await stockroom.stock("tart", 10)
     for sql in ("UPDATE movement SET quantity = 9", "DELETE FROM movement"):
@@ -136,7 +117,7 @@ class OddOrdersAreUndecided:
 class Shop:
     """Everything that can happen to the stock of one SKU in two warehouses."""
 
-    def __init__(self, database: SqliteDatabase, runtime: Runtime) -> None:
+    def __init__(self, database: Database, runtime: Runtime) -> None:
         self.database = database
         self.runtime = runtime
         needs = Needs(
@@ -144,7 +125,7 @@ class Shop:
         )
         self.assembly = build(needs)
         self.api = cast("InventoryService", self.assembly.implementation)
-        self.holds = SqlHoldStore(database)
+        self.holds, _ = stores(database)
 
     def request(self, number: int) -> Reserve:
         return Reserve(
@@ -192,17 +173,26 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@pytest.mark.parametrize("engine", [Sqlite], indirect=True)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(STEPS)
-async def test_whatever_happens_in_whatever_order_the_books_balance(steps):
+async def test_whatever_happens_in_whatever_order_the_books_balance(engine, steps):
+    await live_through(engine, steps)
+
+
+@pytest.mark.parametrize("engine", [Mongodb], indirect=True)
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(STEPS)
+async def test_whatever_happens_on_a_slower_engine_the_books_balance_too(engine, steps):
+    await live_through(engine, steps)
+
+
+async def live_through(engine, steps):
     runtime = manual_runtime()
-    with tempfile.TemporaryDirectory() as folder:
-        async with sqlite_database(
-            Path(folder), [migrations_of("inventory")], source="inventory", runtime=runtime
-        ) as database:
-            shop = Shop(database, runtime)
-            await shop.prefer(1)
-            for step, number in steps:
-                with suppress(FailedPrecondition, InvalidArgument):  # refusals write nothing
-                    await step(shop, number)
-                assert [found async for found in audit.violations(database)] == []
+    async with engine.open(runtime) as database:
+        shop = Shop(database, runtime)
+        await shop.prefer(1)
+        for step, number in steps:
+            with suppress(FailedPrecondition, InvalidArgument):  # refusals write nothing
+                await step(shop, number)
+            assert [found async for found in audit.violations(database)] == []

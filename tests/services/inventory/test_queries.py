@@ -14,6 +14,7 @@ from emporion.kernel.errors import InvalidArgument
 from emporion.kernel.ids import Sku, WarehouseId
 from emporion.services.inventory.adapters.sql.holds import _PAGE_OF
 from emporion.services.inventory.domain import Status
+from tests.services.inventory.engines import Sqlite
 
 
 async def pages(ask, request, entries):
@@ -95,6 +96,7 @@ async def test_reservations_are_listed_newest_first_and_by_status(stockroom):
     ]
 
 
+@pytest.mark.parametrize("engine", [Sqlite], indirect=True)
 async def test_lists_of_the_few_do_not_read_the_many_committed(stockroom):
     async def plan(tx, status):
         sql = "EXPLAIN QUERY PLAN " + _PAGE_OF[status]

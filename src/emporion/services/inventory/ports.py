@@ -5,7 +5,7 @@ documents can do each by conditional updates.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from emporion.chassis.data.database import Tx
 from emporion.contracts.inventory import Level, Movement, MoveStock, PutWarehouse, Warehouse
@@ -121,4 +121,44 @@ class StockStore(Protocol):
 
     async def available(self, sku: Sku) -> int:
         """Units of a SKU that are free, over all warehouses; 0 when it is unknown."""
+        ...
+
+
+class Imbalance(NamedTuple):
+    """A level of which the books tell two figures that contradict each other."""
+
+    sku: Sku
+    warehouse_id: WarehouseId
+    figure: int
+    other: int
+
+
+class OpenHold(NamedTuple):
+    """An order for which units are reserved now; its status is HELD or COMMITTED."""
+
+    order_id: OrderId
+    status: Status
+
+
+class Books(Protocol):
+    """Everything that is written about stock, as an auditor reads it.
+
+    Each question sees one instant of a running shop; a limit bounds the answer. Every method
+    raises what a read of the database raises: ResourceExhausted when its limit is too low.
+    """
+
+    async def unexplained(self, limit: int) -> list[Imbalance]:
+        """Levels with other units on hand than the sum of their movements."""
+        ...
+
+    async def unheld(self, limit: int) -> list[Imbalance]:
+        """Levels with other units reserved than the sum of the open holds on them."""
+        ...
+
+    async def impossible(self, limit: int) -> list[Imbalance]:
+        """Levels, as (on hand, reserved), where not 0 <= reserved <= on hand."""
+        ...
+
+    async def open_holds(self, *, after: str, limit: int) -> list[OpenHold]:
+        """Open holds by rising order id, above `after`."""
         ...

@@ -19,7 +19,7 @@ from emporion.services.inventory.queries import InventoryQueries
 def build(needs: Needs) -> Assembly:
     """Inventory on the database handed in; it asks the order service before it lets a hold go."""
     clock = needs.runtime.clock
-    holds, stock = _stores(needs.database)
+    holds, stock = stores(needs.database)
     overdue = OverdueHolds(holds, needs.clients.get(OrderService), clock)
     alarm = Alarm("inventory: overdue holds", needs.runtime, overdue.run_due)
     overdue.wake = alarm.poke
@@ -36,7 +36,7 @@ def build(needs: Needs) -> Assembly:
     )
 
 
-def _stores(database: Database) -> tuple[HoldStore, StockStore]:
+def stores(database: Database) -> tuple[HoldStore, StockStore]:
     """The books, in the way of the engine that the platform chose."""
     if database.engine == "mongodb":
         return MongoHoldStore(database), MongoStockStore(database)

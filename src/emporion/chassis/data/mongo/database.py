@@ -92,7 +92,7 @@ class MongoDatabase:
         self.on_published: Callable[[], None] = _nothing
         self.where = host_of(url)
         self._url = url
-        self._name = database_name
+        self.name = database_name
         self._clock = clock
         self._ids = ids
         self._options = options
@@ -116,7 +116,7 @@ class MongoDatabase:
                     f"MongoDB at {self.where} is no replica set, and has no transactions"
                 )
             await migrate(
-                client[self._name], migrations, now_ms=self._clock.now_ms(), where=self.where
+                client[self.name], migrations, now_ms=self._clock.now_ms(), where=self.where
             )
         except BaseException as error:
             await client.close()
@@ -126,7 +126,7 @@ class MongoDatabase:
         wire = int(hello.get("maxWireVersion", 0))
         self._connected = Connected(
             client,
-            database_name=self._name,
+            database_name=self.name,
             source=self.source,
             where=self.where,
             clock=self._clock,

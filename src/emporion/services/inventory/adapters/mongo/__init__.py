@@ -10,7 +10,8 @@ Amazon DocumentDB gives the same: transactions exist from version 4.0 on, and no
 nor bulk writes over several collections, so a reservation costs a round trip more.
 """
 
+from emporion.services.inventory.adapters.mongo.books import MongoBooks
 from emporion.services.inventory.adapters.mongo.holds import MongoHoldStore
 from emporion.services.inventory.adapters.mongo.stock import MongoStockStore
 
-__all__ = ["MongoHoldStore", "MongoStockStore"]
+__all__ = ["MongoBooks", "MongoHoldStore", "MongoStockStore"]

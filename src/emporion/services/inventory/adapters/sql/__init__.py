@@ -1,6 +1,7 @@
 """Inventory's books on SQL: conditional updates inside a transaction of the chassis's database."""
 
+from emporion.services.inventory.adapters.sql.books import SqlBooks
 from emporion.services.inventory.adapters.sql.holds import SqlHoldStore
 from emporion.services.inventory.adapters.sql.stock import SqlStockStore
 
-__all__ = ["SqlHoldStore", "SqlStockStore"]
+__all__ = ["SqlBooks", "SqlHoldStore", "SqlStockStore"]

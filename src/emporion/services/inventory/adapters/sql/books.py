@@ -1,0 +1,55 @@
+"""The stock's books in SQL, as an auditor reads them: one statement a question."""
+
+from emporion.chassis.data.database import Database, Row, Tx
+from emporion.kernel.ids import OrderId
+from emporion.services.inventory.domain import Status
+from emporion.services.inventory.ports import Imbalance, OpenHold
+
+MOVEMENTS_AND_LEVELS = """
+SELECT sku, warehouse_id, SUM(on_hand), SUM(moved) FROM (
+    SELECT sku, warehouse_id, on_hand, 0 AS moved FROM level
+    UNION ALL SELECT sku, warehouse_id, 0, quantity FROM movement
+) AS both_books GROUP BY sku, warehouse_id HAVING SUM(on_hand) <> SUM(moved) LIMIT ?"""
+HOLDS_AND_LEVELS = """
+SELECT sku, warehouse_id, SUM(reserved), SUM(held) FROM (
+    SELECT sku, warehouse_id, reserved, 0 AS held FROM level
+    UNION ALL
+    SELECT json_extract(a.value, '$[0]'), json_extract(a.value, '$[1]'), 0,
+           json_extract(a.value, '$[2]')
+    FROM hold h, json_each(h.allocations) a WHERE h.status IN ('held', 'committed')
+) AS both_books GROUP BY sku, warehouse_id HAVING SUM(reserved) <> SUM(held) LIMIT ?"""
+IMPOSSIBLE_LEVELS = """
+SELECT sku, warehouse_id, on_hand, reserved FROM level
+WHERE on_hand < 0 OR reserved < 0 OR reserved > on_hand LIMIT ?"""
+_OPEN_HOLDS = """
+SELECT order_id, status FROM hold
+WHERE order_id > ? AND status IN ('held', 'committed') ORDER BY order_id LIMIT ?"""
+
+
+class SqlBooks:
+    """Books (the port) over the chassis's database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def unexplained(self, limit: int) -> list[Imbalance]:
+        return await self._imbalances(MOVEMENTS_AND_LEVELS, limit)
+
+    async def unheld(self, limit: int) -> list[Imbalance]:
+        return await self._imbalances(HOLDS_AND_LEVELS, limit)
+
+    async def impossible(self, limit: int) -> list[Imbalance]:
+        return await self._imbalances(IMPOSSIBLE_LEVELS, limit)
+
+    async def open_holds(self, *, after: str, limit: int) -> list[OpenHold]:
+        rows = await self._rows(_OPEN_HOLDS, after, limit)
+        return [OpenHold(OrderId(order_id), Status(status)) for order_id, status in rows]
+
+    async def _imbalances(self, sql: str, limit: int) -> list[Imbalance]:
+        return [Imbalance(*row) for row in await self._rows(sql, limit)]
+
+    async def _rows(self, sql: str, *args: str | int) -> list[Row]:
+        async def work(tx: Tx) -> list[Row]:
+            return await tx.fetch(sql, *args)
+
+        return await self._database.read(work)
