@@ -126,7 +126,7 @@ class SqliteDatabase:
         Raises Unavailable, and leaves the file open, when the writer does not come to rest.
         """
         writer, self._writer = self._writer, None
-        if writer is not None and not await asyncio.to_thread(writer.close):
+        if writer is not None and not await writer.close():
             raise Unavailable(f"the writer of the {self.source} database does not stop")
         if self._checkpointer is not None:
             self._checkpointer.close()

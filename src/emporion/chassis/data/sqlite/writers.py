@@ -32,7 +32,7 @@ class Writer(Protocol):
         """Whether jobs are still answered; once it is False only a restart helps."""
         ...
 
-    def close(self) -> bool:
+    async def close(self) -> bool:
         """Finish what is queued, then stop; whether it is at rest, so that the file may close."""
         ...
 
@@ -75,10 +75,11 @@ class ThreadWriter:
         """Whether the thread runs."""
         return self._thread.is_alive()
 
-    def close(self) -> bool:
-        """Finish what is queued, then stop the thread. Called on another thread than the loop's."""
+    async def close(self) -> bool:
+        """Finish what is queued, also in this turn of the loop, then stop the thread."""
+        self._hand_over()
         self._queue.put(None)
-        self._thread.join(STOP_TIMEOUT_S)
+        await asyncio.to_thread(self._thread.join, STOP_TIMEOUT_S)
         return not self._thread.is_alive()
 
     def _hand_over(self) -> None:
@@ -151,7 +152,7 @@ class InlineWriter:
         """As long as the loop turns."""
         return True
 
-    def close(self) -> bool:
+    async def close(self) -> bool:
         """Finish what is queued."""
         self._run()
         return True
