@@ -25,8 +25,8 @@ REDRIVE = (
     "UPDATE parked SET status = 'waiting', attempts = 0, first_failed_at_ms = ?1, "
     "next_at_ms = ?1 WHERE subscriber = ?2 AND event_id IN (SELECT event_id FROM parked "
     "WHERE subscriber = ?2 AND (status = 'dead' OR next_at_ms > ?1) "
-    "AND (?3 IS NULL OR event_id IN (SELECT value FROM json_each(?3))) "
-    "AND (?4 IS NULL OR name = ?4) LIMIT ?5)"
+    "AND (event_id IN (SELECT value FROM json_each(?3)) OR ?3 IS NULL) "
+    "AND (name = ?4 OR ?4 IS NULL) LIMIT ?5)"
 )
 PRUNE_OUTBOX = (
     "DELETE FROM outbox WHERE position IN "
