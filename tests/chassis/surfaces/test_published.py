@@ -56,7 +56,7 @@ def test_the_files_compile(folder):
     )  # fmt: skip
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert len(files) == 2
+    assert len(files) == 3
 
 
 def test_a_new_field_gets_the_next_number_wherever_it_is_declared(folder, bakery):

@@ -21,7 +21,7 @@ HEADER_BYTES_MAX: Final = 4_096
 CACHED_TOKENS_MAX: Final = 20_000
 _SCHEME: Final = b"bearer "
 _SEGMENTS: Final = 3
-_SERVICE_SCOPE: Final = "internal"
+INTERNAL_SCOPE: Final = "internal"
 """The scope of our own services: no token of a person may grant it."""
 
 PublicKeys = tuple[PublicKey, ...]
@@ -124,29 +124,32 @@ class TokenVerifier:
             raise TokenInvalid
         if not self._by_kid:
             raise Unavailable("tokens cannot be verified yet")
-        return self._entry(self._signed_claims(token, segments[0]))
-
-    def _signed_claims(self, token: bytes, header_segment: bytes) -> Claims:
-        """The claims, once header and signature are ours. The header is read before any crypto."""
-        try:
-            key = self._by_kid.get(_read_header(_unpadded(header_segment)).kid)
-            if key is None:
-                raise TokenInvalid
-            return _read_claims(jws.deserialize_compact(token, key, [ALGORITHM]).payload)
-        except (JoseError, msgspec.MsgspecError, ValueError):
-            raise TokenInvalid from None
-
-    def _entry(self, claims: Claims) -> _Entry:
-        scopes = frozenset(claims.scope.split())
+        kid, claims = self._signed_claims(token, segments[0])
         if (
             claims.iss != self._issuer
             or claims.aud != self._audience
             or claims.iat * 1000 > self._now_ms() + SKEW_MS
-            or not has_prefix(claims.sub, USER)
-            or _SERVICE_SCOPE in scopes
         ):
             raise TokenInvalid
-        return Identity(Kind.PERSON, claims.sub, scopes), claims.exp * 1000 + SKEW_MS
+        return self.identity(claims, kid), claims.exp * 1000 + SKEW_MS
+
+    def _signed_claims(self, token: bytes, header_segment: bytes) -> tuple[str, Claims]:
+        """Whose key, and the claims, once both are ours. The header is read before any crypto."""
+        try:
+            kid = _read_header(_unpadded(header_segment)).kid
+            key = self._by_kid.get(kid)
+            if key is None:
+                raise TokenInvalid
+            return kid, _read_claims(jws.deserialize_compact(token, key, [ALGORITHM]).payload)
+        except (JoseError, msgspec.MsgspecError, ValueError):
+            raise TokenInvalid from None
+
+    def identity(self, claims: Claims, kid: str) -> Identity:
+        """Whom signed claims speak of. Raises TokenInvalid when they say what they must not."""
+        scopes = frozenset(claims.scope.split())
+        if not has_prefix(claims.sub, USER) or INTERNAL_SCOPE in scopes:
+            raise TokenInvalid
+        return Identity(Kind.PERSON, claims.sub, scopes)
 
 
 def _unpadded(segment: bytes) -> bytes:

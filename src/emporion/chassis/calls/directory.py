@@ -1,4 +1,4 @@
-"""Which services this process holds, and the clients by which they reach each other."""
+"""Which services this process holds or knows elsewhere, and the clients that reach them."""
 
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -10,6 +10,7 @@ from emporion.chassis.calls.chain import Chain
 from emporion.chassis.calls.context import Call
 from emporion.chassis.calls.inbound import Inbound, ServedMethod
 from emporion.chassis.calls.outbound import Attempt, Edge, OutboundMethod, client_object
+from emporion.chassis.calls.remote import Remote
 from emporion.chassis.calls.wire import WireError, to_wire
 from emporion.chassis.resilience.budget import RetryBudget
 from emporion.contracts.contract import Message, Request, Rpc, Service, rpcs
@@ -37,6 +38,7 @@ class Directory:
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
         self._inbounds: dict[type[Service], Inbound] = {}
+        self._remotes: dict[type[Service], Remote] = {}
 
     def add(
         self, contract: type[Service], implementation: Service, *, shed_first: bool = False
@@ -47,6 +49,19 @@ class Directory:
         inbound = Inbound(contract, implementation, self.chain, shed_first=shed_first)
         self._inbounds[contract] = inbound
         return inbound
+
+    def add_remote(self, contract: type[Service], remote: Remote) -> None:
+        """Name the way to a service elsewhere; one that this process holds is called locally.
+
+        Raises ValueError when a way is known already.
+        """
+        if contract in self._remotes:
+            raise ValueError(f"the way to {contract.NAME} is known already")
+        self._remotes[contract] = remote
+
+    def remote(self, contract: type[Service]) -> Remote | None:
+        """The way to a service that this process does not hold; None when it does."""
+        return None if contract in self._inbounds else self._remotes.get(contract)
 
     @property
     def inbounds(self) -> tuple[Inbound, ...]:
@@ -66,14 +81,14 @@ class Directory:
         binding: Binding = Binding.LOCAL_STRICT,
         *,
         scopes: frozenset[str] = frozenset(),
-    ) -> "LocalClients":
+    ) -> "DirectoryClients":
         """The clients of the service named `caller`, which may hold scopes beyond `internal`."""
         own = service_identity(caller)
         identity = Identity(own.kind, own.subject, own.scopes | scopes)
-        return LocalClients(self, identity, binding)
+        return DirectoryClients(self, identity, binding)
 
 
-class LocalClients:
+class DirectoryClients:
     """Implements `calls.clients.Clients` for one calling service.
 
     Its calls carry the identity of that service, not of the person it works for: the user's id
@@ -83,7 +98,6 @@ class LocalClients:
     def __init__(self, directory: Directory, identity: Identity, binding: Binding) -> None:
         self._directory = directory
         self._identity = identity
-        self._caller = identity.subject
         self._binding = binding
         self._clients: dict[type[Service], Service] = {}
 
@@ -106,14 +120,14 @@ class LocalClients:
         found: S = client
         return found
 
-    def _to(self, contract: type[Service], rpc: Rpc) -> "LocalTarget":
-        return LocalTarget(
-            self._directory, contract, rpc, caller=self._caller, binding=self._binding
+    def _to(self, contract: type[Service], rpc: Rpc) -> "DirectoryTarget":
+        return DirectoryTarget(
+            self._directory, contract, rpc, caller=self._identity, binding=self._binding
         )
 
 
-class LocalTarget:
-    """Where calls of one method go inside this process."""
+class DirectoryTarget:
+    """Where calls of one method go: to the service in this process, or else to the remote one."""
 
     def __init__(
         self,
@@ -121,7 +135,7 @@ class LocalTarget:
         contract: type[Service],
         rpc: Rpc,
         *,
-        caller: str,
+        caller: Identity,
         binding: Binding,
     ) -> None:
         self._directory = directory
@@ -131,8 +145,11 @@ class LocalTarget:
         self._binding = binding
 
     def resolve(self) -> Attempt:
-        """The callee's served method. Raises Unavailable while it is not there."""
-        served = self._directory.find(self._contract).local(self._rpc, self._caller)
+        """The way to the method. Raises Unavailable while the service is not known."""
+        remote = self._directory.remote(self._contract)
+        if remote is not None:
+            return remote.attempt(self._rpc, self._caller)
+        served = self._directory.find(self._contract).local(self._rpc, self._caller.subject)
         if self._binding is Binding.LOCAL_FAST:
             return served.serve
         return StrictMethod(served).serve

@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -27,7 +27,8 @@ _FILE_OF = {
     EMPTY: "google/protobuf/empty.proto",
     TIMESTAMP: "google/protobuf/timestamp.proto",
 }
-KERNEL = "kernel"
+_WORDS = "emporion.kernel.v1"
+"""The package of what every contract may use."""
 _SCALARS: dict[type[shapes.Type], str] = {
     shapes.StrType: "string",
     shapes.IntType: "int64",
@@ -44,20 +45,33 @@ def proto_files(contracts: Sequence[type[Service]]) -> list[ProtoFile]:
     Events are messages of their publisher's file. Raises TypeError for a type that has no form
     in protobuf, or that belongs to none of the contracts.
     """
-    packages = {contract.__module__: _package(contract) for contract in contracts}
+    packages = packages_of(contracts)
     files = []
     kernel: dict[str, type[Any]] = {}
     for contract in contracts:
-        writer = _Writer(packages, _package(contract))
+        writer = _Writer(packages, package_of(contract))
         files.append(writer.file(contract))
         kernel |= writer.kernel
     if kernel:
-        writer = _Writer(packages, f"emporion.{KERNEL}.v1")
+        writer = _Writer(packages, _WORDS)
         files.append(writer.words(list(kernel.values())))
     return files
 
 
-def _package(contract: type[Service]) -> str:
+def packages_of(contracts: Sequence[type[Service]]) -> dict[str, str]:
+    """The proto package of each contract's module."""
+    return {contract.__module__: package_of(contract) for contract in contracts}
+
+
+def message_name(kind: type[Any], packages: Mapping[str, str]) -> str:
+    """The full name of a message or an enum: `emporion.order.v1.Order`."""
+    if kind is Empty:
+        return EMPTY
+    return f"{packages.get(kind.__module__, _WORDS)}.{kind.__name__}"
+
+
+def package_of(contract: type[Service]) -> str:
+    """The proto package of a contract: `emporion.order.v1`."""
     return f"emporion.{contract.NAME}.v{contract.VERSION}"
 
 
@@ -198,7 +212,7 @@ class _Writer:
         if not issubclass(kind, Value):
             raise TypeError(f"{kind.__name__} belongs to none of the contracts")
         self.kernel[kind.__name__] = kind
-        return f"emporion.{KERNEL}.v1"
+        return _WORDS
 
 
 def _enum(kind: type[Enum]) -> ProtoEnum:

@@ -17,7 +17,8 @@ _FIELD = re.compile(
 )
 _VALUE = re.compile(r"^  (?P<name>\w+) = (?P<number>\d+);$")
 _RPC = re.compile(
-    r"^  rpc (?P<name>\w+)\(\.(?P<request>[\w.]+)\) returns \(\.(?P<reply>[\w.]+)\);$"
+    r"^  rpc (?P<name>\w+)\((?P<in>stream )?\.(?P<request>[\w.]+)\)"
+    r" returns \((?P<out>stream )?\.(?P<reply>[\w.]+)\);$"
 )
 _RESERVED = re.compile(r"^  reserved (?P<what>.+);$")
 
@@ -68,7 +69,8 @@ def _read(lock: Lock, kind: str, *, current: Locked, line: str) -> None:
     elif match is None:
         raise ValueError(f"not a line of a generated file: {line!r}")
     elif kind == "service":
-        lock.methods[match["name"]] = (match["request"], match["reply"])
+        asked = (match["in"] or "") + match["request"]
+        lock.methods[match["name"]] = (asked, (match["out"] or "") + match["reply"])
     elif kind == "enum":
         if int(match["number"]):
             current.fields[match["name"]] = ProtoField(
@@ -168,7 +170,7 @@ def _removed(file: ProtoFile, lock: Lock) -> list[str]:
         for name in [*lock.messages, *lock.enums]
         if name not in kept
     ]
-    now = {method.name: (method.request, method.reply) for method in file.methods}
+    now = {method.name: method.types for method in file.methods}
     for name, types in lock.methods.items():
         if name not in now:
             breaks.append(f"{file.package}: the method {name} is removed")

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 MAX_WIDTH = 97
+STREAM = "stream "
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,20 @@ class ProtoMethod:
     """A method of a service; its types by their full names.
 
     A method may be called like its request, and protoc looks for a bare name among the methods.
+    `is_streamed`: any number of messages both ways.
     """
 
     name: str
     request: str
     reply: str
     note: str = ""
+    is_streamed: bool = False
+
+    @property
+    def types(self) -> tuple[str, str]:
+        """What goes in and what comes out, as the lock compares it."""
+        label = STREAM if self.is_streamed else ""
+        return label + self.request, label + self.reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +116,9 @@ def _service(file: ProtoFile) -> list[str]:
     lines = [f"service {file.service} {{"]
     for method in file.methods:
         lines += _note(method.note, "  ")
-        lines.append(f"  rpc {method.name}(.{method.request}) returns (.{method.reply});")
+        label = STREAM if method.is_streamed else ""
+        asked, answered = f"{label}.{method.request}", f"{label}.{method.reply}"
+        lines.append(f"  rpc {method.name}({asked}) returns ({answered});")
     return [*lines, "}", ""]
 
 

@@ -10,6 +10,7 @@ import msgspec
 from emporion.chassis.surfaces.asyncapi import asyncapi
 from emporion.chassis.surfaces.openapi import openapi
 from emporion.chassis.surfaces.proto import proto_files
+from emporion.chassis.surfaces.proto_calls import CALLS_FILE
 from emporion.chassis.surfaces.proto_lock import Lock, locked, parse
 from emporion.chassis.surfaces.proto_model import render
 from emporion.chassis.surfaces.schemas import document_text
@@ -49,7 +50,7 @@ def describe(
     events = asyncapi(contracts, title=title, version=version)
     texts = {OPENAPI: document_text(rest), ASYNCAPI: document_text(events)}
     breaks = _broken_routes(directory / OPENAPI, rest)
-    for file in proto_files(contracts):
+    for file in (*proto_files(contracts), CALLS_FILE):
         path = f"{PROTO}/{file.path}"
         committed = directory / path
         lock = parse(committed.read_text("utf-8")) if committed.exists() else Lock()

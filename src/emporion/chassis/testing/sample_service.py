@@ -147,6 +147,7 @@ class SampleShop(SampleService):
         self.effects: set[str] = set()
         self.hung = 0
         self.is_hanging = asyncio.Event()
+        self.is_at_rest = asyncio.Event()
 
     async def echo(self, request: Echo) -> Echoed:
         call = current_call()
@@ -182,6 +183,8 @@ class SampleShop(SampleService):
             await asyncio.Event().wait()
         finally:
             self.hung -= 1
+            if not self.hung:
+                self.is_at_rest.set()
         raise AssertionError
 
     async def abandon(self, request: Echo) -> Echoed:
