@@ -13,7 +13,10 @@ import nats
 import psutil
 import pytest
 from nats.errors import Error as NatsError
+from pymongo import AsyncMongoClient
+from pymongo.errors import OperationFailure
 
+from emporion.platform.engines.mongodb import MongoServer
 from emporion.platform.engines.nats import NatsServer
 from emporion.platform.engines.postgres import PostgresServer, database_of
 from emporion.platform.engines.secrets_file import SecretsFile, SecretsUnreadable
@@ -96,6 +99,33 @@ async def test_the_broker_keeps_streams_and_refuses_strangers(data: Path) -> Non
         await client.close()
 
 
+async def test_a_document_database_keeps_what_it_committed_and_refuses_strangers(
+    data: Path,
+) -> None:
+    server = MongoServer(data, ("inventory", "other"), SecretsFile.open(data))
+    kept = Kept(server, data / "run", print)
+    _ = await kept.start()
+    async with AsyncMongoClient[dict[str, object]](server.address_of("inventory")) as client:
+        await client.inventory.stock.insert_one({"_id": "croissant", "available": 7})
+        with pytest.raises(OperationFailure):
+            await client.other.stock.find_one({})
+    async with AsyncMongoClient[dict[str, object]](
+        server.address_of("inventory").replace("inventory:", "inventory:x")
+    ) as stranger:
+        with pytest.raises(OperationFailure):
+            await stranger.inventory.stock.find_one({})
+    os.kill(kept.pid, signal.SIGKILL)
+    _ = await kept.stop()
+
+    again = MongoServer(data, ("inventory",), SecretsFile.open(data))
+    async with (
+        running(again, data),
+        AsyncMongoClient[dict[str, object]](again.address_of("inventory")) as client,
+    ):
+        found = await client.inventory.stock.find_one({})
+        assert found == {"_id": "croissant", "available": 7}
+
+
 async def test_no_password_is_shown_to_other_users_of_the_machine(data: Path) -> None:
     secrets = SecretsFile.open(data)
     postgres, broker = PostgresServer(data, ("order",), secrets), NatsServer(data, secrets)
@@ -113,6 +143,7 @@ async def test_no_password_is_shown_to_other_users_of_the_machine(data: Path) ->
     [
         (lambda data: PostgresServer(data, (), SecretsFile.open(data)), "PostgreSQL"),
         (lambda data: NatsServer(data, SecretsFile.open(data)), "NATS"),
+        (lambda data: MongoServer(data, (), SecretsFile.open(data)), "a MongoDB server"),
     ],
 )
 async def test_an_engine_that_is_not_installed_is_named_with_what_to_do(

@@ -17,6 +17,8 @@ from emporion.platform.cli import (
     new,
     operators,
     sagas,
+    serve,
+    split,
     topology,
     up,
     version,
@@ -31,17 +33,21 @@ Start here:
   emporion import catalogue.csv           load products, prices and stock
   emporion load --orders 1000             send a thousand orders, see how fast it is
   emporion audit                          prove that money, stock and orders add up
+  emporion split                          the same shop, a process for each service
 
 Each command explains itself: emporion COMMAND --help.
 """
 COMMANDS: Mapping[str, Callable[..., None]] = {
     "up": up.up,
+    "split": split.split,
     "import": import_catalog.import_,
     "load": load.load,
     "audit": audit.audit,
     "config": config.config,
     "version": version.version,
 }
+HIDDEN: Mapping[str, Callable[..., None]] = {"serve": serve.serve}
+"""Commands that the program itself runs."""
 GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., None]]]] = {
     "operator": ("People who may run the shop.", {"add": operators.add}),
     "events": (
@@ -88,6 +94,8 @@ def build() -> typer.Typer:
     app = _typer("emporion", HELP)
     for name, command in COMMANDS.items():
         _register(app, name, command)
+    for name, command in HIDDEN.items():
+        _register(app, name, command, is_hidden=True)
     for name, (text, commands) in GROUPS.items():
         group = _typer(name, text)
         for word, command in commands.items():
@@ -96,9 +104,12 @@ def build() -> typer.Typer:
     return app
 
 
-def _register(app: typer.Typer, name: str, command: Callable[..., None]) -> None:
+def _register(
+    app: typer.Typer, name: str, command: Callable[..., None], *, is_hidden: bool = False
+) -> None:
     text = as_written(command.__doc__ or "")
-    app.command(name, help=text, short_help=text.partition("\n\n")[0].replace("\n", " "))(command)
+    short = text.partition("\n\n")[0].replace("\n", " ")
+    app.command(name, help=text, short_help=short, hidden=is_hidden)(command)
 
 
 def as_written(text: str) -> str:

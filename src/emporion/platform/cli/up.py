@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from emporion.platform.process import Serving
 
 
-def up(
+def up(  # noqa: PLR0913 - an option each
     *,
     port: Annotated[
         int | None,
@@ -21,6 +21,14 @@ def up(
     data: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Where the databases are. [default: emporion-data]"),
+    ] = None,
+    topology: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Which services share a process, on which engines: a file, or one of "
+            "one-process, core, per-service. [default: one-process]",
+        ),
     ] = None,
     environment: Annotated[
         str | None,
@@ -35,6 +43,9 @@ def up(
 ) -> None:
     """Start the shop: all services in one process, on SQLite files in one folder.
 
+    With --topology as several processes, on the engines that the file names; emporion topology
+    shows and checks such files.
+
     The first start in development loads a small catalogue and prints how to place an order.
     Stops cleanly on Ctrl-C or SIGTERM: requests in flight are answered first. Every setting can
     also be given as an EMPORION_ variable or in a file; emporion config shows them.
@@ -43,6 +54,7 @@ def up(
 
       emporion up
       emporion up --port 9000 --data /srv/shop
+      emporion up --topology core
       EMPORION_SMTP_HOST=mail.example emporion up --environment production --host 0.0.0.0
     """
     from emporion.platform.settings import load
@@ -54,6 +66,14 @@ def up(
         data=str(data) if data is not None else None,
         environment=environment,
     )
+    if topology is not None:
+        from emporion.platform.cli.split import run_topology
+        from emporion.platform.topology.find import find_topology
+
+        found = find_topology(topology)
+        if not found.is_one_process:
+            run_topology(found, settings)
+            return
     from emporion.platform.process import run
 
     def announce(serving: "Serving") -> None:

@@ -77,6 +77,12 @@ class NatsServer:
     async def furnish(self) -> None:
         """See Part: streams are made by those who publish."""
 
+    async def drain(self) -> None:
+        """See Part: those who use it have ended before."""
+
+    def ended(self) -> None:
+        """See Part: it says nothing of itself that outlives it."""
+
     def _text(self) -> str:
         return "\n".join(
             (

@@ -89,6 +89,12 @@ class PostgresServer:
         finally:
             await connection.close()
 
+    async def drain(self) -> None:
+        """See Part: those who use it have ended before."""
+
+    def ended(self) -> None:
+        """See Part: it says nothing of itself that outlives it."""
+
     async def _connect(self) -> "asyncpg.Connection[asyncpg.Record]":
         try:
             return await asyncpg.connect(

@@ -1,6 +1,7 @@
 """Keeps one part running: starts it, knows by its answers when it is ready, starts it again."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from emporion.platform.supervisor.part import NotReady, Part, StartFailed
 LOOK_S: Final = 0.02
 LOOK_S_MAX: Final = 0.25
 PROBE_TIMEOUT_S: Final = 5.0
+DRAIN_TIMEOUT_S: Final = 25.0
 
 Say = Callable[[str], None]
 """Told what happens, a sentence each."""
@@ -39,12 +41,13 @@ class RestartPolicy:
         return min(self.max_s, self.first_s * 2.0 ** min(failures, 16))
 
 
+POLICY: Final = RestartPolicy()
+
+
 class Kept:
     """A part under care. `start` it once, then `watch` it in a task, `stop` it once."""
 
-    def __init__(
-        self, part: Part, run: Path, say: Say, *, policy: RestartPolicy = RestartPolicy()
-    ) -> None:
+    def __init__(self, part: Part, run: Path, say: Say, *, policy: RestartPolicy = POLICY) -> None:
         self.part = part
         self.restarts = 0
         self._run = run
@@ -104,6 +107,11 @@ class Kept:
     async def stop(self) -> bool:
         """End it in bounded time and watch no longer; True when it ended by itself."""
         self._is_stopping = True
+        child = self._child
+        if child is not None and not child.ended.done():
+            with contextlib.suppress(TimeoutError, StartFailed):
+                async with asyncio.timeout(DRAIN_TIMEOUT_S):
+                    await self._unless_ended(child, self.part.drain())
         return await self._end_child()
 
     def kill(self) -> None:
@@ -123,7 +131,11 @@ class Kept:
 
     async def _end_child(self) -> bool:
         child, self._child = self._child, None
-        return True if child is None else await child.stop()
+        if child is None:
+            return True
+        is_clean = await child.stop()
+        self.part.ended()
+        return is_clean
 
     async def _until_ready(self, child: Child, until_s: float) -> None:
         pause_s = LOOK_S

@@ -60,3 +60,14 @@ class Part(Protocol):
         Raises StartFailed.
         """
         ...
+
+    async def drain(self) -> None:
+        """Before it is asked to end for good: no new work, what is under way is finished.
+
+        Raises nothing; may take long: the caller bounds it.
+        """
+        ...
+
+    def ended(self) -> None:
+        """After every end, wanted or not: what it has said of itself holds no longer."""
+        ...

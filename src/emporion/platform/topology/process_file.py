@@ -102,11 +102,14 @@ class ProcessFile(_Told, frozen=True, kw_only=True, forbid_unknown_fields=True):
         bus, discovery: see there.
         service_key: the pair that signs this process's service credentials, as
             `SigningKey.stored` writes it.
-        trusted: the callers whose credentials are accepted; its own is among them.
+        trusted: the callers whose credentials are accepted; its own is among them. The process
+            that seeds may also speak for "platform".
         tls: for mutual TLS between processes; None: plain.
         trusted_proxies: addresses (comma-separated) whose X-Forwarded-For is believed.
-        listening_file: where the process writes `Listening` once it takes requests; it is not
-            there before, and is removed when the process has drained.
+        listening_file: where the process writes `Listening` once it takes requests, and what it
+            removes when it begins to drain: the edge sends requests to what is listed there.
+        drain_grace_s: how long the door stays open after that, so that the edge and the other
+            processes look away before it closes.
         log_file: where its standard output and error go already.
         holds_operations: whether it answers `/api/operations` for its own services.
         is_seeding: whether it is the one process that fills a development shop with demo data.
@@ -126,6 +129,7 @@ class ProcessFile(_Told, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tls: TlsFiles | None = None
     trusted_proxies: str = ""
     listening_file: str
+    drain_grace_s: float = 1.0
     log_file: str = ""
     holds_operations: bool = True
     is_seeding: bool = False

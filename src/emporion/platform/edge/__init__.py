@@ -1,0 +1,1 @@
+"""The edge of a split shop: a real proxy, configured from the contracts."""

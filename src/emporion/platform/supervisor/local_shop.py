@@ -1,0 +1,89 @@
+"""A topology on this machine: its engines, its processes and its edge as one supervised shop."""
+
+from collections.abc import Mapping, Sequence
+
+from emporion import __version__
+from emporion.platform.contracts import CONTRACTS, rest_description
+from emporion.platform.edge.envoy import EnvoyEdge
+from emporion.platform.edge.routes import routes
+from emporion.platform.engines.local import Engines
+from emporion.platform.engines.secrets_file import SecretsFile
+from emporion.platform.settings import Settings
+from emporion.platform.supervisor.kept import Say
+from emporion.platform.supervisor.plan import Folders, process_files
+from emporion.platform.supervisor.service_process import SERVE, ServiceProcess
+from emporion.platform.supervisor.supervisor import Supervisor
+from emporion.platform.topology.kinds import EdgeKind
+from emporion.platform.topology.model import Topology
+from emporion.platform.topology.process_file import Listening
+
+
+class LocalShop:
+    """A shop of several processes. Opens nothing by being made, except its file of passwords.
+
+    Args:
+        topology: what it consists of.
+        settings: `host` and `port` are those of the edge, `data` is the shop's folder.
+        say: told what happens, a sentence each.
+        words: the program that serves a process file.
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        settings: Settings,
+        say: Say,
+        *,
+        words: Sequence[str] = SERVE,
+    ) -> None:
+        self.folders = Folders(settings.folder.absolute())
+        secrets = SecretsFile.open(self.folders.data)
+        self.engines = Engines(topology, self.folders.data, secrets)
+        told = process_files(topology, settings, secrets=secrets, addresses=self.engines.addresses)
+        self.processes = [
+            ServiceProcess(one, self.folders.process_file(one.instance), words=words)
+            for one in told
+        ]
+        self.edge = self._edge(topology, settings) if topology.edge is EdgeKind.ENVOY else None
+        self.supervisor = Supervisor(
+            self.folders.data,
+            [
+                [*self.engines.databases, *self.engines.brokers],
+                self.processes,
+                [self.edge] if self.edge is not None else [],
+            ],
+            say,
+        )
+
+    @property
+    def url(self) -> str:
+        """Where clients connect: the edge, or else the first process that runs."""
+        if self.edge is not None:
+            return self.edge.url
+        return next((one.listening.http for one in self.processes if one.listening), "")
+
+    def listening(self) -> Mapping[str, Sequence[Listening]]:
+        """The instances of each process that take requests now."""
+        found: dict[str, list[Listening]] = {one.told.process: [] for one in self.processes}
+        for one in self.processes:
+            if (listening := one.listening) is not None:
+                found[one.told.process].append(listening)
+        return found
+
+    def _edge(self, topology: Topology, settings: Settings) -> EnvoyEdge:
+        cluster_of = {
+            service: plan.name for plan in topology.processes for service in plan.services
+        }
+        index = {
+            "shop": "Emporion",
+            "version": __version__,
+            "products": "/api/products",
+            "api": "/openapi.json",
+        }
+        return EnvoyEdge(
+            self.folders.data,
+            address=(settings.host, settings.port),
+            routes=routes(CONTRACTS, cluster_of),
+            instances=self.listening,
+            pages={"index": index, "openapi": rest_description()},
+        )
