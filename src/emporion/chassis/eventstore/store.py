@@ -26,7 +26,7 @@ FIRST_HASHES_MAX = 4_096
 _INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _LOAD = (
     "SELECT version, type, data, at_ms, actor, trace_id, hash FROM event"
-    " WHERE stream = ? AND at_ms <= ? ORDER BY version LIMIT ?"
+    " WHERE stream = ? AND version > ? AND at_ms <= ? ORDER BY version LIMIT ?"
 )
 _RANGE = (
     "SELECT stream, version, type, data, at_ms, actor, trace_id, hash FROM event"
@@ -94,7 +94,7 @@ class EventStore(Generic[E]):
         before, version = NO_HASH, expected_version
         if version:
             kept = self._first_hashes.pop(stream, None) if version == 1 else None
-            before = kept or await self._hash_at(tx, stream, version)
+            before = kept or await self.hash_at(tx, stream, version)
         try:
             for event in events:
                 version += 1
@@ -110,12 +110,21 @@ class EventStore(Generic[E]):
             if len(self._first_hashes) > FIRST_HASHES_MAX:
                 del self._first_hashes[next(iter(self._first_hashes))]
 
-    async def load(self, tx: Tx, stream: str, *, until_ms: int = _ALL_TIME_MS) -> list[Stored[E]]:
-        """The events of a stream in order, up to and including an instant; empty: no such stream.
+    async def load(
+        self,
+        tx: Tx,
+        stream: str,
+        *,
+        after: int = 0,
+        until_ms: int = _ALL_TIME_MS,
+        limit: int | None = None,
+    ) -> list[Stored[E]]:
+        """The events of a stream in order, past version `after`, up to and including an instant.
 
-        Raises Internal when the stream is longer than EVENTS_PER_STREAM_MAX.
+        Empty: no such stream. Raises Internal when there are more than EVENTS_PER_STREAM_MAX,
+        unless no more than the first `limit` are wanted.
         """
-        rows = await tx.fetch(_LOAD, stream, until_ms, EVENTS_PER_STREAM_MAX + 1)
+        rows = await tx.fetch(_LOAD, stream, after, until_ms, limit or EVENTS_PER_STREAM_MAX + 1)
         if len(rows) > EVENTS_PER_STREAM_MAX:
             raise Internal(f"{stream} has more than {EVENTS_PER_STREAM_MAX} events")
         return [
@@ -158,7 +167,8 @@ class EventStore(Generic[E]):
         decoded: E = decoder.decode(data)
         return decoded
 
-    async def _hash_at(self, tx: Tx, stream: str, version: int) -> bytes:
+    async def hash_at(self, tx: Tx, stream: str, version: int) -> bytes:
+        """The hash of an event, into which all before it went. Raises Conflict: there is none."""
         row = await tx.fetch_one(_LAST_HASH, stream, version)
         if row is None:
             raise Conflict(f"{stream} has not reached version {version}")

@@ -63,6 +63,7 @@ OWN_BOOKS = (
         {
             payment.REPLAY: "SELECT count(*) FROM payment",
             payment.CHAIN: "SELECT count(*) FROM event",
+            payment.SNAPSHOT: "SELECT count(*) FROM snapshot",
             payment.LEDGER: "SELECT count(*) FROM ledger_transfer",
         },
     ),

@@ -25,6 +25,7 @@ END = "~"
 """Sorts after every id."""
 REPLAY = "payment events replay to the row"
 CHAIN = "payment event chain unbroken"
+SNAPSHOT = "snapshots = payment events"
 LEDGER = "ledger = payments"
 BOOK = "provider's book = payments"
 
@@ -147,6 +148,7 @@ class _Page:
         self.until = END
         self.rows: list[StoredPayment] = []
         self.histories: dict[str, Proved[PaymentEvent]] = {}
+        self.unlike: list[str] = []
         self.transfers: dict[str, list[Row]] = {}
 
     async def read(self, tx: Tx) -> Self:
@@ -154,6 +156,7 @@ class _Page:
         self.until = self.rows[-1].order_id if len(self.rows) == PAGE_SIZE else END
         after, until = _id_of(self._after), _id_of(self.until)
         self.histories = await _store.events.prove(tx, after=after, until=until)
+        self.unlike = await _store.snapshots.unlike(tx, self.histories, after=after, until=until)
         for payment_id, *transfer in await tx.fetch(_TRANSFERS, after, until):
             self.transfers.setdefault(payment_id, []).append(tuple(transfer))
         return self
@@ -164,7 +167,7 @@ def _id_of(order_id: str) -> str:
 
 
 def _examined(page: _Page) -> list[Violation]:
-    found: list[Violation] = []
+    found = [Violation(SNAPSHOT, stream, "it is not what its events say") for stream in page.unlike]
     for row in page.rows:
         payment_id = payment_id_of(row.order_id)
         history = page.histories.pop(payment_id, None)

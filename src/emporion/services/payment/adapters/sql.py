@@ -3,6 +3,7 @@
 from typing import cast
 
 from emporion.chassis.data.database import Row, Tx
+from emporion.chassis.eventstore.snapshots import Snapshots
 from emporion.chassis.eventstore.store import EventStore
 from emporion.kernel.errors import Internal
 from emporion.kernel.ids import OrderId, UserId
@@ -48,12 +49,22 @@ _PAGE_OF_UNUSUAL = (
 )
 _AFTER = f"SELECT {_COLUMNS} FROM payment WHERE order_id > ? ORDER BY order_id LIMIT ?"  # noqa: S608 - constants only
 _POSTED = (
-    "SELECT debit_account, credit_account, currency, sum(amount_minor), max(seq) FROM"
-    " (SELECT * FROM ledger_transfer WHERE seq > ? ORDER BY seq LIMIT ?)"
+    "SELECT debit_account, credit_account, currency, CAST(sum(amount_minor) AS BIGINT), max(seq)"
+    " FROM (SELECT * FROM ledger_transfer WHERE seq > ? ORDER BY seq LIMIT ?) AS stretch"
     " GROUP BY debit_account, credit_account, currency"
 )
 
 
+SNAPSHOT_EVERY = 100
+_STATE = {
+    "status": Status,
+    "user_id": UserId,
+    "amount": Money | None,
+    "refunded_minor": int,
+    "reference": str,
+    "decline_reason": str,
+}
+_STATE_SHAPE = 1
 _VOIDED, _OWED = Status.VOIDED, Status.OWED
 
 
@@ -64,21 +75,23 @@ class SqlPayments:
         self.events: EventStore[PaymentEvent] = EventStore(
             {f"payment.{kind.__name__.lower()}": kind for kind in EVENTS}
         )
+        self.snapshots = Snapshots(
+            self.events, Payment, _STATE, shape=_STATE_SHAPE, every=SNAPSHOT_EVERY
+        )
 
     async def find(self, tx: Tx, order_id: OrderId) -> StoredPayment | None:
         row = await tx.fetch_one(_FIND, order_id)
         return _stored(row) if row else None
 
     async def load(self, tx: Tx, order_id: OrderId) -> Payment:
-        payment_id = payment_id_of(order_id)
-        history = await self.events.load(tx, payment_id)
-        return Payment.from_history(payment_id, (stored.event for stored in history))
+        return await self.snapshots.load(tx, payment_id_of(order_id))
 
     async def save(self, tx: Tx, payment: Payment, *, at_ms: int) -> StoredPayment:
         before = payment.stored_version
         await self.events.append(
             tx, payment.id, payment.pending, expected_version=before, at_ms=at_ms
         )
+        await self.snapshots.keep(tx, payment)
         stored = await (_update if before else _insert)(tx, payment, at_ms)
         for event in payment.pending:
             for transfer in transfers_of(event):
