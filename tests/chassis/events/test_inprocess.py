@@ -42,6 +42,8 @@ async def rig(tmp_path: Path) -> AsyncIterator[BusRig]:
 class Counted:
     """A database that counts how often it is asked."""
 
+    engine = "sqlite"
+
     def __init__(self, database: Database) -> None:
         self._database = database
         self.asked = 0

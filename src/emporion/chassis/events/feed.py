@@ -68,9 +68,16 @@ class Feed:
         self._positions: list[int] = []
         self._may_have_more = True
 
+    async def identity(self) -> str:
+        """See Log.identity: the outbox itself."""
+        return ""
+
     def ring(self) -> None:
         """Something was published, or may have been."""
         self._may_have_more = True
+
+    def passed(self, position: int) -> None:
+        """See Log.passed: the outbox keeps its rows whoever has read them."""
 
     async def after(self, position: int, limit: int) -> Sequence[Item]:
         """Up to `limit` events that follow `position`, oldest first; fewer only at the end."""

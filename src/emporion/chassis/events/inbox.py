@@ -14,18 +14,22 @@ from emporion.chassis.events.reactions import Item
 ERROR_LENGTH_MAX = 500
 
 JOIN = (
-    "INSERT INTO bus_cursor (source, subscriber, position, generation, is_paused, updated_at_ms) "
-    "VALUES (?, ?, 0, 1, 0, ?) ON CONFLICT DO NOTHING"
+    "INSERT INTO bus_cursor (source, subscriber, position, generation, is_paused, updated_at_ms, "
+    "log) VALUES (?, ?, 0, 1, 0, ?, ?) ON CONFLICT DO NOTHING"
 )
 STATE = (
-    "SELECT position, generation, is_paused, "
+    "SELECT position, generation, is_paused, log, "
     "(SELECT min(next_at_ms) FROM parked WHERE parked.subscriber = bus_cursor.subscriber "
     "AND parked.source = bus_cursor.source AND next_at_ms IS NOT NULL) "
     "FROM bus_cursor WHERE source = ? AND subscriber = ?"
 )
 ADVANCE = (
     "UPDATE bus_cursor SET position = ?, updated_at_ms = ? "
-    "WHERE source = ? AND subscriber = ? AND generation = ? AND position = ?"
+    "WHERE source = ? AND subscriber = ? AND generation = ? AND position = ? AND is_paused = 0"
+)
+MOVE = (
+    "UPDATE bus_cursor SET position = ?, log = ?, updated_at_ms = ? "
+    "WHERE source = ? AND subscriber = ? AND generation = ? AND position = ? AND log = ?"
 )
 PAUSE = "UPDATE bus_cursor SET is_paused = ?, updated_at_ms = ? WHERE source = ? AND subscriber = ?"
 REWIND = (
@@ -74,7 +78,7 @@ NEXT_DUE = (
 )
 DUE_KEYS = (
     "SELECT DISTINCT key FROM (SELECT key FROM parked WHERE subscriber = ? AND source = ? "
-    "AND next_at_ms <= ? ORDER BY next_at_ms LIMIT ?)"
+    "AND next_at_ms <= ? ORDER BY next_at_ms LIMIT ?) AS due"
 )
 DUE = (
     "SELECT position, event_id, name, key, occurred_at_ms, payload, attempts, first_failed_at_ms "
@@ -90,6 +94,7 @@ class State(NamedTuple):
     generation: int
     is_paused: bool
     next_due_ms: int | None
+    log: str = ""
 
 
 class Failure(NamedTuple):
@@ -115,26 +120,30 @@ class Inbox:
         self.subscriber = subscriber
         self._ends = (subscriber, source)
 
-    async def join(self, tx: Tx, *, now_ms: int) -> None:
+    async def join(self, tx: Tx, *, now_ms: int, log: str = "") -> None:
         """A new subscriber stands at the beginning; one that is known, where it stood."""
-        await tx.execute(JOIN, self.source, self.subscriber, now_ms)
+        await tx.execute(JOIN, self.source, self.subscriber, now_ms, log)
 
     async def state(self, tx: Tx) -> State | None:
         """Where it stands; None: it never joined."""
         row = await tx.fetch_one(STATE, self.source, self.subscriber)
         if row is None:
             return None
-        position, generation, is_paused, next_due_ms = row
-        return State(position, generation, bool(is_paused), next_due_ms)
+        position, generation, is_paused, log, next_due_ms = row
+        return State(position, generation, bool(is_paused), next_due_ms, log)
 
     async def pause(self, tx: Tx, *, is_paused: bool, now_ms: int) -> None:
         """Note whether the subscriber is paused, so that a restart knows."""
         await tx.execute(PAUSE, int(is_paused), now_ms, self.source, self.subscriber)
 
-    async def rewind(self, tx: Tx, *, position: int, now_ms: int) -> None:
-        """Go back (or forth) to a position as a new generation, which has handled nothing yet."""
+    async def rewind(self, tx: Tx, *, position: int, sequence: int, now_ms: int) -> None:
+        """Go back (or forth) to a position as a new generation, which has handled nothing yet.
+
+        Events set aside leave when the publisher's number of them is above `sequence`: the log
+        delivers them again.
+        """
         await tx.execute(REWIND, position, now_ms, self.source, self.subscriber)
-        await tx.execute(UNPARK_AFTER, *self._ends, position)
+        await tx.execute(UNPARK_AFTER, *self._ends, sequence)
 
     async def claim(
         self, tx: Tx, items: Sequence[Item], *, generation: int, now_ms: int
@@ -162,9 +171,19 @@ class Inbox:
     async def advance(
         self, tx: Tx, *, generation: int, before: int, after: int, now_ms: int
     ) -> None:
-        """Move the cursor. Raises CursorMoved when it is not where this pump left it."""
+        """Move the cursor on.
+
+        Raises CursorMoved when it is not where this pump left it, or was paused elsewhere.
+        """
         ends = (self.source, self.subscriber)
         if not await tx.execute(ADVANCE, after, now_ms, *ends, generation, before):
+            raise CursorMoved
+
+    async def move(self, tx: Tx, state: State, *, position: int, log: str, now_ms: int) -> None:
+        """Put the cursor elsewhere, perhaps in another log. Raises CursorMoved as `advance`."""
+        ends = (self.source, self.subscriber)
+        was = (state.generation, state.position, state.log)
+        if not await tx.execute(MOVE, position, log, now_ms, *ends, *was):
             raise CursorMoved
 
     async def park(
@@ -226,7 +245,7 @@ def error_text(error: Exception) -> str:
 
 def _columns(item: Item) -> tuple[int, str, str, str, int, bytes]:
     return (
-        item.position,
+        item.sequence,
         item.event_id,
         item.name,
         item.key,

@@ -224,7 +224,8 @@ class InProcessBus:
 
     async def _lag_of(self, pump: Pump) -> Lag:
         await pump.load()
-        number, oldest_at_ms = await waiting(pump.feed.database, pump.position, pump.wanted)
+        publisher = self._services[pump.feed.source].database
+        number, oldest_at_ms = await waiting(publisher, pump.position, pump.wanted)
         parked, dead = await Desk(pump.subscriber, pump.database).count(pump.feed.source)
         return Lag(
             source=pump.feed.source,
@@ -281,8 +282,9 @@ class InProcessBus:
         pump = next((p for p in self._pumps_of(subscriber) if p.feed.source == source), None)
         if pump is None:
             raise UnknownSubscriber(f"{subscriber} does not subscribe to {source}")
-        position = after_position if since_ms is None else await pump.feed.before(since_ms)
-        first = await pump.feed.first_after(0)
+        feed = self._feeds[source]
+        position = after_position if since_ms is None else await feed.before(since_ms)
+        first = await feed.first_after(0)
         if first is not None and first[0] > position + 1:
             raise HistoryPruned(f"the log of {source} begins at {first[0]}", first=first[0])
         await pump.rewind(position)

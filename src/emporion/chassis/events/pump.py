@@ -14,17 +14,20 @@ from emporion.chassis.auth.identity import service_identity
 from emporion.chassis.calls.context import Call, enter, leave
 from emporion.chassis.data.database import Database, Tx
 from emporion.chassis.events.bus import Delivery, Observer
-from emporion.chassis.events.feed import Feed
 from emporion.chassis.events.inbox import CursorMoved, Failure, Inbox, State, error_text
 from emporion.chassis.events.isolation import Streak, all_after, other_keys_after, settle
+from emporion.chassis.events.log import Log, LogUnreachable
 from emporion.chassis.events.reactions import Item, Reactions
 from emporion.chassis.events.retry import BusConfig
 from emporion.chassis.events.subscription import Received
+from emporion.chassis.events.tables import EventInbox
 from emporion.chassis.runtime.alarm import Alarm
 from emporion.chassis.runtime.ports import Runtime
 
 T = TypeVar("T")
 NO_KEYS: frozenset[str] = frozenset()
+UNREACHABLE_PAUSE_MS = 5_000
+"""After so long a log that could not be reached is tried again, unless it rings before."""
 
 _log = logging.getLogger(__name__)
 
@@ -45,13 +48,14 @@ class Pump:
     Args:
         feed: the publisher's log.
         subscriber, database, reactions: who reacts, where, and how.
+        inbox: where that database keeps what was handled; by default in tables.
         runtime, config: time and bounds.
         observe: told of each committed batch.
     """
 
     def __init__(  # noqa: PLR0913 - one place builds pumps, by keyword
         self,
-        feed: Feed,
+        feed: Log,
         *,
         subscriber: str,
         database: Database,
@@ -59,11 +63,12 @@ class Pump:
         runtime: Runtime,
         config: BusConfig,
         observe: Observer | None,
+        inbox: EventInbox | None = None,
     ) -> None:
         self.feed = feed
         self.subscriber = subscriber
         self.database = database
-        self.inbox = Inbox(feed.source, subscriber)
+        self.inbox: EventInbox = inbox or Inbox(feed.source, subscriber)
         self.alarm = Alarm(f"{feed.source} -> {subscriber}", runtime, self.run_due)
         self.counters = Counters()
         self.position = 0
@@ -76,6 +81,9 @@ class Pump:
         self._observe = observe
         self._identity = service_identity(subscriber)
         self._is_loaded = False
+        self._is_agreed = False
+        self._log = ""
+        self._unreachable_until_ms: int | None = None
         self._stored = 0
         self._generation = 1
         self._retry_at_ms: int | None = None
@@ -123,14 +131,23 @@ class Pump:
 
         await self.exclusively(lambda: self._transact(mark))
 
-    async def rewind(self, position: int) -> None:
-        """Deliver again what follows `position`, whatever was handled before."""
+    async def rewind(self, position: int, *, sequence: int | None = None) -> None:
+        """Deliver again what follows `position`, whatever was handled before.
 
-        async def go(tx: Tx) -> None:
-            await self.inbox.join(tx, now_ms=self._now_ms())
-            await self.inbox.rewind(tx, position=position, now_ms=self._now_ms())
+        `sequence` is the publisher's own number of the event there, where that differs.
+        """
+        number = position if sequence is None else sequence
 
-        await self.exclusively(lambda: self._transact(go))
+        async def go() -> None:
+            await self.load()
+            await self._transact(
+                lambda tx: self.inbox.rewind(
+                    tx, position=position, sequence=number, now_ms=self._now_ms()
+                )
+            )
+            self.feed.forget()
+
+        await self.exclusively(go)
 
     async def close(self) -> None:
         """Finish the batch in flight, store the cursor, deliver no more."""
@@ -154,6 +171,11 @@ class Pump:
         return self._stored
 
     async def load(self) -> None:
+        """Know where it stands. Raises LogUnreachable, or what the databases raise."""
+        await self._load_state()
+        await self._agree()
+
+    async def _load_state(self) -> None:
         """Read the cursor, and make it when this is a new subscriber."""
         if self._is_loaded:
             return
@@ -165,13 +187,29 @@ class Pump:
         self._generation = state.generation
         self.is_paused = state.is_paused
         self._retry_at_ms = state.next_due_ms
-        if state.position > await self.feed.head():
-            await self._go_back()
+        self._log = state.log
+        self._is_agreed = False
         self._is_loaded = True
+
+    async def _agree(self) -> None:
+        """See that the cursor counts in the log that is there.
+
+        In another log (the shop moved to a broker, or the broker lost its store) it begins at
+        the beginning: what is in the inbox is recognised.
+        """
+        if self._is_agreed:
+            return
+        log = await self.feed.identity()
+        if log != self._log:
+            _log.warning("%s: begins to read the log %r", self.alarm.name, log)
+            await self._move_to(0, log=log)
+        elif self.position > await self.feed.head():
+            await self._go_back()
+        self._is_agreed = True
 
     async def store(self) -> None:
         """Store the cursor behind events that were skipped because nobody wanted them."""
-        if not self._is_loaded or self.position == self._stored:
+        if not self._is_loaded or self.position == self._stored or self.is_paused:
             return
         await self._move_to(self.position)
 
@@ -188,15 +226,19 @@ class Pump:
         _log.warning("%s: the log ends before %d; from %d", self.alarm.name, self._stored, start)
         await self._move_to(start)
 
-    async def _move_to(self, position: int) -> None:
-        async def move(tx: Tx) -> None:
-            await self._advance(tx, position)
-
-        await self._transact(move)
+    async def _move_to(self, position: int, *, log: str | None = None) -> None:
+        goal = self._log if log is None else log
+        state = State(self._stored, self._generation, self.is_paused, None, self._log)
+        await self._transact(
+            lambda tx: self.inbox.move(
+                tx, state, position=position, log=goal, now_ms=self._now_ms()
+            )
+        )
         self.position = self._stored = position
+        self._log = goal
 
     async def _run(self) -> int | None:
-        await self.load()
+        await self._load_state()
         if self.is_paused or not self.is_open:
             return None
         work = [self._retry, self._deliver]
@@ -212,7 +254,10 @@ class Pump:
             has_more |= await part()
         if self._streak.resume_at_ms > self._now_ms():
             return self._streak.resume_at_ms
-        return self._now_ms() if has_more else self._retry_at_ms
+        if has_more:
+            return self._now_ms()
+        dues = [due for due in (self._retry_at_ms, self._unreachable_until_ms) if due is not None]
+        return min(dues, default=None)
 
     def _batch_max(self) -> int:
         return 1 if self._streak.is_broken else self._config.batch_max
@@ -220,7 +265,13 @@ class Pump:
     async def _deliver(self) -> bool:
         """Deliver a batch from the log; whether there is more."""
         limit = self._batch_max()
-        seen = await self.feed.after(self.position, limit)
+        self._unreachable_until_ms = None
+        try:
+            await self._agree()
+            seen = await self.feed.after(self.position, limit)
+        except LogUnreachable:
+            self._unreachable_until_ms = self._now_ms() + UNREACHABLE_PAUSE_MS
+            return False
         if not seen:
             return False
         items = self._reactions.wanted(seen)
@@ -228,6 +279,7 @@ class Pump:
             self.position = seen[-1].position
             if self.position - self._stored >= self._config.skip_max:
                 await self.store()
+        self.feed.passed(self.position)
         return len(seen) == limit
 
     async def _retry(self) -> bool:

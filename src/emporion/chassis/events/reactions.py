@@ -51,6 +51,11 @@ class Item:
         self.first_failed_at_ms = first_failed_at_ms
         self.received: Received[Any] | None = None
 
+    @property
+    def sequence(self) -> int:
+        """The publisher's own number: the order in which events of a key queue when set aside."""
+        return self.position
+
 
 class ReactionFailed(Exception):
     """A reaction raised `error` at the `index`-th event of the batch; all is rolled back."""

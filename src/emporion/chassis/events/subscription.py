@@ -110,7 +110,8 @@ def on_many(
     """Events that follow each other in a batch, reacted to together: one statement for all.
 
     When `react` raises, the batch is delivered again one by one, so that the event at fault is
-    found and the others are not held up. Several events together belong to no trace.
+    found and the others are not held up. Each event has a span in its own trace; what is logged
+    or published in between, for several together, belongs to none of them.
     """
 
     async def react_to_one(tx: Tx, received: Received[E]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from emporion.chassis.calls.context import Call, current_call
 from emporion.chassis.data.database import Database, Row, Tx
@@ -93,6 +93,22 @@ class Subscriber:
         return [step for found, step in await self.effects() if found == key]
 
 
+class DrivenBus(Bus, Protocol):
+    """A bus that delivers when the test says so."""
+
+    async def deliver_due(self) -> int | None:
+        """Deliver until nothing is due; the instant of the next retry, or None."""
+        ...
+
+    def poke(self, source: str) -> None:
+        """That service published something."""
+        ...
+
+    async def prune(self) -> int:
+        """Delete what is past its time; how many rows."""
+        ...
+
+
 class BusRig:
     """A publisher, subscribers, a bus between them, and time in the test's hand.
 
@@ -114,7 +130,7 @@ class BusRig:
         self.subscribers: dict[str, Subscriber] = {}
         self._stack = AsyncExitStack()
         self._publisher: SqliteDatabase | None = None
-        self._bus: InProcessBus | None = None
+        self._bus: DrivenBus | None = None
 
     async def __aenter__(self) -> Self:
         self._publisher = await self.open_database(PUBLISHER)
@@ -140,18 +156,22 @@ class BusRig:
         """The bus, made at first use over everything subscribed by then."""
         return self._built()
 
-    def _built(self) -> InProcessBus:
+    def _built(self) -> DrivenBus:
         if self._bus is None:
             self._bus = self.new_bus()
         return self._bus
 
-    def new_bus(self) -> InProcessBus:
+    def new_bus(self) -> DrivenBus:
         """A further bus over the same databases: what another process would run."""
-        bus = InProcessBus(self.runtime, self.config, owner_of=lambda _: PUBLISHER)
-        bus.join(PUBLISHER, self._through(self.publisher))
+        bus = self._make_bus()
+        bus.join(PUBLISHER, self._through(self.publisher), ())
         for each in self.subscribers.values():
             bus.join(each.name, self._through(each.database), each.subscriptions)
         return bus
+
+    def _make_bus(self) -> DrivenBus:
+        """The bus that is tried, before anybody joined."""
+        return InProcessBus(self.runtime, self.config, owner_of=lambda _: PUBLISHER)
 
     async def subscribe(self, name: str) -> Subscriber:
         """A new subscriber; the bus starts again with it."""

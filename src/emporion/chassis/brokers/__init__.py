@@ -1,0 +1,1 @@
+"""Adapters of brokers: NATS JetStream, and Amazon SNS with SQS."""

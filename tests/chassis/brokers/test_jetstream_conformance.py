@@ -1,0 +1,24 @@
+"""The bus over NATS JetStream keeps every promise of the port."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from emporion.chassis.brokers.jetstream.broker import JetStreamBroker
+from emporion.chassis.brokers.jetstream.connection import JetStreamConfig
+from emporion.chassis.runtime.system import SystemClock
+from emporion.chassis.testing.broker_rig import BrokerRig
+from emporion.chassis.testing.conformance_bus import BusConformance
+from tests.chassis.brokers.servers import NatsServer
+
+
+@pytest.fixture
+async def rig(tmp_path: Path, nats: NatsServer, prefix: str) -> AsyncIterator[BrokerRig]:
+    config = JetStreamConfig(servers=(nats.url,), prefix=prefix)
+    async with BrokerRig(tmp_path, lambda: JetStreamBroker(config, SystemClock())) as opened:
+        yield opened
+
+
+class TestJetStream(BusConformance):
+    """Inherits every property of the suite."""
