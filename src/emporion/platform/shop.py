@@ -13,6 +13,7 @@ from emporion.chassis.runtime.health import KeptProbe
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.saga.desk import SagaDesk
 from emporion.chassis.saga.engine import SagaEngine
+from emporion.chassis.telemetry.deliveries import DeliverySpans
 from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.contracts.operations import OperationsService
 from emporion.platform.data_folder import DataFolder
@@ -43,6 +44,7 @@ class Shop:
         self.telemetry = telemetry
         self.fabric: Fabric = fabric or Embedded(settings, runtime)
         self.directory = Directory(Chain.of(runtime, telemetry))
+        self._reactions = DeliverySpans(telemetry)
         self.bus = self.fabric.bus(self._delivered)
         self.databases: dict[str, ServiceDatabase] = {}
         self.engines: dict[str, SagaEngine] = {}
@@ -100,6 +102,7 @@ class Shop:
 
     def _delivered(self, delivery: Delivery) -> None:
         """What a subscriber stored may be work for its alarms, now that it is committed."""
+        self._reactions.record(delivery)
         for alarm in self.assemblies[delivery.subscriber].alarms:
             alarm.poke()
 

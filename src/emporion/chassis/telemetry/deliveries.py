@@ -1,0 +1,45 @@
+"""Spans of reactions to events: one for each event, in the trace of the call that published it."""
+
+from emporion.chassis.events.bus import Delivery
+from emporion.chassis.telemetry.spans import OK, Span
+from emporion.chassis.telemetry.telemetry import Telemetry
+from emporion.contracts.contract import Event
+
+HEADER_LENGTH = 55
+SAMPLED = "1"
+
+
+class DeliverySpans:
+    """Records what a committed batch did for each of its events.
+
+    Events that were reacted to together share the time that took; `fields` say how many they
+    were. A `traceparent` comes from our own outbox, and is not checked again.
+    """
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._spans = telemetry.spans
+        self._span_id = telemetry.ids.span_id
+        self._monotonic_s = telemetry.clock.monotonic_s
+        self._names: dict[type[Event], str] = {}
+
+    def record(self, delivery: Delivery) -> None:
+        """One span for each event whose publisher was sampled."""
+        started_s = self._monotonic_s() - delivery.elapsed_s
+        number = len(delivery.received)
+        fields: dict[str, object] | None = {"events": number} if number > 1 else None
+        record, span_id = self._spans.record, self._span_id
+        for each in delivery.received:
+            header = each.traceparent
+            if len(header) != HEADER_LENGTH or header[54] != SAMPLED:
+                continue
+            span = Span(
+                header[3:35], span_id(), header[36:52], delivery.subscriber,
+                self._name(each.kind), delivery.source, started_s, delivery.elapsed_s, OK, fields,
+            )  # fmt: skip
+            record(span)
+
+    def _name(self, kind: type[Event]) -> str:
+        name = self._names.get(kind)
+        if name is None:
+            name = self._names[kind] = f"react to {kind.SPEC.name}"
+        return name

@@ -1,0 +1,23 @@
+"""What became of an order can be followed from the request to the subscribers by its trace."""
+
+from tests.defects.whole_shop import WholeShop
+
+
+async def test_reactions_to_several_orders_together_are_in_the_trace_of_each_order(tmp_path):
+    shop = WholeShop(tmp_path / "shop")
+    await shop.open()
+    ada = await shop.customer("Ada")
+    await shop.stock("croissant", 9)
+    for _ in range(3):
+        assert (await ada.order(("croissant", 1))).status == 201
+    await shop.deliver()
+
+    spans = shop.telemetry.spans
+    ordered = [span for span in spans.ring if span.name.endswith("place_order")]
+    assert len({span.trace_id for span in ordered}) == 3
+    for order in ordered:
+        reactions = [s for s in spans.of_trace(order.trace_id) if s.name.startswith("react to")]
+        assert sorted(s.service for s in reactions) == ["email", "inventory"]
+        assert {(s.caller, s.name) for s in reactions} == {("order", "react to orders.created")}
+        assert {str(s.fields) for s in reactions} == {"{'events': 3}"}
+    await shop.close()
