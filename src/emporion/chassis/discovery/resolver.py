@@ -8,8 +8,6 @@ import msgspec
 from emporion.chassis.runtime.ports import Tasks
 from emporion.kernel.errors import EmporionError
 
-Warn = Callable[[str, Exception], None]
-
 
 class Endpoint(msgspec.Struct, frozen=True, gc=False, order=True):
     """Where one instance listens; `instance_id` tells it from one that took its place."""
@@ -47,13 +45,13 @@ async def polled(
     look: Callable[[], Awaitable[Sequence[Endpoint]]],
     tasks: Tasks,
     *,
-    interval_s: float,
+    interval_s: Callable[[], float],
     warn: Callable[[EmporionError], None],
 ) -> AsyncIterator[Sequence[Endpoint]]:
-    """`Resolver.changes` for what can only be asked: every `interval_s`, told when it differs.
+    """`Resolver.changes` for what can only be asked: told when it differs from what was told.
 
-    The order of the instances does not count. `warn` is told of a failed look, once until the
-    next one that succeeds.
+    The order of the instances does not count. `interval_s` is asked after each look; `warn` is
+    told of a failed one, once until the next that succeeds.
     """
     known: list[Endpoint] | None = None
     is_failing = False
@@ -69,4 +67,4 @@ async def polled(
             if found != known:
                 known = found
                 yield found
-        await tasks.sleep(interval_s)
+        await tasks.sleep(interval_s())
