@@ -65,12 +65,15 @@ class DiscoveryPlace(_Told, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         directory: of the local registry, shared by all processes; else empty.
         endpoints: "host:port" of gRPC by service, when static.
         namespace: the domain below which DNS or Cloud Map name the services; else empty.
+        region, endpoint_url: of Cloud Map; an empty URL is AWS's own.
     """
 
     kind: DiscoveryKind
     directory: str = ""
     endpoints: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     namespace: str = ""
+    region: str = ""
+    endpoint_url: str = ""
 
 
 class TrustedCaller(_Told, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,0 +1,97 @@
+"""A process of a split shop: engines, bus and neighbours as its process file says."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import assert_never
+
+from emporion.chassis.brokers.jetstream.broker import JetStreamBroker
+from emporion.chassis.brokers.jetstream.connection import JetStreamConfig
+from emporion.chassis.calls.directory import Directory
+from emporion.chassis.data.migrations.runner import Migrations
+from emporion.chassis.data.mongo.database import MongoDatabase
+from emporion.chassis.data.postgres.database import PostgresDatabase
+from emporion.chassis.data.sqlite.database import SqliteDatabase
+from emporion.chassis.events.broker.bus import BrokerBus
+from emporion.chassis.events.bus import Observer
+from emporion.chassis.runtime.ports import Runtime
+from emporion.kernel.errors import InvalidArgument
+from emporion.platform.fabric import ServiceBus, ServiceDatabase, migrations_of
+from emporion.platform.topology.kinds import BusKind, Engine
+from emporion.platform.topology.process_file import BusPlace, HeldService, ProcessFile
+
+
+class Split:
+    """Fabric (the port) of one process.
+
+    Args:
+        told: what the supervisor says.
+        runtime: time, chance and tasks.
+        make_bus, connect: what differs by broker and by transport.
+    """
+
+    def __init__(
+        self,
+        told: ProcessFile,
+        runtime: Runtime,
+        *,
+        make_bus: Callable[[Observer], ServiceBus],
+        connect: Callable[[Directory], None],
+    ) -> None:
+        self._held = {held.name: held for held in told.services}
+        self._runtime = runtime
+        self._make_bus = make_bus
+        self._connect = connect
+
+    @property
+    def services(self) -> Sequence[str]:
+        """See Fabric.services."""
+        return tuple(self._held)
+
+    @property
+    def is_sole_writer(self) -> bool:
+        """See Fabric.is_sole_writer: an engine that is shared has a second instance at any time.
+
+        Also where one is planned: while a service is rolled, the old and the new one both run.
+        """
+        return all(held.engine is Engine.SQLITE for held in self._held.values())
+
+    def database(self, service: str) -> ServiceDatabase:
+        """See Fabric.database."""
+        return open_engine(self._held[service], self._runtime)
+
+    def migrations(self, service: str) -> Sequence[Migrations]:
+        """See Fabric.migrations."""
+        return migrations_of(service, self._held[service].engine)
+
+    def bus(self, observe: Observer) -> ServiceBus:
+        """See Fabric.bus."""
+        return self._make_bus(observe)
+
+    def connect(self, directory: Directory) -> None:
+        """See Fabric.connect."""
+        self._connect(directory)
+
+
+def broker_bus(place: BusPlace, runtime: Runtime, observe: Observer) -> ServiceBus:
+    """The bus over the broker of the topology. Connects to nothing.
+
+    Raises InvalidArgument for the bus of one process: it does not reach others.
+    """
+    if place.kind is BusKind.NATS:
+        broker = JetStreamBroker(JetStreamConfig((place.url,)), runtime.clock)
+        return BrokerBus(runtime, broker, observe=observe)
+    raise InvalidArgument(f"there is no bus {place.kind} between processes")
+
+
+def open_engine(held: HeldService, runtime: Runtime) -> ServiceDatabase:
+    """The database of a service, not open yet."""
+    clock, ids, source = runtime.clock, runtime.ids, held.name
+    match held.engine:
+        case Engine.SQLITE:
+            return SqliteDatabase(Path(held.dsn), source=source, clock=clock, ids=ids)
+        case Engine.POSTGRES:
+            return PostgresDatabase(held.dsn, source=source, clock=clock, ids=ids)
+        case Engine.MONGODB:
+            return MongoDatabase(held.dsn, source, source=source, clock=clock, ids=ids)
+        case _:
+            assert_never(held.engine)
