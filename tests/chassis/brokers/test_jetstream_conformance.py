@@ -9,7 +9,7 @@ from emporion.chassis.brokers.jetstream.broker import JetStreamBroker
 from emporion.chassis.brokers.jetstream.connection import JetStreamConfig
 from emporion.chassis.runtime.system import SystemClock
 from emporion.chassis.testing.broker_rig import BrokerRig
-from emporion.chassis.testing.conformance_bus import BusConformance
+from emporion.chassis.testing.conformance_broker import BrokerConformance
 from tests.chassis.brokers.servers import NatsServer
 
 
@@ -20,5 +20,5 @@ async def rig(tmp_path: Path, nats: NatsServer, prefix: str) -> AsyncIterator[Br
         yield opened
 
 
-class TestJetStream(BusConformance):
+class TestJetStream(BrokerConformance):
     """Inherits every property of the suite."""

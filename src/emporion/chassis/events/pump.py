@@ -201,7 +201,8 @@ class Pump:
             return
         log = await self.feed.identity()
         if log != self._log:
-            _log.warning("%s: begins to read the log %r", self.alarm.name, log)
+            level = logging.WARNING if self.position else logging.INFO
+            _log.log(level, "%s: begins to read the log %r", self.alarm.name, log)
             await self._move_to(0, log=log)
         elif self.position > await self.feed.head():
             await self._go_back()

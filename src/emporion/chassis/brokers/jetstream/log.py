@@ -244,7 +244,6 @@ class JetStreamLog:
         delivered = message.metadata.sequence
         if delivered.consumer != self._next_delivery:
             return False
-        self._next_delivery += 1
         item = carried(
             delivered.stream,
             message.data,
@@ -254,6 +253,7 @@ class JetStreamLog:
         )
         item.handle = message.reply
         self._items.append(item)
+        self._next_delivery += 1
         self._asked -= 1
         if not self._asked:
             self._answered.set()

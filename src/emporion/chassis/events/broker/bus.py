@@ -159,7 +159,8 @@ class BrokerBus:
         """
         is_started = bool(self._tasks)
         await self._broker.open()
-        ours = [member for member in self._members.values() if await member.take()]
+        held = await self.take_leases()
+        ours = [self._members[name] for name in held]
         try:
             for member in ours:
                 member.open()
@@ -169,6 +170,10 @@ class BrokerBus:
         finally:
             for member in ours if not is_started else ():
                 await member.give_up()
+
+    async def take_leases(self) -> list[str]:
+        """Have the leases of all services here that no other instance has; their names."""
+        return [name for name, member in self._members.items() if await member.take()]
 
     async def _run_until_nothing_is_due(self, members: Sequence[Member]) -> int | None:
         while True:

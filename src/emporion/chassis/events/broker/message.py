@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from emporion.chassis.events.reactions import Item
-from emporion.kernel.clock import to_instant_ms
+from emporion.kernel.clock import to_datetime, to_instant_ms
 
 CONTENT_TYPE: Final = "application/cloudevents+json"
 SEQUENCE: Final = "emporion-sequence"
@@ -51,5 +51,5 @@ def carried(position: int, body: bytes, *, sequence: str, name: str, now_ms: int
         return Carried(position, _open(body), sequence=int(sequence), body=body)
     except (msgspec.MsgspecError, ValueError):
         unreadable = f"unreadable_{position}"
-        head = _Head(unreadable, name, unreadable, msgspec.convert(now_ms / 1000, datetime))
+        head = _Head(unreadable, name, unreadable, to_datetime(now_ms))
         return Carried(position, head, sequence=0, body=body)
