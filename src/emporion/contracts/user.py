@@ -21,6 +21,7 @@ from emporion.contracts.contract import (
     post,
     put,
     query,
+    staff,
 )
 from emporion.contracts.words import Instant, Name, UserId, UserRef
 from emporion.kernel.errors import (
@@ -78,6 +79,14 @@ class TooManySignIns(ResourceExhausted):
 
 class SignUp(Request, frozen=True, kw_only=True):
     """A new account. The password has 10..200 characters and is stored as an argon2id hash."""
+
+    email: Email
+    password: Password
+    name: Name
+
+
+class AddOperator(Request, frozen=True, kw_only=True):
+    """A new account for somebody who may run the shop; as with SignUp."""
 
     email: Email
     password: Password
@@ -264,6 +273,17 @@ class UserService(Service, Protocol):
         """Change the caller's password and end all sessions.
 
         Raises WrongOldPassword, and TooManySignIns after repeated failures.
+        """
+
+    @command(
+        access=staff("operators:write"),
+        rest=post("/api/users/operators", status=201),
+        raises=(EmailTaken,),
+    )
+    async def add_operator(self, request: AddOperator) -> User:
+        """Create an operator's account, as an operator; who added whom is in the log.
+
+        Never changes an account that exists. Raises EmailTaken.
         """
 
     @query(

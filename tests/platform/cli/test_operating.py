@@ -147,9 +147,25 @@ async def test_what_an_operator_cannot_have_is_told_in_a_line(folder, shop):
     assert "subscribes" in emporion(folder, "events", "pause", "catalog", code=1)
     assert "Not found" in emporion(folder, "sagas", "retry", saga_id, code=1)
     assert "saga_id" in emporion(folder, "sagas", "retry", "x", code=2)
-    assert "stop it" in emporion(
-        folder, "operator", "add", "a@b.test", code=1, EMPORION_NEW_PASSWORD="ten-characters"
-    )
+
+
+async def test_an_operator_is_added_beside_the_running_shop_by_another_one(folder, shop):
+    secret = {"EMPORION_NEW_PASSWORD": "ten-characters"}
+    as_grace = {
+        "EMPORION_OPERATOR_EMAIL": "grace@b.test",
+        "EMPORION_OPERATOR_PASSWORD": "ten-characters",
+    }
+    wrong = {"EMPORION_OPERATOR_PASSWORD": "something-else"}
+    add = ("operator", "add", "grace@b.test")
+
+    assert "wrong" in emporion(folder, *add, code=1, **secret, **wrong)
+    assert "is an operator" in emporion(folder, *add, **secret)
+    assert "inventory" in emporion(folder, "events", "lag", **as_grace)
+    assert "stop the shop" in emporion(folder, *add, code=1, **secret)
+
+    shop.kill()
+    reset = {"EMPORION_NEW_PASSWORD": "another-one"}
+    assert "is an operator" in emporion(folder, *add, **reset)
 
 
 async def test_a_shop_that_does_not_answer_is_read_from_its_files(folder, shop):

@@ -3,13 +3,21 @@
 import asyncio
 
 import pytest
+from msgspec import structs
 
 from emporion.chassis.auth.rotation import KEY_AHEAD_MS, KEY_LIFE_MS, KEY_OVERLAP_MS
 from emporion.chassis.auth.verifier import TokenInvalid, TokenVerifier
-from emporion.contracts.user import InvalidRefreshToken, Nothing, WrongCredentials
+from emporion.contracts.user import (
+    AddOperator,
+    EmailTaken,
+    InvalidRefreshToken,
+    Nothing,
+    WrongCredentials,
+)
 from emporion.kernel.errors import InvalidArgument
 
 OPERATOR = "operator@emporion.test"
+NEW_PASSWORD = "battery staple"
 
 
 async def kids(world) -> list[str]:
@@ -100,6 +108,34 @@ async def test_an_operator_is_made_once_and_may_run_the_shop(world, password) ->
         me = await world.api.me(Nothing())
     assert {"catalog:write", "inventory:write", "payments:read", "mails:read"} <= set(me.scopes)
     assert {"operations:read", "operations:write", "inventory:read"} <= set(me.scopes)
+
+
+async def test_an_operator_adds_another_and_changes_no_account_that_exists(
+    world, password, caplog
+) -> None:
+    caplog.set_level("INFO")
+    await world.sign_up()
+    await world.assembly.operators.put(OPERATOR, password)
+    wanted = AddOperator(email="grace@example.test", password=NEW_PASSWORD, name="Grace")
+
+    with world.signed_in(await world.sign_in(OPERATOR)):
+        actor = (await world.api.me(Nothing())).user_id
+        added = await world.api.add_operator(wanted)
+        for taken in ("grace@example.test", "ada@example.test", OPERATOR):
+            with pytest.raises(EmailTaken):
+                await world.api.add_operator(structs.replace(wanted, email=taken))
+
+    with world.signed_in(await world.sign_in("grace@example.test", NEW_PASSWORD)):
+        assert "operators:write" in (await world.api.me(Nothing())).scopes
+    assert await world.sign_in(OPERATOR)
+    assert "operators:write" not in (await ada_of(world)).scopes
+    (line,) = [record for record in caplog.records if "is an operator now" in record.message]
+    assert (added.user_id in line.message, line.actor) == (True, actor)
+
+
+async def ada_of(world):
+    with world.signed_in(await world.sign_in()):
+        return await world.api.me(Nothing())
 
 
 async def test_a_reset_operator_signs_in_anew(world, password) -> None:

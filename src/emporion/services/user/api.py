@@ -5,6 +5,7 @@ from emporion.chassis.auth.tokens import ACCESS_TTL_S
 from emporion.chassis.calls.context import caller
 from emporion.contracts.contract import Empty
 from emporion.contracts.user import (
+    AddOperator,
     ChangePassword,
     ChangeProfile,
     Contact,
@@ -74,6 +75,9 @@ class UserApi(UserService):
     async def change_password(self, request: ChangePassword) -> Empty:
         await self._profiles.change_password(caller().user_id, request)
         return Empty()
+
+    async def add_operator(self, request: AddOperator) -> User:
+        return _user(await self._new_accounts.add_operator(request, by=caller().subject))
 
     async def jwks(self, request: Nothing) -> Jwks:
         await self._ring.signing()

@@ -36,6 +36,7 @@ SCOPES: Final[Mapping[Role, tuple[str, ...]]] = {
         "mails:read",
         "operations:read",
         "operations:write",
+        "operators:write",
     ),
 }
 """What a token of each role grants. A changed role shows in the next token, not in the current."""

@@ -1,8 +1,11 @@
 """Sign-up, profile, preferences, password."""
 
+import logging
+
 from emporion.chassis.data.database import Database, Tx, UniqueViolation
 from emporion.chassis.runtime.ports import Runtime
 from emporion.contracts.user import (
+    AddOperator,
     ChangePassword,
     ChangeProfile,
     EmailTaken,
@@ -26,6 +29,8 @@ from emporion.services.user.domain import (
 )
 from emporion.services.user.ports import PasswordHasher, Stores, TimeZones
 
+_log = logging.getLogger(__name__)
+
 
 class NewAccounts:
     """Creates accounts."""
@@ -46,6 +51,17 @@ class NewAccounts:
             name=request.name,
             role=Role.CUSTOMER,
         )
+
+    async def add_operator(self, request: AddOperator, *, by: str) -> Account:
+        """A new operator, added by another one. Raises as `sign_up`."""
+        added = await self.add(
+            EmailAddress.parse(request.email),
+            request.password,
+            name=request.name,
+            role=Role.OPERATOR,
+        )
+        _log.info("%s is an operator now", added.user_id, extra={"actor": by})
+        return added
 
     async def add(self, email: EmailAddress, password: str, *, name: str, role: Role) -> Account:
         """A new account of any role, announced as `users.registered`. Raises as `sign_up`."""
