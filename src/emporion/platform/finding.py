@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, assert_never
 
-from emporion.chassis.discovery.cloud_map import CloudMapResolver, CloudMapSettings
-from emporion.chassis.discovery.dns import DnsResolver, DnsSettings
 from emporion.chassis.discovery.registry import Registry, RegistryResolver
 from emporion.chassis.discovery.resolver import Endpoint, Resolver
 from emporion.chassis.discovery.static import StaticResolver
@@ -65,7 +63,10 @@ class ForeignFinder:
 
 
 def finder_of(place: DiscoveryPlace, runtime: Runtime) -> Finder:
-    """The way that the topology names. Connects to nothing."""
+    """The way that the topology names. Connects to nothing.
+
+    Only what is used is imported: the library of AWS alone takes 20 MB and a second to start.
+    """
     match place.kind:
         case DiscoveryKind.REGISTRY:
             return LocalFinder(Path(place.directory), runtime)
@@ -76,9 +77,19 @@ def finder_of(place: DiscoveryPlace, runtime: Runtime) -> Finder:
             }
             return ForeignFinder(StaticResolver(table))
         case DiscoveryKind.DNS:
+            from emporion.chassis.discovery.dns import (  # noqa: PLC0415 - see above
+                DnsResolver,
+                DnsSettings,
+            )
+
             name = f"_grpc._tcp.{{service}}.{place.namespace}"
             return ForeignFinder(DnsResolver(DnsSettings(name), runtime.tasks))
         case DiscoveryKind.CLOUD_MAP:
+            from emporion.chassis.discovery.cloud_map import (  # noqa: PLC0415 - see above
+                CloudMapResolver,
+                CloudMapSettings,
+            )
+
             settings = CloudMapSettings(
                 place.namespace, place.region, GRPC_PORT, place.endpoint_url
             )

@@ -8,9 +8,6 @@ from emporion.chassis.brokers.jetstream.broker import JetStreamBroker
 from emporion.chassis.brokers.jetstream.connection import JetStreamConfig
 from emporion.chassis.calls.directory import Directory
 from emporion.chassis.data.migrations.runner import Migrations
-from emporion.chassis.data.mongo.database import MongoDatabase
-from emporion.chassis.data.postgres.database import PostgresDatabase
-from emporion.chassis.data.sqlite.database import SqliteDatabase
 from emporion.chassis.events.broker.bus import BrokerBus
 from emporion.chassis.events.bus import Observer
 from emporion.chassis.runtime.ports import Runtime
@@ -84,14 +81,29 @@ def broker_bus(place: BusPlace, runtime: Runtime, observe: Observer) -> ServiceB
 
 
 def open_engine(held: HeldService, runtime: Runtime) -> ServiceDatabase:
-    """The database of a service, not open yet."""
+    """The database of a service, not open yet.
+
+    Only the engine that is used is imported: that saves each process 10 to 20 MB.
+    """
     clock, ids, source = runtime.clock, runtime.ids, held.name
     match held.engine:
         case Engine.SQLITE:
+            from emporion.chassis.data.sqlite.database import (  # noqa: PLC0415 - see above
+                SqliteDatabase,
+            )
+
             return SqliteDatabase(Path(held.dsn), source=source, clock=clock, ids=ids)
         case Engine.POSTGRES:
+            from emporion.chassis.data.postgres.database import (  # noqa: PLC0415 - see above
+                PostgresDatabase,
+            )
+
             return PostgresDatabase(held.dsn, source=source, clock=clock, ids=ids)
         case Engine.MONGODB:
+            from emporion.chassis.data.mongo.database import (  # noqa: PLC0415 - see above
+                MongoDatabase,
+            )
+
             return MongoDatabase(held.dsn, source, source=source, clock=clock, ids=ids)
         case _:
             assert_never(held.engine)
