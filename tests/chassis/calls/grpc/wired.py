@@ -1,6 +1,6 @@
 """A server and the clients that call it, both in this process, over a real connection."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,8 +67,8 @@ class Wired:
         self._stack.push_async_callback(server.drain)
         return server
 
-    def remotes(self, resolver: Resolver) -> GrpcRemotes:
-        """Clients' connections; closed at the end, before the servers."""
+    def remotes_by(self, resolver: Resolver) -> GrpcRemotes:
+        """Connections; closed at the end, before the servers."""
         settings = RemoteSettings(
             self.credentials.authorization,
             tls=self.settings.tls,
@@ -79,13 +79,40 @@ class Wired:
         self._stack.push_async_callback(remotes.close)
         return remotes
 
-    def client(self, *servers: GrpcServer, caller: str = "tester") -> SampleService:
-        """A client of the sample service behind those servers."""
+    def remotes_to(self, *servers: GrpcServer) -> GrpcRemotes:
+        """Connections to those servers."""
         endpoints = [Endpoint("127.0.0.1", server.port) for server in servers]
-        remotes = self.remotes(StaticResolver({"sample": endpoints}))
+        return self.remotes_by(StaticResolver({"sample": endpoints}))
+
+    def directory_of(self, remotes: GrpcRemotes) -> Directory:
+        """A directory that knows the way to the sample service."""
         directory = Directory(remotes.chain)
         directory.add_remote(SampleService, remotes.remote(SampleService))
-        return directory.clients(caller).get(SampleService)
+        return directory
+
+    def directory_by(self, resolver: Resolver) -> Directory:
+        """The same, found by that resolver."""
+        return self.directory_of(self.remotes_by(resolver))
+
+    def client_of(self, remotes: GrpcRemotes, caller: str = "tester") -> SampleService:
+        """A client of the sample service over those connections."""
+        return self.directory_of(remotes).clients(caller).get(SampleService)
+
+    def client_by(self, resolver: Resolver) -> SampleService:
+        """A client of the instances that a resolver finds."""
+        return self.client_of(self.remotes_by(resolver))
+
+    def client_at(self, *endpoints: Endpoint) -> SampleService:
+        """A client of instances at those places."""
+        return self.client_by(StaticResolver({"sample": endpoints}))
+
+    def client(self, *servers: GrpcServer, caller: str = "tester") -> SampleService:
+        """A client of those servers."""
+        return self.client_of(self.remotes_to(*servers), caller)
+
+    def at_end(self, close: Callable[[], Awaitable[None]]) -> None:
+        """Have that closed, too."""
+        self._stack.push_async_callback(close)
 
     async def end(self) -> None:
         """Close what was opened, newest first."""
