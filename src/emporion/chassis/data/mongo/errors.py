@@ -16,7 +16,6 @@ from emporion.kernel.errors import (
 TRANSIENT = "TransientTransactionError"
 UNKNOWN_COMMIT = "UnknownTransactionCommitResult"
 _DUPLICATE = frozenset({11000, 11001, 12582})
-_RAN_LONG = 50
 _VALIDATION = 121
 _CONFLICT = 112
 _REFUSED = frozenset({13, 18, 8000})
@@ -56,8 +55,6 @@ def cause(error: errors.PyMongoError) -> errors.PyMongoError:
 def _by_code(code: int | None, where: str) -> EmporionError | None:
     if code in _DUPLICATE:
         return UniqueViolation("a document with this key exists")
-    if code == _RAN_LONG:
-        return ResourceExhausted("the query ran too long and was interrupted")
     if code == _VALIDATION:
         return Internal("a constraint refused the write")
     if code in _REFUSED:

@@ -3,24 +3,25 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from pymongo import AsyncMongoClient, DeleteOne, InsertOne, UpdateOne
+from pymongo import AsyncMongoClient, DeleteOne, InsertOne, ReturnDocument, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
 
-from emporion.chassis.calls.context import NO_TRACE, current_call
+from emporion.chassis.calls.context import NEVER_S, NO_TRACE, current_call
 from emporion.chassis.data.documents import Change, Delete, Document, Filter, Find, Insert, Update
 from emporion.chassis.data.mongo.errors import cause, is_transient, named
 from emporion.chassis.events import outbox
 from emporion.contracts.contract import Event
 from emporion.kernel.clock import Clock
-from emporion.kernel.errors import EmporionError, Internal
+from emporion.kernel.errors import DeadlineExceeded, EmporionError, Internal, ResourceExhausted
 from emporion.kernel.ids import Ids
 
 Client = AsyncMongoClient[dict[str, Any]]
 _Operation = InsertOne[dict[str, Any]] | UpdateOne | DeleteOne
 OUTBOX = "outbox"
-OUTBOX_FIELDS = ("_id", "name", "topic", "key", "occurred_at_ms", "payload")
+RELAY = "relay"
+OUTBOX_FIELDS = ("event_id", "name", "topic", "key", "occurred_at_ms", "payload")
 
 
 class Connected:
@@ -51,7 +52,12 @@ class Connected:
 
 
 class MongoTx:
-    """DocumentTx (the port) in a session of the driver; what is published leaves with a write."""
+    """DocumentTx (the port) in a session of the driver; what is published leaves with a write.
+
+    The position of an event comes from one counter, whose document a publishing transaction holds
+    until its end: so positions become visible in their order, and whoever reads them in order
+    misses none. Transactions that publish therefore collide when they run side by side.
+    """
 
     def __init__(
         self, connected: Connected, session: AsyncClientSession, *, is_writable: bool
@@ -62,12 +68,11 @@ class MongoTx:
         self._connected = connected
         self._session = session
         self._is_writable = is_writable
-        self._unsent: list[Insert] = []
+        self._unsent: list[dict[str, Any]] = []
 
     async def find(self, what: Find) -> list[Document]:
         """See DocumentTx.find."""
         try:
-            await self.flush()
             cursor = self._collection(what.collection).find(what.filter, session=self._session)
             if what.sort:
                 cursor = cursor.sort(list(what.sort))
@@ -78,7 +83,6 @@ class MongoTx:
     async def aggregate(self, collection: str, stages: Sequence[Document]) -> list[Document]:
         """See DocumentTx.aggregate."""
         try:
-            await self.flush()
             cursor = await self._collection(collection).aggregate(
                 list(stages), session=self._session
             )
@@ -89,11 +93,10 @@ class MongoTx:
     async def write(self, changes: Sequence[Change]) -> bool:
         """See DocumentTx.write."""
         self._refuse_in_a_read()
-        sent: list[Change] = [*changes, *self._unsent]
-        self._unsent.clear()
-        if not sent:
+        if not changes and not self._unsent:
             return True
         try:
+            sent = [*changes, *await self._events()]
             matched = await (self._bulk(sent) if self._connected.has_bulk else self._runs(sent))
         except PyMongoError as error:
             raise self._named(error) from error
@@ -130,13 +133,32 @@ class MongoTx:
             now_ms=self._connected.clock.now_ms(),
             traceparent="" if trace is NO_TRACE else trace.header(),
         )
-        self._unsent.append(Insert(OUTBOX, dict(zip(OUTBOX_FIELDS, row, strict=True))))
+        self._unsent.append(dict(zip(OUTBOX_FIELDS, row, strict=True)))
         self.published += 1
 
     async def flush(self) -> None:
         """Send what was published and has not left with a write."""
         if self._unsent:
             await self.write(())
+
+    async def _events(self) -> list[Insert]:
+        """What was published and not sent yet, each with the next position."""
+        events, self._unsent = self._unsent, []
+        if not events:
+            return []
+        counted = await self._collection(RELAY).find_one_and_update(
+            {"_id": OUTBOX},
+            {"$inc": {"position": len(events)}},
+            return_document=ReturnDocument.AFTER,
+            session=self._session,
+        )
+        if counted is None:
+            raise Internal("the counter of the outbox is gone: positions would be given twice")
+        first = counted["position"] - len(events) + 1
+        return [
+            Insert(OUTBOX, {"_id": position, "unsent": position, **event})
+            for position, event in enumerate(events, first)
+        ]
 
     async def _bulk(self, changes: Sequence[Change]) -> int:
         """All changes in one command, whatever their collections; how many did what they should."""
@@ -172,7 +194,11 @@ class MongoTx:
         # An engine that cannot be found was looked for long enough: others may try again.
         if is_transient(error) and not isinstance(cause(error), ServerSelectionTimeoutError):
             self.is_conflict = True
-        return named(error, self._connected.where)
+        found = named(error, self._connected.where)
+        is_bounded_by_us = current_call().deadline_s == NEVER_S and not self._is_writable
+        if is_bounded_by_us and isinstance(found, DeadlineExceeded):
+            return ResourceExhausted("the query ran too long and was interrupted")
+        return found
 
 
 def _operation(change: Change, namespace: str | None = None) -> _Operation:

@@ -10,6 +10,8 @@ from emporion.kernel.errors import Unavailable
 
 T = TypeVar("T")
 PLANS_MAX = 10
+EVENTS = "outbox"
+"""Transactions that publish wait for each other: they take their positions from one document."""
 
 
 class PlanIsStale(Exception):
@@ -44,7 +46,8 @@ async def carry_out(
         if not await tx.write(changes):
             raise PlanIsStale
 
+    held = [*keys, EVENTS] if events else keys
     try:
-        await database.transaction(work, keys=keys)
+        await database.transaction(work, keys=held)
     except UniqueViolation as error:
         raise PlanIsStale from error
