@@ -19,7 +19,7 @@ _INSERT = (
     " VALUES (?, ?, ?, ?, ?, 'running', 1, 0, ?, NULL, '', ?, ?, ?, ?)"
     " ON CONFLICT (key) DO NOTHING"
 )
-_FINISH = "UPDATE saga SET state = ?, input = x'', updated_at_ms = ? WHERE id = ? AND state = ?"
+_FINISH = "UPDATE saga SET state = ?, input = ?, updated_at_ms = ? WHERE id = ? AND state = ?"
 """The input is erased: nobody needs it any more, and it may hold a payment token."""
 _TURN = (
     "UPDATE saga SET state = 'compensating', step = ?, attempts = 0, refusal = ?,"
@@ -99,7 +99,7 @@ async def insert(tx: Tx, new: NewEntry, *, now_ms: int, next_at_ms: int) -> Entr
 
 async def finish(tx: Tx, saga_id: str, *, before: SagaState, after: SagaState, now_ms: int) -> None:
     """Move a saga to a terminal state. Raises Conflict when it is not in `before` any more."""
-    _moved(await tx.execute(_FINISH, after, now_ms, saga_id, before), saga_id)
+    _moved(await tx.execute(_FINISH, after, b"", now_ms, saga_id, before), saga_id)
 
 
 async def turn(tx: Tx, saga_id: str, *, step: int, refusal: EmporionError, now_ms: int) -> None:

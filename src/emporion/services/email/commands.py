@@ -9,7 +9,7 @@ from emporion.chassis.runtime.alarm import Alarm
 from emporion.chassis.runtime.ports import Runtime
 from emporion.contracts.user import Contact, UserService
 from emporion.kernel.clock import to_datetime
-from emporion.kernel.errors import Unavailable
+from emporion.kernel.errors import EmporionError, Unavailable
 from emporion.services.email import domain
 from emporion.services.email.domain import Status
 from emporion.services.email.ports import (
@@ -70,12 +70,19 @@ class Sender:
             await self._runtime.tasks.sleep(LINGER_S)
         mails = await self._store.due(self._runtime.clock.now_ms(), limit=BATCH_MAX)
         if mails:
-            await self._send(mails)
+            await self._send_or_give_back(mails)
         now_ms = self._runtime.clock.now_ms()
         if len(mails) == BATCH_MAX:
             return now_ms
         next_ms = await self._store.next_due_ms()
         return min(next_ms or now_ms + LOOK_AGAIN_MS, now_ms + LOOK_AGAIN_MS)
+
+    async def _send_or_give_back(self, mails: Sequence[DueMail]) -> None:
+        try:
+            await self._send(mails)
+        except EmporionError:
+            await self._store.give_back(mails, self._runtime.clock.now_ms())
+            raise
 
     async def _send(self, mails: Sequence[DueMail]) -> None:
         contacts = await contacts_of(self._users, [mail.user_id for mail in mails])

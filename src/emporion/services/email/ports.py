@@ -140,7 +140,15 @@ class MailStore(Protocol):
         ...
 
     async def due(self, now_ms: int, *, limit: int) -> list[DueMail]:
-        """Queued mails whose time has come, the longest due first."""
+        """Queued mails whose time has come, the longest due first.
+
+        Where several instances send, each mail goes to one of them: until it is settled, given
+        back, or five minutes are over.
+        """
+        ...
+
+    async def give_back(self, mails: Sequence[DueMail], now_ms: int) -> None:
+        """Those of the last `due` that were not settled are due again."""
         ...
 
     async def count_due(self, now_ms: int, *, limit: int) -> int:

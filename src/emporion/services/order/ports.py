@@ -83,6 +83,10 @@ class CartStore(Protocol):
     Every method also raises what the transaction raises.
     """
 
+    async def lock(self, tx: Tx, user_id: UserId) -> None:
+        """Nobody else changes the cart until the transaction ends."""
+        ...
+
     async def lines(self, tx: Tx, user_id: UserId) -> dict[Sku, int]:
         """The cart, in the order in which the SKUs were first added."""
         ...

@@ -20,7 +20,8 @@ def build(needs: Needs) -> Assembly:
     catalog = needs.clients.get(CatalogService)
     inventory = needs.clients.get(InventoryService)
     payment = needs.clients.get(PaymentService)
-    store, cart_store = SqlOrderStore(), SqlCartStore()
+    is_sole_writer = needs.database.engine == "sqlite"
+    store, cart_store = SqlOrderStore(is_sole_writer=is_sole_writer), SqlCartStore()
     steps = OrderSteps(store, cart_store, clock)
     sagas = OrderSagas(
         steps, create_order(steps, inventory, payment), cancel_order(steps, inventory, payment)

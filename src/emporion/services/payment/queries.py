@@ -48,10 +48,13 @@ class Queries:
     async def ledger(self) -> LedgerBalances:
         """Every account's sums.
 
-        The ledger only grows, so a sum once made holds: this process remembers how far it has
-        summed and adds what came since, in bounded reads.
+        With one writer the ledger grows at its end only, so a sum once made holds: this process
+        remembers how far it has summed and adds what came since, in bounded reads. With several,
+        a smaller number can become visible later, and it sums all of it each time.
         """
         async with self._summing:
+            if self._database.engine != "sqlite":
+                self._sums, self._summed_seq = {}, 0
             is_behind = True
             while is_behind:
                 is_behind = await self._add_next()

@@ -21,6 +21,7 @@ _QUOTE = "SELECT label, amount_minor, currency FROM variant WHERE sku = ? AND is
 _PRODUCT = """
 SELECT product_id, name, description, category, is_archived, updated_at_ms FROM product
 WHERE product_id = ?"""
+_PRODUCT_TO_CHANGE = f"{_PRODUCT} /* for update */"
 _VARIANTS = """
 SELECT sku, name, amount_minor, currency FROM variant WHERE product_id = ? ORDER BY position"""
 _OWNER = "SELECT product_id FROM variant WHERE sku = ?"
@@ -63,10 +64,12 @@ class SqlProductStore:
         names: Sequence[str] = (),
     ) -> T:
         async def work(tx: Tx) -> T:
+            if names:
+                await tx.lock("product names")
             wanted = dict.fromkeys(ids)
             wanted.update(dict.fromkeys(await _owners(tx, skus)))
             wanted.update(dict.fromkeys(await _named(tx, names)))
-            found = [await _find(tx, product_id) for product_id in wanted]
+            found = [await _find(tx, product_id, _PRODUCT_TO_CHANGE) for product_id in wanted]
             products, answer = decide([product for product in found if product])
             await _write(tx, products)
             return answer
@@ -136,8 +139,8 @@ async def _named(tx: Tx, names: Iterable[str]) -> list[ProductId]:
     return [row[0] for row in rows if row]
 
 
-async def _find(tx: Tx, product_id: ProductId) -> Product | None:
-    row = await tx.fetch_one(_PRODUCT, product_id)
+async def _find(tx: Tx, product_id: ProductId, sql: str = _PRODUCT) -> Product | None:
+    row = await tx.fetch_one(sql, product_id)
     return await _with_variants(tx, row) if row else None
 
 

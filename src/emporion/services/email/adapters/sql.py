@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import cast
 
+import msgspec
 from msgspec.structs import astuple
 
 from emporion.chassis.data.database import Database, Row, Tx, Value
@@ -23,6 +24,18 @@ _DUE = (
     "SELECT seq, template, order_id, user_id, attempts, params, created_at_ms FROM mail"
     " WHERE status = 'queued' AND next_at_ms <= ? ORDER BY next_at_ms LIMIT ?"
 )
+# Where several instances send: what one has taken is not due to the others until its time is over.
+_TAKE = (
+    "UPDATE mail SET next_at_ms = ? WHERE seq IN (SELECT seq FROM mail"
+    " WHERE status = 'queued' AND next_at_ms <= ? ORDER BY next_at_ms LIMIT ?"
+    " FOR UPDATE SKIP LOCKED)"
+    " RETURNING seq, template, order_id, user_id, attempts, params, created_at_ms"
+)
+_GIVE_BACK = (
+    "UPDATE mail SET next_at_ms = ? WHERE status = 'queued' AND next_at_ms = ?"
+    " AND seq IN (SELECT CAST(value AS BIGINT) FROM json_each(?))"
+)
+SENDING_MS_MAX = 300_000
 _COUNT_DUE = (
     "SELECT count(*) FROM (SELECT 1 FROM mail"
     " WHERE status = 'queued' AND next_at_ms <= ? LIMIT ?) AS due"
@@ -52,6 +65,8 @@ class SqlMails:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._is_alone = database.engine == "sqlite"
+        self._taken_until_ms = 0
 
     async def queue(self, tx: Tx, mails: Sequence[Queued], *, at_ms: int) -> None:
         rows = [
@@ -61,8 +76,22 @@ class SqlMails:
         await tx.execute_many(_QUEUE, rows)
 
     async def due(self, now_ms: int, *, limit: int) -> list[DueMail]:
-        rows = await self._read(_DUE, now_ms, limit)
+        rows = await (
+            self._read(_DUE, now_ms, limit) if self._is_alone else self._take(now_ms, limit)
+        )
         return [DueMail(seq, _TEMPLATES[name], *rest) for seq, name, *rest in rows]
+
+    async def _take(self, now_ms: int, limit: int) -> list[Row]:
+        until_ms = self._taken_until_ms = now_ms + SENDING_MS_MAX
+        rows = await self._database.transaction(lambda tx: tx.fetch(_TAKE, until_ms, now_ms, limit))
+        return sorted(rows)
+
+    async def give_back(self, mails: Sequence[DueMail], now_ms: int) -> None:
+        if self._is_alone:
+            return
+        taken = msgspec.json.encode([str(mail.seq) for mail in mails]).decode()
+        until_ms = self._taken_until_ms
+        await self._database.transaction(lambda tx: tx.execute(_GIVE_BACK, now_ms, until_ms, taken))
 
     async def count_due(self, now_ms: int, *, limit: int) -> int:
         ((number,),) = await self._read(_COUNT_DUE, now_ms, limit)

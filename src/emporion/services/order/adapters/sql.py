@@ -1,4 +1,4 @@
-"""Orders and carts in SQLite."""
+"""Orders and carts in SQL that SQLite and PostgreSQL share."""
 
 from emporion.chassis.data.database import Row, Tx
 from emporion.chassis.eventstore.store import EventStore, Proved
@@ -32,7 +32,7 @@ _ROWS_AFTER = f"SELECT {_COLUMNS} FROM orders WHERE order_id > ? ORDER BY order_
 _CART = "SELECT sku, quantity FROM cart_line WHERE user_id = ? ORDER BY added_at_ms, sku"
 _CART_ADD = (
     "INSERT INTO cart_line VALUES (?, ?, ?, ?)"
-    " ON CONFLICT (user_id, sku) DO UPDATE SET quantity = quantity + excluded.quantity"
+    " ON CONFLICT (user_id, sku) DO UPDATE SET quantity = cart_line.quantity + excluded.quantity"
 )
 _CART_PUT = (
     "INSERT INTO cart_line VALUES (?, ?, ?, ?)"
@@ -44,12 +44,15 @@ _AFTER_ALL_IDS = "~"
 
 
 class SqlOrderStore:
-    """OrderStore over the event store and the table `orders`."""
+    """OrderStore over the event store and the table `orders`.
 
-    def __init__(self) -> None:
+    `is_sole_writer`: no other process appends events; saves a look for each order.
+    """
+
+    def __init__(self, *, is_sole_writer: bool = False) -> None:
         self._events: EventStore[OrderEvent] = EventStore(
             {"created": Created, "paid": Paid, "rejected": Rejected, "cancelled": Cancelled},
-            is_guarded=True,
+            is_guarded=is_sole_writer,
         )
 
     async def save(self, tx: Tx, order: Order, *, at_ms: int) -> None:
@@ -99,17 +102,22 @@ class SqlOrderStore:
 class SqlCartStore:
     """CartStore over the table `cart_line`."""
 
+    async def lock(self, tx: Tx, user_id: UserId) -> None:
+        await tx.lock(f"cart {user_id}")
+
     async def lines(self, tx: Tx, user_id: UserId) -> dict[Sku, int]:
         return {Sku(sku): quantity for sku, quantity in await tx.fetch(_CART, user_id)}
 
     async def add(
         self, tx: Tx, user_id: UserId, units_per_sku: dict[Sku, int], *, at_ms: int
     ) -> None:
+        await self.lock(tx, user_id)
         await tx.execute_many(
             _CART_ADD, [(user_id, sku, units, at_ms) for sku, units in units_per_sku.items()]
         )
 
     async def put(self, tx: Tx, user_id: UserId, sku: Sku, *, quantity: int, at_ms: int) -> None:
+        await self.lock(tx, user_id)
         if quantity:
             await tx.execute(_CART_PUT, user_id, sku, quantity, at_ms)
         else:

@@ -84,6 +84,7 @@ class CartCommands:
         """Part of a transaction that empties the cart; raises CartChanged unless it is as seen."""
 
         async def work(tx: Tx) -> None:
+            await self._carts.lock(tx, user_id)
             if await self._carts.lines(tx, user_id) != seen:
                 raise CartChanged
             await self._carts.clear(tx, user_id)

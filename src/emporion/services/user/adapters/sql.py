@@ -1,4 +1,4 @@
-"""Accounts, sessions, attempts and signing keys on SQLite."""
+"""Accounts, sessions, attempts and signing keys in SQL that SQLite and PostgreSQL share."""
 
 from collections.abc import Sequence
 

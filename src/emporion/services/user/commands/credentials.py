@@ -48,6 +48,7 @@ class Credentials:
         now_ms = self._clock.now_ms()
 
         async def work(tx: Tx) -> Account | None:
+            await tx.lock(f"sign-in {email.hash.hex()}")
             attempts = await self._stores.throttle.find(tx, email.hash)
             if wait_s := attempts.wait_s(now_ms):
                 raise TooManySignIns(retry_after_s=wait_s)

@@ -70,6 +70,7 @@ class KeyRing:
         await self._database.read(self._store.all)
 
     async def _rotate(self, tx: Tx, fresh: SigningKey, now_ms: int) -> list[StoredKey]:
+        await tx.lock("signing keys")
         stored = await self._store.all(tx)
         signs_from_ms = next_term_from_ms(_terms(stored), now_ms)
         if signs_from_ms is not None:

@@ -71,6 +71,8 @@ class Operators:
     async def _take_over(self, tx: Tx, account: Account, *, name: str, password_hash: str) -> None:
         accounts, user_id = self._stores.accounts, account.user_id
         await accounts.appoint(tx, user_id, name=name, role=Role.OPERATOR)
-        await accounts.replace_password(tx, user_id, old=account.password_hash, new=password_hash)
+        old = account.password_hash
+        if not await accounts.replace_password(tx, user_id, old=old, new=password_hash):
+            raise Conflict("the password was changed in the meantime")
         await self._stores.sessions.end_all(tx, user_id)
         await self._stores.throttle.forgive(tx, account.email.hash)

@@ -6,24 +6,33 @@ from emporion.services.inventory.domain import Status
 from emporion.services.inventory.ports import Imbalance, OpenHold
 
 MOVEMENTS_AND_LEVELS = """
-SELECT sku, warehouse_id, SUM(on_hand), SUM(moved) FROM (
+SELECT sku, warehouse_id, CAST(SUM(on_hand) AS BIGINT), CAST(SUM(moved) AS BIGINT) FROM (
     SELECT sku, warehouse_id, on_hand, 0 AS moved FROM level
     UNION ALL SELECT sku, warehouse_id, 0, quantity FROM movement
 ) AS both_books GROUP BY sku, warehouse_id HAVING SUM(on_hand) <> SUM(moved) LIMIT ?"""
 HOLDS_AND_LEVELS = """
-SELECT sku, warehouse_id, SUM(reserved), SUM(held) FROM (
+SELECT sku, warehouse_id, CAST(SUM(reserved) AS BIGINT), CAST(SUM(held) AS BIGINT) FROM (
     SELECT sku, warehouse_id, reserved, 0 AS held FROM level
     UNION ALL
-    SELECT json_extract(a.value, '$[0]'), json_extract(a.value, '$[1]'), 0,
-           json_extract(a.value, '$[2]')
-    FROM hold h, json_each(h.allocations) a WHERE h.status IN ('held', 'committed')
+    SELECT a.value ->> 0, a.value ->> 1, 0, CAST(a.value ->> 2 AS BIGINT)
+    FROM hold h, {members} WHERE h.status IN ('held', 'committed')
 ) AS both_books GROUP BY sku, warehouse_id HAVING SUM(reserved) <> SUM(held) LIMIT ?"""
+MEMBERS = {
+    "sqlite": "json_each(h.allocations) a",
+    "postgres": "json_array_elements(CAST(h.allocations AS json)) AS a (value)",
+}
+"""The members of a JSON list as rows, which each engine has a word of its own for."""
 IMPOSSIBLE_LEVELS = """
 SELECT sku, warehouse_id, on_hand, reserved FROM level
 WHERE on_hand < 0 OR reserved < 0 OR reserved > on_hand LIMIT ?"""
 _OPEN_HOLDS = """
 SELECT order_id, status FROM hold
 WHERE order_id > ? AND status IN ('held', 'committed') ORDER BY order_id LIMIT ?"""
+
+
+def holds_and_levels(engine: str) -> str:
+    """The statement that compares open holds with the levels."""
+    return HOLDS_AND_LEVELS.format(members=MEMBERS[engine])
 
 
 class SqlBooks:
@@ -36,7 +45,7 @@ class SqlBooks:
         return await self._imbalances(MOVEMENTS_AND_LEVELS, limit)
 
     async def unheld(self, limit: int) -> list[Imbalance]:
-        return await self._imbalances(HOLDS_AND_LEVELS, limit)
+        return await self._imbalances(holds_and_levels(self._database.engine), limit)
 
     async def impossible(self, limit: int) -> list[Imbalance]:
         return await self._imbalances(IMPOSSIBLE_LEVELS, limit)

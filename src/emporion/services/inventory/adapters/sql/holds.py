@@ -31,9 +31,11 @@ from emporion.services.inventory.domain import (
 
 _FIND = """
 SELECT order_id, status, allocations, created_at_ms, expires_at_ms FROM hold WHERE order_id = ?"""
-_INSERT = """
+_TO_CHANGE = f"{_FIND} /* for update */"
+_ADD = """
 INSERT INTO hold (order_id, status, allocations, created_at_ms, expires_at_ms)
-VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
+VALUES (?, ?, ?, ?, ?)"""
+_ADD_IF_NEW = f"{_ADD} ON CONFLICT DO NOTHING"
 _CHANGE = "UPDATE hold SET status = ?, allocations = ?, expires_at_ms = ? WHERE order_id = ?"
 _COMMIT = """
 UPDATE hold SET status = 'committed', expires_at_ms = NULL WHERE order_id = ? AND status = 'held'"""
@@ -88,11 +90,11 @@ class SqlHoldStore:
         async def work(tx: Tx) -> Hold | list[Shortage]:
             taken = await take_from_usual(tx, wanted, usual=self._usual)
             hold = Hold(order_id, _HELD, taken, now_ms, expires_at_ms)
-            if len(taken) == len(wanted) and await _insert(tx, hold):
+            if len(taken) == len(wanted) and await _insert(tx, hold, _ADD_IF_NEW):
                 return hold
             # Undone by hand: raising here would roll back the neighbours in the commit.
             await give_back(tx, taken)
-            stored = await _find(tx, order_id)
+            stored = await _find(tx, order_id, _TO_CHANGE)
             if stored is not None:
                 return await _reserve_again(tx, stored, wanted, expires_at_ms=expires_at_ms)
             taken, shortages = await take(tx, wanted)
@@ -110,7 +112,7 @@ class SqlHoldStore:
 
     async def release(self, order_id: OrderId, *, now_ms: int) -> Hold:
         async def work(tx: Tx) -> Hold:
-            stored = await _find(tx, order_id)
+            stored = await _find(tx, order_id, _TO_CHANGE)
             if stored is None:
                 tombstone = Hold(order_id, Status.RELEASED, [], now_ms, None)
                 await _insert(tx, tombstone)
@@ -128,7 +130,7 @@ class SqlHoldStore:
     ) -> None:
         if await tx.execute(_COMMIT, order_id):
             return
-        stored = await _find(tx, order_id)
+        stored = await _find(tx, order_id, _TO_CHANGE)
         before = stored.status if stored else Status.ABSENT
         if effect(before, after(before, Action.COMMIT) or before) is not Effect.TAKE:
             return
@@ -150,7 +152,7 @@ class SqlHoldStore:
     async def settle(self, verdicts: Sequence[Verdict], *, now_ms: int) -> None:
         async def work(tx: Tx) -> None:
             for order_id, action, expires_at_ms in verdicts:
-                hold = await _find(tx, order_id)
+                hold = await _find(tx, order_id, _TO_CHANGE)
                 if hold is None or hold.expires_at_ms is None or hold.expires_at_ms > now_ms:
                     continue  # released, committed or extended since it was due
                 if action is Action.EXPIRE:
@@ -183,8 +185,8 @@ class SqlHoldStore:
         return await self._database.read(work)
 
 
-async def _find(tx: Tx, order_id: OrderId) -> Hold | None:
-    row = await tx.fetch_one(_FIND, order_id)
+async def _find(tx: Tx, order_id: OrderId, sql: str = _FIND) -> Hold | None:
+    row = await tx.fetch_one(sql, order_id)
     return _hold(row) if row else None
 
 
@@ -193,11 +195,11 @@ def _hold(row: Row) -> Hold:
     return Hold(order_id, Status(status), _decode(allocations), created_at_ms, expires_at_ms)
 
 
-def _insert(tx: Tx, hold: Hold) -> Awaitable[int]:
-    """Whether it was written: not, when the order has a hold."""
+def _insert(tx: Tx, hold: Hold, sql: str = _ADD) -> Awaitable[int]:
+    """How many were written; raises UniqueViolation when the order got a hold meanwhile."""
     stored = _encode(hold.allocations).decode()
     return tx.execute(
-        _INSERT, hold.order_id, hold.status, stored, hold.created_at_ms, hold.expires_at_ms
+        sql, hold.order_id, hold.status, stored, hold.created_at_ms, hold.expires_at_ms
     )
 
 

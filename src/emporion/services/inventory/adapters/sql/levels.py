@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from emporion.chassis.data.database import Tx
-from emporion.kernel.errors import Internal, Unavailable
+from emporion.kernel.errors import Internal
 from emporion.kernel.ids import Sku, WarehouseId
 from emporion.services.inventory.domain import Allocation, Shelf, Shortage, allocate
 
@@ -21,7 +21,7 @@ _SHELVES = """
 SELECT warehouse_id,
     (SELECT priority FROM warehouse WHERE warehouse.warehouse_id = level.warehouse_id),
     on_hand - reserved
-FROM level WHERE sku = ? AND on_hand > reserved"""
+FROM level WHERE sku = ? AND on_hand > reserved ORDER BY warehouse_id /* for update */"""
 
 
 async def take_from_usual(
@@ -52,8 +52,7 @@ async def take(tx: Tx, wanted: Mapping[Sku, int]) -> tuple[list[Allocation], lis
     allocations, shortages = allocate(wanted, shelves)
     for sku, warehouse_id, quantity in allocations:
         if not await tx.execute(_TAKE, quantity, sku, warehouse_id, quantity):
-            # Only on an engine with several writers; rolled back, so trying again is safe.
-            raise Unavailable(f"the stock of {sku} changed while it was being allocated")
+            raise Internal(f"the locked stock of {sku} changed while it was being allocated")
     return allocations, shortages
 
 

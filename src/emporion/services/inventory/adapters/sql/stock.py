@@ -47,7 +47,7 @@ WHERE sku = ? AND warehouse_id = ? AND on_hand - reserved >= ?"""
 _LEVEL = "SELECT on_hand, reserved FROM level WHERE sku = ? AND warehouse_id = ?"
 _LEVELS = """
 SELECT sku, warehouse_id, on_hand, reserved FROM level WHERE (sku, warehouse_id) > (?, ?)"""
-_AVAILABLE = "SELECT SUM(on_hand - reserved) FROM level WHERE sku = ?"
+_AVAILABLE = "SELECT CAST(SUM(on_hand - reserved) AS BIGINT) FROM level WHERE sku = ?"
 _NEWEST = 2**63 - 1
 
 
@@ -61,6 +61,7 @@ class SqlStockStore:
         id_ = warehouse.warehouse_id
 
         async def work(tx: Tx) -> None:
+            await tx.lock("warehouses")
             others = await tx.fetch_one(_OTHER_WAREHOUSES, id_)
             if others and others[0] >= WAREHOUSES_MAX:
                 raise too_many_warehouses()
