@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from emporion.chassis.calls.clients import Clients
-from emporion.chassis.data.sqlite.database import SqliteDatabase
+from emporion.chassis.data.database import Database
 from emporion.chassis.runtime.assembly import Needs
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.saga.port import Sagas
-from emporion.chassis.testing.databases import migrations_of, sqlite_database
+from emporion.chassis.testing.databases import Engine, migrations_of, sql_database
 from emporion.chassis.testing.time import ManualClock, manual_runtime
 from emporion.contracts.catalog import (
     CatalogService,
@@ -33,7 +33,7 @@ from emporion.services.catalog.service import build
 class Shelf:
     """Short words for tests around the built service."""
 
-    def __init__(self, database: SqliteDatabase, runtime: Runtime) -> None:
+    def __init__(self, database: Database, runtime: Runtime) -> None:
         self.database = database
         self.clock = cast("ManualClock", runtime.clock)
         needs = Needs(runtime, database, cast("Clients", None), cast("Sagas", None))
@@ -80,10 +80,10 @@ class Shelf:
 
 
 @pytest.fixture
-async def shelf(tmp_path: Path) -> AsyncIterator[Shelf]:
+async def shelf(engine: Engine, tmp_path: Path) -> AsyncIterator[Shelf]:
     """An empty catalog."""
     runtime = manual_runtime()
-    async with sqlite_database(
-        tmp_path, [migrations_of("catalog")], source="catalog", runtime=runtime
+    async with sql_database(
+        engine, tmp_path, [migrations_of("catalog", engine)], source="catalog", runtime=runtime
     ) as database:
         yield Shelf(database, runtime)

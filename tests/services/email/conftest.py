@@ -14,6 +14,6 @@ def tray() -> Tray:
 
 
 @pytest.fixture
-async def office(tmp_path: Path, tray: Tray) -> AsyncIterator[Office]:
-    async with open_office(tmp_path, tray) as opened:
+async def office(engine, tmp_path: Path, tray: Tray) -> AsyncIterator[Office]:
+    async with open_office(tmp_path, engine, tray) as opened:
         yield opened

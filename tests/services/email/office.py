@@ -7,13 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from emporion.chassis.data.database import Row, Tx
-from emporion.chassis.data.sqlite.database import SqliteDatabase
+from emporion.chassis.data.database import Database, Row, Tx
 from emporion.chassis.events.subscription import Received
 from emporion.chassis.runtime.assembly import Assembly
 from emporion.chassis.runtime.ports import Runtime
-from emporion.chassis.testing.databases import migrations_of, sqlite_database
-from emporion.chassis.testing.time import START_MS, ManualClock, manual_runtime
+from emporion.chassis.testing.databases import Engine, migrations_of, sql_database
+from emporion.chassis.testing.time import START_MS, ManualClock, manual_runtime, settle
 from emporion.contracts.contract import Event
 from emporion.contracts.email import EmailService, ListMails, MailSummary
 from emporion.contracts.order import (
@@ -98,7 +97,7 @@ class Office:
 
     clock: ManualClock
     runtime: Runtime
-    database: SqliteDatabase
+    database: Database
     users: Users
     assembly: Assembly
 
@@ -121,10 +120,11 @@ class Office:
         """One run of the sender's alarm, for as long as it lingers."""
         (alarm,) = self.assembly.alarms
         running = self.runtime.tasks.spawn("run", self._keep(alarm._run_due()))
-        await self.clock.run(0.05)
         while not running.done():
-            await self.clock.run(0.05)
             await self._turn()
+            await settle()
+            if self.clock.next_due_s() is not None:
+                await self.clock.run(0.05)
         await running
         if isinstance(self._outcome, Exception):
             raise self._outcome
@@ -157,14 +157,14 @@ async def _nothing(tx: Tx) -> None:
 
 @asynccontextmanager
 async def open_office(
-    folder: Path, mailer: Mailer, clock: ManualClock | None = None
+    folder: Path, engine: Engine, mailer: Mailer, clock: ManualClock | None = None
 ) -> AsyncIterator[Office]:
     """The service on the files of `folder`: opening it again is a restart."""
     clock = clock or ManualClock()
     runtime = manual_runtime(clock)
     users = Users()
-    async with sqlite_database(
-        folder, [migrations_of("email")], source="email", runtime=runtime
+    async with sql_database(
+        engine, folder, [migrations_of("email", engine)], source="email", runtime=runtime
     ) as database:
         needs = EmailNeeds(
             runtime=runtime,

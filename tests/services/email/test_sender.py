@@ -1,5 +1,6 @@
 """Sending: each mail once as far as we can know, later when it cannot be now."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from emporion.chassis.testing.time import ManualClock
 from emporion.contracts.email import MailStatus
 from emporion.kernel.errors import Unavailable
 from emporion.services.email.adapters.kept import KeptMailer
+from emporion.services.email.adapters.sql import SENDING_MS_MAX
 from emporion.services.email.commands import BATCH_MAX, LOOK_AGAIN_MS
 from emporion.services.email.domain import GIVE_UP_AFTER_MS
 from emporion.services.email.ports import Fate, Verdict
@@ -185,8 +187,11 @@ async def test_a_connection_lost_in_a_batch_counts_only_what_was_tried(office: O
     assert sorted(tray.names) == [confirmation(number) for number in (1, 2, 3)]
 
 
-async def test_a_crash_after_handing_over_sends_again_under_the_same_name(tmp_path: Path):
-    """At least once: the server has it, our commit does not come to pass."""
+async def test_a_crash_after_handing_over_sends_again_under_the_same_name(engine, tmp_path: Path):
+    """At least once: the server has it, our commit does not come to pass.
+
+    Where others may be sending, what the dead one took is left to it for some minutes.
+    """
     clock = ManualClock()
 
     class DyingTray(Tray):
@@ -195,11 +200,12 @@ async def test_a_crash_after_handing_over_sends_again_under_the_same_name(tmp_pa
             raise InterruptedError
 
     dying, tray = DyingTray(), Tray()
-    async with open_office(tmp_path, dying, clock) as office:
+    async with open_office(tmp_path, engine, dying, clock) as office:
         await office.deliver(created())
         with pytest.raises(InterruptedError):
             await office.run()
-    async with open_office(tmp_path, tray, clock) as restarted:
+    clock.advance(SENDING_MS_MAX / 1000)
+    async with open_office(tmp_path, engine, tray, clock) as restarted:
         await restarted.run()
         await restarted.run()
 
@@ -207,10 +213,37 @@ async def test_a_crash_after_handing_over_sends_again_under_the_same_name(tmp_pa
     assert len(tray.sent) == 1
 
 
-async def test_a_kept_mail_counts_as_sent(tmp_path: Path):
-    async with open_office(tmp_path, KeptMailer()) as office:
+async def test_a_kept_mail_counts_as_sent(engine, tmp_path: Path):
+    async with open_office(tmp_path, engine, KeptMailer()) as office:
         await office.deliver(created())
         await office.run()
 
         (mail,) = await office.mails()
         assert mail.status is MailStatus.SENT
+
+
+async def test_of_two_senders_each_mail_is_sent_by_one(tmp_path: Path) -> None:
+    clock, one_tray, other_tray = ManualClock(), Tray(), Tray()
+    async with (
+        open_office(tmp_path, "postgres", one_tray, clock) as one,
+        open_office(tmp_path, "postgres", other_tray, clock) as other,
+    ):
+        await one.deliver(*(created(number) for number in range(1, 31)))
+        await asyncio.gather(one.run(), other.run())
+
+    assert sorted(one_tray.names + other_tray.names) == [confirmation(n) for n in range(1, 31)]
+
+
+async def test_what_could_not_be_handed_over_is_due_again_at_once(engine, tmp_path: Path) -> None:
+    class NobodyThere(Tray):
+        async def send(self, letters):
+            raise Unavailable("the mail server is away")
+
+    clock, tray = ManualClock(), Tray()
+    async with open_office(tmp_path, engine, NobodyThere(), clock) as office:
+        await office.deliver(created())
+        with pytest.raises(Unavailable):
+            await office.run()
+    async with open_office(tmp_path, engine, tray, clock) as office:
+        await office.run()
+    assert tray.names == [confirmation(1)]

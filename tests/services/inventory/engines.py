@@ -11,13 +11,16 @@ import msgspec
 import pytest
 from pymongo import AsyncMongoClient
 
-from emporion.chassis.data.database import Database, Tx
+from emporion.chassis.data.database import Database, Row, Tx
 from emporion.chassis.data.documents import DocumentTx, Find, documents
 from emporion.chassis.data.mongo.database import MongoDatabase
 from emporion.chassis.data.sqlite.database import SqliteDatabase
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.testing import databases, mongo
 
+RULES = """
+SELECT CAST(CAST(conrelid AS regclass) AS text), CAST(conname AS text), pg_get_constraintdef(oid)
+FROM pg_constraint WHERE contype = 'c' AND conrelid IN ('level'::regclass, 'hold'::regclass)"""
 Wanted = Callable[[str], Any]
 """Gives the fixture of that name, if and when the engine needs its server."""
 
@@ -97,6 +100,55 @@ class Sqlite:
                 connection.execute(f"INSERT INTO {table} VALUES ({places})", row)
 
 
+class Postgres:
+    name = "postgres"
+    published = Sqlite.published
+
+    def __init__(self, folder: Path, wanted: Wanted) -> None:
+        self._folder = folder
+
+    def open(self, runtime: Runtime) -> AbstractAsyncContextManager[Database]:
+        folder = Path(tempfile.mkdtemp(dir=self._folder))
+        migrations = [databases.migrations_of("inventory", "postgres")]
+        return databases.postgres_database(folder, migrations, source="inventory", runtime=runtime)
+
+    @asynccontextmanager
+    async def damaged(self, database: Database, damages: Sequence[Damage]) -> AsyncIterator[None]:
+        kept: dict[str, list[Row]] = {}
+        rules: list[Row] = []
+
+        async def damage(tx: Tx) -> None:
+            rules.extend(await tx.fetch(RULES))
+            for table, name, _ in rules:
+                await tx.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+            for table in ("level", "hold"):
+                kept[table] = await tx.fetch(f"SELECT * FROM {table}")
+            for table, sku, columns in damages:
+                where, args = (" WHERE sku = ?", [sku]) if sku else ("", [])
+                if columns:
+                    names = ", ".join(f"{name} = ?" for name in columns)
+                    values = [
+                        msgspec.json.encode(value).decode() if isinstance(value, list) else value
+                        for value in columns.values()
+                    ]
+                    await tx.execute(f"UPDATE {table} SET {names}{where}", *values, *args)
+                else:
+                    await tx.execute(f"DELETE FROM {table}{where}", *args)
+
+        async def repair(tx: Tx) -> None:
+            for table, rows in kept.items():
+                await tx.execute(f"DELETE FROM {table}")
+                for row in rows:
+                    places = ", ".join("?" * len(row))
+                    await tx.execute(f"INSERT INTO {table} VALUES ({places})", *row)
+            for table, name, rule in rules:
+                await tx.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {rule}")
+
+        await database.transaction(damage)
+        yield
+        await database.transaction(repair)
+
+
 class Mongodb:
     name = "mongodb"
 
@@ -158,5 +210,6 @@ def _put(found: dict[str, Any], columns: Mapping[str, Any]) -> dict[str, Any]:
 
 ENGINES = [
     pytest.param(Sqlite, id=Sqlite.name),
+    pytest.param(Postgres, id=Postgres.name),
     pytest.param(Mongodb, id=Mongodb.name),
 ]

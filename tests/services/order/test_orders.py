@@ -9,12 +9,11 @@ from typing import Any, cast
 import pytest
 
 from emporion.chassis.calls.context import enter, leave
-from emporion.chassis.data.database import Tx
-from emporion.chassis.data.sqlite.database import SqliteDatabase
+from emporion.chassis.data.database import Database, Tx
 from emporion.chassis.runtime.assembly import Needs
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.saga.engine import SagaEngine
-from emporion.chassis.testing.databases import migrations_of, sqlite_database
+from emporion.chassis.testing.databases import Engine, migrations_of, sql_database
 from emporion.chassis.testing.time import ManualClock, manual_runtime
 from emporion.contracts.catalog import CatalogService, UnknownSku
 from emporion.contracts.contract import Service
@@ -49,7 +48,7 @@ from tests.services.order.fakes import ADA, BOB, neighbours, signed_in
 class Shop:
     """The order service over a real database, among in-memory neighbours."""
 
-    def __init__(self, database: SqliteDatabase, runtime: Runtime) -> None:
+    def __init__(self, database: Database, runtime: Runtime) -> None:
         self.database = database
         self.catalog, self.inventory, self.payments = neighbours()
         self.engine = SagaEngine("order", database, runtime)
@@ -103,12 +102,12 @@ class Shop:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Callable[[], Any]:
+def shop(engine: Engine, tmp_path: Path) -> Callable[[], Any]:
     @asynccontextmanager
     async def open_shop() -> AsyncIterator[Shop]:
         runtime = manual_runtime()
-        async with sqlite_database(
-            tmp_path, [migrations_of("order")], source="order", runtime=runtime
+        async with sql_database(
+            engine, tmp_path, [migrations_of("order", engine)], source="order", runtime=runtime
         ) as database:
             yield Shop(database, runtime)
 
@@ -339,13 +338,13 @@ async def test_two_checkouts_of_one_cart_sell_it_once(shop) -> None:
         assert s.payments.charges == 1
 
 
+DEARER = "UPDATE event SET data = ? WHERE version = ?"
+
+
 @pytest.mark.parametrize(
     ("edit", "check"),
     [
-        (
-            "UPDATE event SET data = CAST(replace(CAST(data AS TEXT), '250', '251') AS BLOB)",
-            audit.CHAIN,
-        ),
+        (DEARER, audit.CHAIN),
         ("DELETE FROM event WHERE version = 1", audit.CHAIN),
         ("DELETE FROM event WHERE version = 2", audit.REPLAY),
         ("UPDATE orders SET total_minor = 1", audit.REPLAY),
@@ -357,7 +356,11 @@ async def test_the_audit_finds_what_was_edited(shop, edit: str, check: str) -> N
         order = await s.place()
 
         async def work(tx: Tx) -> None:
-            assert await tx.execute(edit)
+            if edit is not DEARER:
+                assert await tx.execute(edit)
+                return
+            for version, data in await tx.fetch("SELECT version, data FROM event"):
+                await tx.execute(DEARER, data.replace(b"250", b"251"), version)
 
         await s.database.transaction(work)
         found = [violation async for violation in audit.violations(s.database)]

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from emporion.chassis.data.database import Row, Tx
-from emporion.chassis.data.sqlite.database import SqliteDatabase
 from emporion.chassis.runtime.assembly import Assembly
 from emporion.chassis.runtime.ports import Runtime
-from emporion.chassis.testing.databases import migrations_of, sqlite_database
+from emporion.chassis.testing.databases import Engine, SqlDatabase, migrations_of, sql_database
 from emporion.chassis.testing.time import START_MS, ManualClock, manual_runtime
 from emporion.contracts.payment import Charge, PaymentService
 from emporion.kernel.ids import OrderId, UserId
@@ -79,7 +78,7 @@ class Desk:
     folder: Path
     clock: ManualClock
     runtime: Runtime
-    database: SqliteDatabase
+    database: SqlDatabase
     provider: WatchedProvider
     needs: PaymentNeeds
     assembly: Assembly
@@ -103,6 +102,11 @@ class Desk:
         book = entries_in(self.folder / "provider.log")
         return [entry for entry in book if kind in ("", entry.kind)]
 
+    async def asked(self) -> None:
+        """Wait until the provider was called."""
+        while not self.provider.calls:
+            await self.rows("SELECT 1")
+
     async def rows(self, sql: str, *args: Any) -> list[Row]:
         async def work(tx: Tx) -> list[Row]:
             return await tx.fetch(sql, *args)
@@ -111,7 +115,7 @@ class Desk:
 
     async def published(self) -> list[str]:
         """The names of the published events, in order."""
-        return [row[0] for row in await self.rows("SELECT name FROM outbox ORDER BY rowid")]
+        return [row[0] for row in await self.rows("SELECT name FROM outbox ORDER BY position")]
 
     async def events(self) -> list[str]:
         """The stored names of the domain events, in order."""
@@ -150,13 +154,15 @@ def request(
 
 
 @asynccontextmanager
-async def open_desk(folder: Path, *, is_sole_writer: bool = False) -> AsyncIterator[Desk]:
+async def open_desk(
+    folder: Path, engine: Engine, *, is_sole_writer: bool = False
+) -> AsyncIterator[Desk]:
     """The service on the files of `folder`: opening it again is a restart."""
     clock = ManualClock()
     runtime = manual_runtime(clock)
     real = RehearsalProvider(runtime.tasks, path=folder / "provider.log")
-    async with sqlite_database(
-        folder, [migrations_of("payment")], source="payment", runtime=runtime
+    async with sql_database(
+        engine, folder, [migrations_of("payment", engine)], source="payment", runtime=runtime
     ) as database:
         provider = WatchedProvider(real)
         needs = PaymentNeeds(

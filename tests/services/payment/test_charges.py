@@ -100,6 +100,7 @@ async def test_a_provider_that_never_answers_leaves_the_payment_pending(desk: De
 
 async def test_a_late_answer_is_waited_for_and_counts_once(desk: Desk):
     charging = asyncio.ensure_future(desk.service.charge(request("tok_late")))
+    await desk.asked()
     await desk.clock.run(1.9)
     assert not charging.done()
     await desk.clock.run(0.2)
@@ -113,7 +114,7 @@ async def test_a_late_answer_is_waited_for_and_counts_once(desk: Desk):
 
 async def test_a_late_answer_settles_the_payment_of_a_caller_who_gave_up(desk: Desk):
     charging = asyncio.ensure_future(desk.service.charge(request("tok_late")))
-    await settle()
+    await desk.asked()
     charging.cancel()
     await asyncio.gather(charging, return_exceptions=True)
     await until(desk, "pending")
@@ -146,18 +147,20 @@ async def test_an_answer_about_nothing_recorded_is_left_to_the_charge(desk: Desk
     assert len(desk.effects()) == 1
 
 
-async def test_a_crash_between_the_providers_answer_and_the_record_charges_once(tmp_path: Path):
+async def test_a_crash_between_the_providers_answer_and_the_record_charges_once(
+    engine, tmp_path: Path
+):
     async def crash(call: str) -> None:
         raise Interrupted(call)
 
-    async with open_desk(tmp_path) as desk:
+    async with open_desk(tmp_path, engine) as desk:
         desk.provider.after = crash
         with pytest.raises(Interrupted):
             await desk.service.charge(request())
         assert await desk.rows("SELECT * FROM payment") == []
         assert len(desk.effects()) == 1
 
-    async with open_desk(tmp_path) as restarted:
+    async with open_desk(tmp_path, engine) as restarted:
         payment = await restarted.service.charge(request())
 
         assert payment.status is PaymentStatus.CAPTURED

@@ -92,27 +92,27 @@ async def test_undo_of_a_charge_whose_request_was_lost_voids_it(desk: Desk):
     assert desk.effects() == []
 
 
-async def test_undo_after_a_crash_before_the_record_gives_the_money_back(tmp_path: Path):
+async def test_undo_after_a_crash_before_the_record_gives_the_money_back(engine, tmp_path: Path):
     async def crash(call: str) -> None:
         raise Interrupted(call)
 
-    async with open_desk(tmp_path) as desk:
+    async with open_desk(tmp_path, engine) as desk:
         desk.provider.after = crash
         with pytest.raises(Interrupted):
             await desk.service.charge(request())
 
-    async with open_desk(tmp_path) as restarted:
+    async with open_desk(tmp_path, engine) as restarted:
         assert (await restarted.service.refund(request())).status is PaymentStatus.REFUNDED
         assert len(restarted.effects("refund")) == 1
 
 
 @pytest.mark.parametrize("token", ["tok_ok", "tok_timeout"])
-async def test_a_crash_during_the_refund_gives_back_once(tmp_path: Path, token: str):
+async def test_a_crash_during_the_refund_gives_back_once(engine, tmp_path: Path, token: str):
     async def crash(call: str) -> None:
         if call.startswith("refund"):
             raise Interrupted(call)
 
-    async with open_desk(tmp_path) as desk:
+    async with open_desk(tmp_path, engine) as desk:
         try:
             await desk.service.charge(request(token))
         except Unavailable:
@@ -122,7 +122,7 @@ async def test_a_crash_during_the_refund_gives_back_once(tmp_path: Path, token: 
             await desk.service.refund(request(token))
         assert len(desk.effects("refund")) == 1
 
-    async with open_desk(tmp_path) as restarted:
+    async with open_desk(tmp_path, engine) as restarted:
         assert (await restarted.service.refund(request(token))).status is PaymentStatus.REFUNDED
         assert len(restarted.effects("refund")) == 1
         assert await restarted.transfers() == [("capture", 1250), ("refund", 1250)]
@@ -198,20 +198,20 @@ async def test_money_taken_after_a_decline_goes_back_and_both_are_in_the_ledger(
     assert [found async for found in audit.violations(desk.database)] == []
 
 
-async def test_money_taken_after_a_decline_goes_back_after_a_restart(tmp_path: Path):
+async def test_money_taken_after_a_decline_goes_back_after_a_restart(engine, tmp_path: Path):
     """The provider cannot be reached when it tells us; then the process dies."""
 
     async def unreachable(call: str) -> None:
         if call.startswith("refund"):
             raise Unavailable
 
-    async with open_desk(tmp_path) as desk:
+    async with open_desk(tmp_path, engine) as desk:
         desk.provider.before = unreachable
         await decline_and_take(desk)
         with pytest.raises(Unavailable):
             await desk.recheck()
 
-    async with open_desk(tmp_path) as restarted:
+    async with open_desk(tmp_path, engine) as restarted:
         restarted.clock.advance(60.0)
         await restarted.recheck()
         await restarted.recheck()

@@ -14,7 +14,7 @@ from emporion.chassis.calls.context import Call, enter, leave
 from emporion.chassis.data.database import Database, Row, Tx
 from emporion.chassis.runtime.alarm import Alarm
 from emporion.chassis.runtime.assembly import Needs
-from emporion.chassis.testing.databases import migrations_of, sqlite_database
+from emporion.chassis.testing.databases import Engine, migrations_of, sql_database
 from emporion.chassis.testing.time import ManualClock, manual_runtime
 from emporion.contracts.user import RefreshToken, Session, SignIn, SignUp, User
 from emporion.kernel.errors import ResourceExhausted
@@ -128,10 +128,14 @@ class UserWorld:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[UserWorld]:
+async def world(engine: Engine, tmp_path: Path) -> AsyncIterator[UserWorld]:
     clock = ManualClock()
-    async with sqlite_database(
-        tmp_path, [migrations_of("user")], source="user", runtime=manual_runtime(clock)
+    async with sql_database(
+        engine,
+        tmp_path,
+        [migrations_of("user", engine)],
+        source="user",
+        runtime=manual_runtime(clock),
     ) as database:
         yield UserWorld(database, clock, PlainHasher())
 
