@@ -1,6 +1,7 @@
 """What SQLite alone does: a writer that outlives a defect, checkpoints, failing disks."""
 
 import asyncio
+import threading
 from pathlib import Path
 
 import apsw
@@ -8,6 +9,7 @@ import pytest
 
 from emporion.chassis.data.database import Tx
 from emporion.chassis.data.migrations.runner import Migrations
+from emporion.chassis.data.sqlite import writers
 from emporion.chassis.data.sqlite.group_commit import GroupCommit
 from emporion.chassis.testing.databases import sqlite_database
 from emporion.kernel.errors import Unavailable
@@ -79,3 +81,22 @@ async def test_the_log_is_checkpointed_while_it_is_written(
             )
         assert database.path.stat().st_size > 2_000_000
         assert len(await names(database)) == 4000
+
+
+async def test_a_lone_transaction_stays_on_the_loop_only_while_commits_are_quick(
+    tmp_path: Path, things: Migrations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def where(_: Tx) -> int:
+        return threading.get_ident()
+
+    here = threading.get_ident()
+    async with sqlite_database(tmp_path, [things]) as database:
+        monkeypatch.setattr(writers, "QUICK_S", 60.0)
+        assert await database.transaction(where) != here
+        assert await database.transaction(where) == here
+        together = await asyncio.gather(*(database.transaction(where) for _ in range(3)))
+        assert here not in together
+
+        monkeypatch.setattr(writers, "QUICK_S", 0.0)
+        await database.transaction(where)
+        assert await database.transaction(where) != here
