@@ -154,7 +154,7 @@ async def test_reflection_describes_every_service_so_that_generic_tools_can_call
         "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
     )()
 
-    async def ask(**asked: str) -> reflection_pb2.ServerReflectionResponse:
+    async def ask(**asked: Any) -> reflection_pb2.ServerReflectionResponse:
         await call.write(reflection_pb2.ServerReflectionRequest(**asked).SerializeToString())
         return reflection_pb2.ServerReflectionResponse.FromString(await call.read())
 
