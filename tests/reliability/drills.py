@@ -1,0 +1,132 @@
+"""Breaks a split shop under load in every way we know, and proves its books after each.
+
+python -m tests.reliability.drills           all of it, into docs/reliability.md
+python -m tests.reliability.drills kill      those with that word in their name
+"""
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.reliability.faults import FAULTS, Fault
+from tests.reliability.split_shop import SplitShop
+from tests.system.report import machine, say, table
+from tests.system.running import ROOT
+
+PAGE = ROOT / "docs" / "reliability.md"
+BEFORE_S, AFTER_S = 2.0, 4.0
+LOAD_S_MAX = 120.0
+SHOPPERS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one fault did.
+
+    Args:
+        paid, failed, retried: orders paid; orders that came through not even by retries; attempts
+            after the first.
+        latency_ms_p99: of whole orders, retries included.
+        fault_s: from the break until it was mended.
+        settled_s: from the end of the load until no saga was open and every event delivered.
+        violations: what the audit found.
+    """
+
+    fault: str
+    paid: int
+    failed: int
+    retried: int
+    latency_ms_p99: float
+    fault_s: float
+    settled_s: float
+    violations: Sequence[str]
+
+
+async def drill(shop: SplitShop, fault: Fault, *, after_s: float = AFTER_S) -> Outcome:
+    """One fault under load, and the books after it."""
+    load = shop.load(seconds=LOAD_S_MAX, shoppers=SHOPPERS)
+    await asyncio.sleep(BEFORE_S)
+    started_s = time.monotonic()
+    await fault.happen(shop)
+    fault_s = time.monotonic() - started_s
+    await asyncio.sleep(after_s)
+    load.end()
+    report = await load.report()
+    settled_s = await shop.until_quiet()
+    books = await shop.audit()
+    return Outcome(
+        fault.name,
+        report["paid"],
+        sum(report["errors"].values()),
+        sum(report["retries"].values()),
+        report["latency_ms"]["p99"],
+        fault_s,
+        settled_s,
+        violations(books),
+    )
+
+
+def violations(books: dict[str, Any]) -> list[str]:
+    """What an audit found, warnings too: after a drill nothing may be left."""
+    return [
+        f"{one['check']}: {one['subject']}: {one['detail']}"
+        for finding in books["findings"]
+        for one in finding["violations"]
+    ]
+
+
+async def all_drills(faults: Sequence[Fault]) -> list[Outcome]:
+    """Each fault on one shop, one after the other."""
+    outcomes = []
+    with tempfile.TemporaryDirectory() as folder:
+        async with SplitShop(Path(folder) / "shop") as shop:
+            for fault in faults:
+                outcome = await drill(shop, fault)
+                say(f"{line(outcome)}")
+                outcomes.append(outcome)
+    return outcomes
+
+
+def line(outcome: Outcome) -> list[str]:
+    """A line of the table."""
+    return [
+        outcome.fault,
+        f"{outcome.paid:,}",
+        f"{outcome.failed:,}",
+        f"{outcome.retried:,}",
+        f"{outcome.latency_ms_p99:,.0f}",
+        f"{outcome.fault_s:.1f}",
+        f"{outcome.settled_s:.1f}",
+        "; ".join(outcome.violations) or "0",
+    ]
+
+
+def page(outcomes: Sequence[Outcome]) -> str:
+    """The table of docs/reliability.md."""
+    head = (
+        "fault, under load", "paid", "failed", "retried", "p99 ms", "fault s", "settled s",
+        "audit violations",
+    )  # fmt: skip
+    lines = [line(outcome) for outcome in outcomes]
+    return f"On {machine()}.\n\n{table(head, lines, words=1)}\n"
+
+
+def main(words: Sequence[str]) -> None:
+    """Run the drills, and write the page when all were run."""
+    faults = [fault for fault in FAULTS if all(word in fault.name for word in words)]
+    outcomes = asyncio.run(all_drills(faults))
+    if not words:
+        start, end = "<!-- drills -->", "<!-- /drills -->"
+        before, _, rest = PAGE.read_text().partition(start)
+        _, _, after = rest.partition(end)
+        PAGE.write_text(f"{before}{start}\n{page(outcomes)}{end}{after}")
+    sys.exit(any(outcome.failed or outcome.violations for outcome in outcomes))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

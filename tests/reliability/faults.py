@@ -1,0 +1,82 @@
+"""What can happen to a split shop, and how it is mended: one fault each, injected for real."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from tests.reliability.split_shop import SplitShop
+
+SERVICES = ("order", "inventory", "payment", "catalog", "user", "email")
+STOPPED_S = 3.0
+SLOW_S = 2.0
+SLOW_TIMES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something bad.
+
+    Args:
+        name: for the table.
+        happen: breaks the shop under load, and returns once it is mended or mends itself.
+        may_refuse: whether orders may fail while it lasts, because no part can stand in; they
+            must all come through by retries in any case.
+    """
+
+    name: str
+    happen: Callable[[SplitShop], Awaitable[None]]
+    short: bool = False
+
+
+def killed(part: str, *, short: bool = False) -> Fault:
+    """Kill -9; the supervisor starts it again."""
+
+    async def happen(shop: SplitShop) -> None:
+        before = shop.pid(part)
+        shop.kill(part)
+        await shop.until_back(part, before)
+
+    return Fault(f"kill -9 {part}", happen, short)
+
+
+def hung(part: str, duration_s: float = STOPPED_S) -> Fault:
+    """Every thread of it stands still, connections stay open; then it goes on."""
+
+    async def happen(shop: SplitShop) -> None:
+        shop.signal(part, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(duration_s)
+        finally:
+            shop.signal(part, signal.SIGCONT)
+
+    return Fault(f"{part} hangs for {duration_s:g} s", happen)
+
+
+def slow(part: str) -> Fault:
+    """It answers SLOW_S late, again and again."""
+
+    async def happen(shop: SplitShop) -> None:
+        for _ in range(SLOW_TIMES):
+            shop.signal(part, signal.SIGSTOP)
+            try:
+                await asyncio.sleep(SLOW_S)
+            finally:
+                shop.signal(part, signal.SIGCONT)
+            await asyncio.sleep(SLOW_S / 4)
+
+    return Fault(f"{part} answers {SLOW_S:g} s late, {SLOW_TIMES} times", happen)
+
+
+FAULTS = (
+    *(killed(f"{name}-1", short=name == "payment") for name in SERVICES),
+    killed("nats", short=True),
+    killed("postgresql"),
+    killed("mongodb"),
+    killed("edge"),
+    hung("email-1"),
+    hung("nats"),
+    hung("postgresql"),
+    slow("payment-1"),
+    slow("inventory-1"),
+)
