@@ -1,6 +1,6 @@
 """Names PostgreSQL's errors, and says where a database is without saying how to get in."""
 
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
@@ -34,7 +34,7 @@ class OutcomeUnknown(Unavailable):
     title = "The connection to the database was lost during a commit"
 
 
-ERRORS = (
+ERRORS: tuple[type[Exception], ...] = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
@@ -42,6 +42,8 @@ ERRORS = (
     TimeoutError,
 )
 """What the driver raises."""
+CANNOT_CONNECT = (*ERRORS, ValueError, OverflowError)
+"""What it raises at a connection: an address can be wrong in more ways."""
 
 _COLLISIONS = (
     asyncpg.SerializationError,
@@ -95,5 +97,15 @@ def _is_wrong(error: BaseException) -> bool:
 def place(dsn: str) -> str:
     """Engine, host and database of a DSN; never a user's password."""
     parts = urlsplit(dsn)
+    if parts.scheme not in {"postgresql", "postgres"}:
+        return "a PostgreSQL database whose address does not begin with postgresql://"
     host = parts.netloc.rpartition("@")[2] or "the local socket"
     return f"the PostgreSQL database {parts.path.lstrip('/') or 'of that name'!r} at {host}"
+
+
+def reason(error: BaseException, dsn: str) -> str:
+    """What the driver says of a connection that it could not make, without a word of the DSN's."""
+    told = str(error)
+    secret = urlsplit(dsn).netloc.rpartition("@")[0].partition(":")[2]
+    is_told = dsn in told or any(word in told for word in (secret, unquote(secret)) if word)
+    return type(error).__name__ if is_told else told

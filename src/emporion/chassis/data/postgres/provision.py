@@ -4,7 +4,7 @@ import re
 
 import asyncpg
 
-from emporion.chassis.data.postgres.errors import ERRORS, place
+from emporion.chassis.data.postgres.errors import CANNOT_CONNECT, place, reason
 from emporion.kernel.errors import InvalidArgument, Unavailable
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -34,8 +34,9 @@ async def provide(admin_dsn: str, *, name: str, password: str, template: str = "
             return await _provide(connection, name, password=password, template=template)
         finally:
             await connection.close()
-    except (*ERRORS, ValueError) as error:
-        raise Unavailable(f"cannot make a database through {place(admin_dsn)}: {error}") from error
+    except CANNOT_CONNECT as error:
+        why = reason(error, admin_dsn)
+        raise Unavailable(f"cannot make a database through {place(admin_dsn)}: {why}") from error
 
 
 async def _provide(

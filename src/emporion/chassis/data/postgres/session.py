@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 
 from emporion.chassis.data.postgres.dialect import translated
-from emporion.chassis.data.postgres.errors import ERRORS, Lost, named, place
+from emporion.chassis.data.postgres.errors import CANNOT_CONNECT, ERRORS, Lost, named, place, reason
 from emporion.chassis.data.postgres.transaction import Ask, Verb
 from emporion.kernel.errors import Unavailable
 
@@ -107,8 +107,8 @@ async def connect(dsn: str, *, source: str, limits: Limits, is_read_only: bool =
             max_cached_statement_lifetime=0,
             server_settings=settings,
         )
-    except (*ERRORS, ValueError) as error:
-        why = str(error) or f"no answer within {limits.connect_s:g} s"
+    except CANNOT_CONNECT as error:
+        why = reason(error, dsn) or f"no answer within {limits.connect_s:g} s"
         raise Unavailable(f"cannot open {place(dsn)}: {why}") from error
     return Session(connection)
 
