@@ -13,7 +13,6 @@ def serve(
     ],
 ) -> None:
     """Serve the services of one process, as a file of the supervisor says."""
-    from emporion.platform.process import serve as serve_process
-    from emporion.platform.topology.process_file import ProcessFile
+    from emporion.platform import serve as process
 
-    serve_process(ProcessFile.read(process_file))
+    process.serve(process_file)
