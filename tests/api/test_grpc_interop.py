@@ -86,11 +86,11 @@ found["refused"] = {
     "somebody else's": refused(shop.GetOrder, order.OrderOf(order_id="ord_" + "0" * 32),
                                metadata=ada),
     "a bad request": refused(shop.PlaceOrder, order.PlaceOrder(), metadata=ada),
+    "a declined payment": refused(shop.PlaceOrder, declined, metadata=ada, timeout=20),
     "a wrong password": refused(
         people.SignIn, user.SignIn(email="ada@example.com", password="not the password")
     ),
 }
-found["declined"] = shop.PlaceOrder(declined, metadata=ada, timeout=20).refusal.slug
 held = stock.Reserve(hold, metadata=service)
 found["a service at an internal method"] = held.order_id == placed.order_id
 
@@ -172,9 +172,9 @@ async def test_a_generated_client_shops_and_is_refused_where_it_must_be(generate
             "a service without the scope": ["PERMISSION_DENIED", "permission-denied"],
             "somebody else's": ["NOT_FOUND", "not-found"],
             "a bad request": ["INVALID_ARGUMENT", "invalid-argument"],
+            "a declined payment": ["FAILED_PRECONDITION", "payment-declined"],
             "a wrong password": ["UNAUTHENTICATED", "wrong-credentials"],
         },
-        "declined": "payment-declined",
         "a service at an internal method": True,
         "batch": [True, True, "unknown-method"],
     }
