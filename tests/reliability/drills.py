@@ -21,6 +21,7 @@ from tests.system.running import ROOT
 PAGE = ROOT / "docs" / "reliability.md"
 BEFORE_S, AFTER_S = 2.0, 4.0
 LOAD_S_MAX = 120.0
+ORDERED_S_MAX = 60.0
 SHOPPERS = 6
 
 
@@ -50,6 +51,7 @@ class Outcome:
 async def drill(shop: SplitShop, fault: Fault, *, after_s: float = AFTER_S) -> Outcome:
     """One fault under load, and the books after it."""
     load = shop.load(seconds=LOAD_S_MAX, shoppers=SHOPPERS)
+    await asyncio.wait_for(shop.until_ordered(), ORDERED_S_MAX)
     await asyncio.sleep(BEFORE_S)
     started_s = time.monotonic()
     await fault.happen(shop)

@@ -189,17 +189,31 @@ class SplitShop:
 
     async def unfinished(self) -> list[str]:
         """The open sagas and undelivered events of the shop, a line each, as it tells itself."""
+        try:
+            return await operate(self._operator, _unfinished)
+        except EmporionError as error:
+            return [f"{type(error).__name__}: {error.detail}"]
+
+    async def until_ordered(self) -> None:
+        """Wait until an order has come in that was not there before."""
+        newest = await operate(self._operator, _newest)
+        while await operate(self._operator, _newest) == newest:
+            await asyncio.sleep(POLL_S)
+
+    @property
+    def _operator(self) -> Target:
         settings = Settings()
-        target = Target(
+        return Target(
             folder=self.data,
             url=self.url,
             email=settings.operator_email,
             password=settings.operator_password,
         )
-        try:
-            return await operate(target, _unfinished)
-        except EmporionError as error:
-            return [f"{type(error).__name__}: {error.detail}"]
+
+
+async def _newest(operations: OperationsService) -> str:
+    sagas = (await operations.list_sagas(ListSagas(is_open=False, limit=1))).sagas
+    return sagas[0].saga_id if sagas else ""
 
 
 async def _unfinished(operations: OperationsService) -> list[str]:

@@ -13,6 +13,7 @@ from emporion.contracts.order import ListOrders, OrderService, OrderStatus
 from emporion.contracts.refusals import KeyReused
 from emporion.contracts.user import EmailTaken, SignUp, UserService
 from emporion.kernel.errors import (
+    DeadlineExceeded,
     EmporionError,
     ResourceExhausted,
     Unauthenticated,
@@ -29,7 +30,6 @@ ORDER_TIMEOUT_S = 15.0
 RENEW_AHEAD_S = 30.0
 PAUSE_S = 0.05
 PAUSE_S_MAX = 2.0
-ARRIVAL_TRIES = 20
 _PLACE = rpcs(OrderService)["place_order"]
 _GET = rpcs(OrderService)["get_order"]
 _REFUSED = 409
@@ -91,7 +91,9 @@ class Shopper:
         """Sign up, unless an earlier part of this run did, and sign in."""
         account = SignUp(email=self.email, password=self._password, name=f"Shopper {self._index}")
         with contextlib.suppress(EmailTaken):  # by an earlier part of this run
-            await _patiently(lambda: self._clients.get(UserService).sign_up(account))
+            await _patiently(
+                lambda: self._clients.get(UserService).sign_up(account), self._patience_s
+            )
         await self._sign_in()
 
     async def order(self, basket: Basket) -> bool:
@@ -203,7 +205,9 @@ class Shopper:
             pause_s *= 2
 
     async def _sign_in(self) -> None:
-        await _patiently(lambda: self._clients.sign_in(self.email, self._password))
+        await _patiently(
+            lambda: self._clients.sign_in(self.email, self._password), self._patience_s
+        )
         self._use_session()
 
     async def _renew(self) -> None:
@@ -225,11 +229,18 @@ class Shopper:
         return self._clients.connection.head(verb, path, self._clients.authorization)
 
 
-async def _patiently(work: Callable[[], Awaitable[object]]) -> None:
-    """Repeat signing up or in while the shop is busy: hashing passwords takes it long."""
-    for _ in range(ARRIVAL_TRIES - 1):
+async def _patiently(work: Callable[[], Awaitable[object]], patience_s: float) -> None:
+    """Repeat signing up or in while the shop is busy (hashing takes it long) or cannot answer."""
+    until_s = time.perf_counter() + patience_s
+    while True:
         try:
             await work()
+        except (ConnectionLost, ResourceExhausted, Unavailable, DeadlineExceeded):
+            if time.perf_counter() >= until_s:
+                raise
+            await asyncio.sleep(PAUSE_S_MAX)
+        else:
+            return
         except (ConnectionLost, ResourceExhausted, Unavailable):
             await asyncio.sleep(PAUSE_S_MAX)
         else:
