@@ -241,8 +241,3 @@ async def _patiently(work: Callable[[], Awaitable[object]], patience_s: float) -
             await asyncio.sleep(PAUSE_S_MAX)
         else:
             return
-        except (ConnectionLost, ResourceExhausted, Unavailable):
-            await asyncio.sleep(PAUSE_S_MAX)
-        else:
-            return
-    await work()
