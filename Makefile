@@ -70,6 +70,10 @@ crash: $(STAMP)/dev ## The whole crash matrix: kill a real process at every step
 drills: $(STAMP)/dev ## Oversell, double pay, start, memory, idle: measured into docs/drills.md
 	@$(BIN)/python -m tests.system.drills
 
+.PHONY: reliability
+reliability: $(STAMP)/dev ## Break a split shop under load, part by part, then audit: docs/reliability.md (minutes)
+	@$(BIN)/python -m tests.reliability.drills
+
 .PHONY: fuzz
 fuzz: $(STAMP)/dev ## Fuzz a whole shop by its API description, longer and by chance (EXAMPLES=)
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/pytest -q -n 2 --timeout 1800 tests/api/test_openapi_fuzz.py
