@@ -1,11 +1,14 @@
 """Holds on stock in SQL: one row an order, taken and released together with the levels."""
 
 from collections.abc import Awaitable, Mapping, Sequence
+from itertools import chain
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
 from emporion.chassis.data.database import Database, Row, Tx
+from emporion.chassis.data.together import Together
 from emporion.contracts.inventory import (
     ReservationReleased,
     ReservationStatus,
@@ -27,6 +30,7 @@ from emporion.services.inventory.domain import (
     after,
     effect,
     is_same_request,
+    units_per_sku,
 )
 
 _FIND = """
@@ -76,6 +80,21 @@ _decode = msgspec.json.Decoder(list[Allocation]).decode
 _encode = msgspec.json.Encoder().encode
 
 
+class _Asked(NamedTuple):
+    """A hold that is to be taken."""
+
+    order_id: OrderId
+    wanted: Mapping[Sku, int]
+    now_ms: int
+    expires_at_ms: int
+
+    def held(self, allocations: Sequence[Allocation]) -> Hold:
+        return Hold(self.order_id, _HELD, allocations, self.now_ms, self.expires_at_ms)
+
+    def held_in(self, warehouse_id: WarehouseId) -> Hold:
+        return self.held([Allocation(sku, warehouse_id, n) for sku, n in self.wanted.items()])
+
+
 class SqlHoldStore:
     """HoldStore (the port) over the chassis's database."""
 
@@ -83,32 +102,47 @@ class SqlHoldStore:
         self._database = database
         self._usual = WarehouseId("")
         """Where stock was last taken from: tried first, which saves reading the levels."""
+        self._together = Together(database, self._reserve)
 
     async def reserve(
         self, order_id: OrderId, wanted: Mapping[Sku, int], *, now_ms: int, expires_at_ms: int
     ) -> Hold:
-        async def work(tx: Tx) -> Hold | list[Shortage]:
-            taken = await take_from_usual(tx, wanted, usual=self._usual)
-            hold = Hold(order_id, _HELD, taken, now_ms, expires_at_ms)
-            if len(taken) == len(wanted) and await _insert(tx, hold, _ADD_IF_NEW):
-                return hold
-            # Undone by hand: raising here would roll back the neighbours in the commit.
-            await give_back(tx, taken)
-            stored = await _find(tx, order_id, _TO_CHANGE)
-            if stored is not None:
-                return await _reserve_again(tx, stored, wanted, expires_at_ms=expires_at_ms)
-            taken, shortages = await take(tx, wanted)
-            if shortages:
-                return shortages
-            self._usual = taken[-1].warehouse_id
-            hold = Hold(order_id, _HELD, taken, now_ms, expires_at_ms)
-            await _insert(tx, hold)
-            return hold
-
-        outcome = await self._database.transaction(work)
+        asked = _Asked(order_id, wanted, now_ms, expires_at_ms)
+        outcome = await self._together.run(asked)
         if isinstance(outcome, Hold):
             return outcome
         raise out_of_stock(outcome)
+
+    async def _reserve(self, tx: Tx, asked: Sequence[_Asked]) -> Sequence[Hold | list[Shortage]]:
+        """Several holds with one update of each level, where all that is wanted lies usual."""
+        if len(asked) > 1:
+            wanted = units_per_sku(chain.from_iterable(each.wanted.items() for each in asked))
+            taken = await take_from_usual(tx, wanted, usual=self._usual)
+            if len(taken) == len(wanted):
+                held = [each.held_in(self._usual) for each in asked]
+                await tx.execute_many(_ADD, [_row(hold) for hold in held])
+                return held
+            await give_back(tx, taken)
+        return [await self._reserve_alone(tx, each) for each in asked]
+
+    async def _reserve_alone(self, tx: Tx, asked: _Asked) -> Hold | list[Shortage]:
+        wanted = asked.wanted
+        taken = await take_from_usual(tx, wanted, usual=self._usual)
+        hold = asked.held(taken)
+        if len(taken) == len(wanted) and await tx.execute(_ADD_IF_NEW, *_row(hold)):
+            return hold
+        # Undone by hand: raising here would roll back the neighbours in the commit.
+        await give_back(tx, taken)
+        stored = await _find(tx, asked.order_id, _TO_CHANGE)
+        if stored is not None:
+            return await _reserve_again(tx, stored, wanted, expires_at_ms=asked.expires_at_ms)
+        taken, shortages = await take(tx, wanted)
+        if shortages:
+            return shortages
+        self._usual = taken[-1].warehouse_id
+        hold = asked.held(taken)
+        await _insert(tx, hold)
+        return hold
 
     async def release(self, order_id: OrderId, *, now_ms: int) -> Hold:
         async def work(tx: Tx) -> Hold:
@@ -195,12 +229,15 @@ def _hold(row: Row) -> Hold:
     return Hold(order_id, Status(status), _decode(allocations), created_at_ms, expires_at_ms)
 
 
-def _insert(tx: Tx, hold: Hold, sql: str = _ADD) -> Awaitable[int]:
-    """How many were written; raises UniqueViolation when the order got a hold meanwhile."""
+def _insert(tx: Tx, hold: Hold) -> Awaitable[int]:
+    """Raises UniqueViolation when the order got a hold meanwhile."""
+    return tx.execute(_ADD, *_row(hold))
+
+
+def _row(hold: Hold) -> tuple[str, str, str, int, int | None]:
+    """The arguments of _ADD."""
     stored = _encode(hold.allocations).decode()
-    return tx.execute(
-        sql, hold.order_id, hold.status, stored, hold.created_at_ms, hold.expires_at_ms
-    )
+    return hold.order_id, hold.status, stored, hold.created_at_ms, hold.expires_at_ms
 
 
 async def _change(tx: Tx, hold: Hold) -> Hold:
