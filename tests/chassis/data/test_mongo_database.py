@@ -18,9 +18,9 @@ from emporion.chassis.data.mongo.database import MongoDatabase, MongoOptions
 from emporion.chassis.testing.mongo import dropped, mongo_database
 from emporion.chassis.testing.time import ManualClock, manual_runtime
 from emporion.kernel.errors import DeadlineExceeded, Internal, ResourceExhausted, Unavailable
-from tests.engines.mongodb import MongoServer, mongodb_url
+from tests.engines.mongodb import OPTIONS, MongoServer, mongodb_url, sockets_collected
 
-__all__ = ["books", "mongodb_url"]
+__all__ = ["books", "mongodb_url", "sockets_collected"]
 SECRET = "correct-horse"
 THING = {"_id": "one", "value": 0}
 INCREMENT = Update("thing", {"_id": "one"}, {"$inc": {"value": 1}})
@@ -286,8 +286,9 @@ def database_at(url, **options):
     )
 
 
+@pytest.mark.usefixtures("sockets_collected")
 async def test_an_engine_that_is_not_there_is_named_with_its_host_and_no_password():
-    database = database_at(f"mongodb://shop:{SECRET}@127.0.0.1:9/?authSource=admin")
+    database = database_at(f"mongodb://shop:{SECRET}@127.0.0.1:9/?{OPTIONS}")
 
     with pytest.raises(Unavailable) as refused:
         await database.open([])
@@ -297,12 +298,13 @@ async def test_an_engine_that_is_not_there_is_named_with_its_host_and_no_passwor
         await put(database, Insert("thing", THING))
 
 
+@pytest.mark.usefixtures("sockets_collected")
 async def test_wrong_credentials_are_named_with_the_host_and_no_password(tmp_path: Path):
     server = MongoServer(tmp_path, "--auth")
     server.start()
     try:
         host = f"127.0.0.1:{server.port}"
-        database = database_at(f"mongodb://shop:{SECRET}@{host}/?directConnection=true")
+        database = database_at(f"mongodb://shop:{SECRET}@{host}/?{OPTIONS}")
         with pytest.raises(Unavailable) as refused:
             await database.open([])
     finally:
@@ -328,6 +330,7 @@ async def test_an_address_that_is_none_is_refused_without_being_quoted(url):
     assert refused.value.__cause__ is None
 
 
+@pytest.mark.usefixtures("sockets_collected")
 async def test_an_engine_without_transactions_is_refused(tmp_path: Path):
     server = MongoServer(tmp_path, "--standalone")
     server.start()
