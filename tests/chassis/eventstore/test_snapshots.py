@@ -13,11 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emporion.chassis.data.database import Row, Tx
-from emporion.chassis.data.sqlite.database import SqliteDatabase
 from emporion.chassis.eventstore import store as module
 from emporion.chassis.eventstore.snapshots import Snapshots
 from emporion.chassis.eventstore.store import EventStore
-from emporion.chassis.testing.databases import sqlite_database
+from emporion.chassis.testing.databases import Engine, SqlDatabase, sql_database
 from emporion.kernel.aggregate import Aggregate
 from emporion.kernel.errors import Internal
 from emporion.kernel.money import Money
@@ -72,7 +71,7 @@ def put(amount_minor: int = 1) -> Put:
 class Shelf:
     """Jars in a database, loaded and saved with snapshots every three events."""
 
-    def __init__(self, database: SqliteDatabase, every: int = 3, shape: int = 1) -> None:
+    def __init__(self, database: SqlDatabase, every: int = 3, shape: int = 1) -> None:
         self.database = database
         self.snapshots = Snapshots(EVENTS, Jar, FIELDS, shape=shape, every=every)
 
@@ -110,6 +109,10 @@ class Shelf:
         )
 
     async def meddle(self, sql: str) -> None:
+        if self.database.engine == "postgres":
+            sql = sql.replace("AS BLOB", "AS bytea")
+            sql = sql.replace("replace(state,", "replace(convert_from(state, 'UTF8'),")
+
         async def work(tx: Tx) -> None:
             assert await tx.execute(sql)
 
@@ -117,8 +120,8 @@ class Shelf:
 
 
 @asynccontextmanager
-async def shelf(folder: Path, every: int = 3) -> AsyncIterator[Shelf]:
-    async with sqlite_database(folder) as database:
+async def shelf(engine: Engine, folder: Path, every: int = 3) -> AsyncIterator[Shelf]:
+    async with sql_database(engine, folder) as database:
         yield Shelf(database, every)
 
 
@@ -162,7 +165,7 @@ def test_whatever_becomes_of_the_snapshots_loading_gives_what_the_events_say(
     course: list[list[Any]], every: int, meddlings: Sequence[str]
 ) -> None:
     async def live(folder: Path) -> None:
-        async with shelf(folder, every) as s:
+        async with shelf("sqlite", folder, every) as s:
             for turn, meddling in zip(course, meddlings, strict=False):
                 await s.add(*turn)
                 assert vars(await s.load()) == vars(await s.replayed())
@@ -174,8 +177,10 @@ def test_whatever_becomes_of_the_snapshots_loading_gives_what_the_events_say(
         asyncio.run(live(Path(folder)))
 
 
-async def test_a_long_stream_is_read_from_its_snapshot_on(tmp_path, monkeypatch) -> None:
-    async with shelf(tmp_path) as s:
+async def test_a_long_stream_is_read_from_its_snapshot_on(
+    engine: Engine, tmp_path, monkeypatch
+) -> None:
+    async with shelf(engine, tmp_path) as s:
         for _ in range(11):
             await s.add(put())
         assert await s.kept() == [("jar", 9, 1)]
@@ -188,8 +193,10 @@ async def test_a_long_stream_is_read_from_its_snapshot_on(tmp_path, monkeypatch)
             await s.replayed()
 
 
-async def test_a_short_stream_has_no_snapshot_and_none_is_looked_for(tmp_path) -> None:
-    async with shelf(tmp_path) as s:
+async def test_a_short_stream_has_no_snapshot_and_none_is_looked_for(
+    engine: Engine, tmp_path
+) -> None:
+    async with shelf(engine, tmp_path) as s:
         await s.add(put(), put())
         await s.database.transaction(lambda tx: tx.execute("DROP TABLE snapshot"))
 
@@ -197,8 +204,10 @@ async def test_a_short_stream_has_no_snapshot_and_none_is_looked_for(tmp_path) -
         assert (await s.load("nobody's")).version == 0
 
 
-async def test_a_snapshot_of_another_shape_is_passed_by_and_replaced_in_time(tmp_path) -> None:
-    async with shelf(tmp_path) as s:
+async def test_a_snapshot_of_another_shape_is_passed_by_and_replaced_in_time(
+    engine: Engine, tmp_path
+) -> None:
+    async with shelf(engine, tmp_path) as s:
         await s.add(*(put() for _ in range(6)))
         # What the older code understood by the sum is not what today's code understands by it.
         await s.meddle(swapped('"amount_minor":6', '"amount_minor":9'))
@@ -211,9 +220,9 @@ async def test_a_snapshot_of_another_shape_is_passed_by_and_replaced_in_time(tmp
         assert (await newer.load()).total == Money(9, "EUR")
 
 
-async def test_a_snapshot_of_another_history_does_not_count(tmp_path) -> None:
+async def test_a_snapshot_of_another_history_does_not_count(engine, tmp_path) -> None:
     """The events came back from a backup and went another way; the snapshot stayed."""
-    async with shelf(tmp_path) as s:
+    async with shelf(engine, tmp_path) as s:
         await s.add(*(put() for _ in range(6)))
         await s.meddle("UPDATE snapshot SET stream = 'other'")
         await s.meddle("DELETE FROM event WHERE version > 1")
@@ -224,8 +233,10 @@ async def test_a_snapshot_of_another_history_does_not_count(tmp_path) -> None:
         assert (await s.load()).total == Money(11, "EUR")
 
 
-async def test_a_snapshot_is_gone_with_the_transaction_that_wrote_it(tmp_path) -> None:
-    async with shelf(tmp_path) as s:
+async def test_a_snapshot_is_gone_with_the_transaction_that_wrote_it(
+    engine: Engine, tmp_path
+) -> None:
+    async with shelf(engine, tmp_path) as s:
 
         async def fail(tx: Tx) -> None:
             jar = Jar("jar")
@@ -249,8 +260,10 @@ async def test_a_snapshot_is_gone_with_the_transaction_that_wrote_it(tmp_path) -
         "UPDATE snapshot SET version = 9",
     ],
 )
-async def test_the_audit_finds_a_snapshot_that_is_not_what_the_events_say(tmp_path, meddling):
-    async with shelf(tmp_path) as s:
+async def test_the_audit_finds_a_snapshot_that_is_not_what_the_events_say(
+    engine: Engine, tmp_path, meddling
+):
+    async with shelf(engine, tmp_path) as s:
         for stream in ("a", "b"):
             await s.add(put(), put(), put(), stream=stream)
         assert await s.unlike() == []
@@ -260,8 +273,8 @@ async def test_the_audit_finds_a_snapshot_that_is_not_what_the_events_say(tmp_pa
         assert await s.unlike() == ["b"]
 
 
-async def test_the_audit_finds_an_attribute_that_snapshots_forget(tmp_path) -> None:
-    async with shelf(tmp_path) as s:
+async def test_the_audit_finds_an_attribute_that_snapshots_forget(engine, tmp_path) -> None:
+    async with shelf(engine, tmp_path) as s:
         forgetful = {name: kind for name, kind in FIELDS.items() if name != "last"}
         s.snapshots = Snapshots(EVENTS, Jar, forgetful, shape=1, every=3)
         await s.add(put(), put(), put())

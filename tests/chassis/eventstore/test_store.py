@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from emporion.chassis.data.database import Tx
-from emporion.chassis.data.sqlite.database import SqliteDatabase
 from emporion.chassis.eventstore.store import EventStore, Stored
-from emporion.chassis.testing.databases import sqlite_database
+from emporion.chassis.testing.databases import Engine, SqlDatabase, sql_database
 from emporion.kernel.errors import Conflict, Internal
 from emporion.kernel.value import Value
 
@@ -31,7 +30,7 @@ KINDS: dict[str, type[Any]] = {"opened": Opened, "renamed": Renamed}
 class Shelf:
     """A store over a database, one transaction a call."""
 
-    def __init__(self, database: SqliteDatabase) -> None:
+    def __init__(self, database: SqlDatabase) -> None:
         self.database = database
         self.store: EventStore[Happening] = EventStore(KINDS)
 
@@ -58,6 +57,9 @@ class Shelf:
         return await self.database.read(work)
 
     async def meddle(self, sql: str) -> None:
+        if self.database.engine == "postgres":
+            sql = sql.replace("AS BLOB", "AS bytea")
+
         async def work(tx: Tx) -> None:
             assert await tx.execute(sql)
 
@@ -65,13 +67,15 @@ class Shelf:
 
 
 @asynccontextmanager
-async def shelf(folder: Path) -> AsyncIterator[Shelf]:
-    async with sqlite_database(folder) as database:
+async def shelf(engine: Engine, folder: Path) -> AsyncIterator[Shelf]:
+    async with sql_database(engine, folder) as database:
         yield Shelf(database)
 
 
-async def test_events_come_back_in_order_with_version_and_time(tmp_path: Path) -> None:
-    async with shelf(tmp_path) as s:
+async def test_events_come_back_in_order_with_version_and_time(
+    engine: Engine, tmp_path: Path
+) -> None:
+    async with shelf(engine, tmp_path) as s:
         await s.append(Opened("ada"), Renamed("a"), after=0, at_ms=10)
         await s.append(Renamed("b"), after=2, at_ms=20)
         stored = await s.load()
@@ -80,16 +84,16 @@ async def test_events_come_back_in_order_with_version_and_time(tmp_path: Path) -
         assert await s.broken_at() == 0
 
 
-async def test_the_state_at_a_point_in_time_can_be_read(tmp_path: Path) -> None:
-    async with shelf(tmp_path) as s:
+async def test_the_state_at_a_point_in_time_can_be_read(engine, tmp_path: Path) -> None:
+    async with shelf(engine, tmp_path) as s:
         for version, at_ms in enumerate((10, 20, 30)):
             await s.append(Renamed(str(at_ms)), after=version, at_ms=at_ms)
         assert [each.event for each in await s.load(until_ms=20)] == [Renamed("10"), Renamed("20")]
         assert await s.load(until_ms=9) == []
 
 
-async def test_of_many_writers_at_one_version_one_wins(tmp_path: Path) -> None:
-    async with shelf(tmp_path) as s:
+async def test_of_many_writers_at_one_version_one_wins(engine, tmp_path: Path) -> None:
+    async with shelf(engine, tmp_path) as s:
         await s.append(Opened("ada"), after=0)
         outcomes = await asyncio.gather(
             *(s.append(Renamed(str(n)), after=1) for n in range(20)), return_exceptions=True
@@ -99,8 +103,10 @@ async def test_of_many_writers_at_one_version_one_wins(tmp_path: Path) -> None:
         assert len(await s.load()) == 2
 
 
-async def test_a_version_that_was_never_reached_is_a_conflict(tmp_path: Path) -> None:
-    async with shelf(tmp_path) as s:
+async def test_a_version_that_was_never_reached_is_a_conflict(
+    engine: Engine, tmp_path: Path
+) -> None:
+    async with shelf(engine, tmp_path) as s:
         with pytest.raises(Conflict):
             await s.append(Renamed("x"), after=3)
         assert await s.load() == []
@@ -117,16 +123,18 @@ async def test_a_version_that_was_never_reached_is_a_conflict(tmp_path: Path) ->
         "UPDATE event SET version = 4 WHERE version = 3",
     ],
 )
-async def test_meddling_breaks_the_chain(tmp_path: Path, meddling: str) -> None:
-    async with shelf(tmp_path) as s:
+async def test_meddling_breaks_the_chain(engine, tmp_path: Path, meddling: str) -> None:
+    async with shelf(engine, tmp_path) as s:
         await s.append(Opened("ada"), Renamed("a"), Renamed("b"), after=0)
         assert await s.broken_at() == 0
         await s.meddle(meddling)
         assert await s.broken_at() in (1, 2, 3)
 
 
-async def test_an_event_of_an_older_shape_is_brought_up_to_date(tmp_path: Path) -> None:
-    async with shelf(tmp_path) as s:
+async def test_an_event_of_an_older_shape_is_brought_up_to_date(
+    engine: Engine, tmp_path: Path
+) -> None:
+    async with shelf(engine, tmp_path) as s:
         await s.append(Opened("ada"), after=0)
 
         def upcast(old: dict[str, str]) -> Happening:
@@ -138,8 +146,8 @@ async def test_an_event_of_an_older_shape_is_brought_up_to_date(tmp_path: Path) 
         assert await s.broken_at() == 0
 
 
-async def test_an_unknown_stored_name_is_said_by_name(tmp_path: Path) -> None:
-    async with shelf(tmp_path) as s:
+async def test_an_unknown_stored_name_is_said_by_name(engine, tmp_path: Path) -> None:
+    async with shelf(engine, tmp_path) as s:
         await s.append(Opened("ada"), after=0)
         s.store = EventStore({"renamed": Renamed})
         with pytest.raises(Internal, match="'opened'"):

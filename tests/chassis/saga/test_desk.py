@@ -13,7 +13,7 @@ from emporion.chassis.saga.definition import Saga, local
 from emporion.chassis.saga.desk import SagaDesk
 from emporion.chassis.saga.engine import SagaEngine
 from emporion.chassis.saga.port import SagaState, Start
-from emporion.chassis.testing.databases import sqlite_database
+from emporion.chassis.testing.databases import Engine, sql_database
 from emporion.chassis.testing.time import manual_runtime
 from emporion.contracts.contract import Message
 from emporion.kernel.errors import Unavailable
@@ -51,9 +51,9 @@ class Bureau:
 
 
 @pytest.fixture
-async def bureau(tmp_path: Path) -> AsyncIterator[Bureau]:
+async def bureau(engine: Engine, tmp_path: Path) -> AsyncIterator[Bureau]:
     runtime = manual_runtime()
-    async with sqlite_database(tmp_path, runtime=runtime) as database:
+    async with sql_database(engine, tmp_path, runtime=runtime) as database:
         yield Bureau(database, runtime)
 
 

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from emporion.chassis.data.database import Tx
-from emporion.chassis.data.sqlite.database import SqliteDatabase
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.saga.definition import Saga, local, step
 from emporion.chassis.saga.engine import SagaEngine
 from emporion.chassis.saga.port import KeyConflict, Outcome, SagaState, Start
-from emporion.chassis.testing.databases import sqlite_database
+from emporion.chassis.testing.databases import Engine, SqlDatabase, sql_database
 from emporion.chassis.testing.time import ManualClock, manual_runtime
 from emporion.contracts.contract import Empty, Message, Request
 from emporion.kernel.errors import (
@@ -82,7 +81,7 @@ class Agency:
 class World:
     """An engine over a real database, two remote services, and local steps counted in a table."""
 
-    def __init__(self, database: SqliteDatabase, runtime: Runtime) -> None:
+    def __init__(self, database: SqlDatabase, runtime: Runtime) -> None:
         self.database = database
         self.runtime = runtime
         self.flight, self.hotel = Agency(), Agency()
@@ -164,11 +163,11 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Callable[[], object]:
+def world(engine: Engine, tmp_path: Path) -> Callable[[], object]:
     @asynccontextmanager
     async def open_world() -> AsyncIterator[World]:
         runtime = manual_runtime()
-        async with sqlite_database(tmp_path, runtime=runtime) as database:
+        async with sql_database(engine, tmp_path, runtime=runtime) as database:
 
             async def create(tx: Tx) -> None:
                 await tx.execute("CREATE TABLE trip (name TEXT PRIMARY KEY, state TEXT NOT NULL)")

@@ -20,6 +20,7 @@ LINGER_S = 0.02
 """At most so often a second does it ring, however many commits published."""
 RECONNECT_S_FIRST = 0.5
 RECONNECT_S_MAX = 30.0
+_FAILURES: tuple[type[Exception], ...] = (EmporionError, *ERRORS)
 
 
 class Doorbell:
@@ -61,7 +62,7 @@ class Doorbell:
                 session = await self._link.session()
                 session.connection.add_termination_listener(self._ended)
                 await session.connection.add_listener(CHANNEL, self._heard)
-            except (EmporionError, *ERRORS) as error:
+            except _FAILURES as error:
                 _log.warning(
                     "cannot listen for published events, again in %g s: %s", pause_s, error
                 )

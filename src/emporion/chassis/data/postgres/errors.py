@@ -42,7 +42,7 @@ ERRORS: tuple[type[Exception], ...] = (
     TimeoutError,
 )
 """What the driver raises."""
-CANNOT_CONNECT = (*ERRORS, ValueError, OverflowError)
+CANNOT_CONNECT: tuple[type[Exception], ...] = (*ERRORS, ValueError, OverflowError)
 """What it raises at a connection: an address can be wrong in more ways."""
 
 _COLLISIONS = (
