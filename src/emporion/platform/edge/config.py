@@ -151,10 +151,10 @@ def _route(route: Route) -> Json:
         match["headers"] = [{"name": ":method", "string_match": {"exact": route.verb}}]
     action: Json = {"cluster": route.cluster, "timeout": f"{ROUTE_TIMEOUT_S}s"}
     if route.is_query:
-        # Nothing was sent on a connection that did not come up, and what only reads may be sent
-        # twice. Everything else is the caller's to repeat: it holds the idempotency key.
+        # What only reads may be sent twice, when no answer came. Everything else is the caller's
+        # to repeat: it holds the idempotency key, and we cannot know what was done.
         action["retry_policy"] = {
-            "retry_on": "connect-failure,refused-stream,reset-before-request",
+            "retry_on": "connect-failure,refused-stream,reset",
             "num_retries": 1,
             "host_selection_retry_max_attempts": 3,
             "retry_host_predicate": [
