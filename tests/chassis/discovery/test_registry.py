@@ -12,8 +12,7 @@ import pytest
 
 from emporion.chassis.discovery.registry import Entry, Registry, RegistryResolver
 from emporion.chassis.discovery.resolver import Endpoint
-from emporion.chassis.runtime.system import system_runtime
-from emporion.chassis.testing.time import ManualClock, ManualTasks
+from emporion.chassis.testing.time import ManualClock, manual_runtime
 from emporion.kernel.errors import InvalidArgument, Unavailable
 from tests.chassis.discovery.watching import Watch
 
@@ -47,7 +46,11 @@ def other(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def resolver(folder: Path) -> RegistryResolver:
-    return RegistryResolver(folder, system_runtime().tasks)
+    """One that looks each time it is asked: its clock moves on by itself."""
+    runtime = manual_runtime()
+    found = RegistryResolver(folder, runtime)
+    found._monotonic_s = iter(range(1_000)).__next__
+    return found
 
 
 async def test_what_a_process_registers_is_found_until_it_withdraws(tmp_path):
@@ -104,7 +107,7 @@ async def test_withdrawing_leaves_the_file_of_an_instance_that_took_ones_place(t
 
 async def test_changes_are_told_when_they_happen_and_only_then(tmp_path):
     clock = ManualClock()
-    watch = Watch(RegistryResolver(tmp_path, ManualTasks(clock)), "order")
+    watch = Watch(RegistryResolver(tmp_path, manual_runtime(clock)), "order")
     registry = Registry(tmp_path)
     assert await watch.next() == []
 

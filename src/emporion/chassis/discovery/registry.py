@@ -15,11 +15,13 @@ import msgspec
 import psutil
 
 from emporion.chassis.discovery.resolver import Endpoint, polled
-from emporion.chassis.runtime.ports import Tasks
+from emporion.chassis.runtime.ports import Runtime
 from emporion.kernel.errors import EmporionError, InvalidArgument, Unavailable
 
-LOOK_S: Final = 0.5
+LOOK_S: Final = 1.0
 """How often the folder is looked at; it is read again only when it has changed."""
+SHARED_S: Final = 0.05
+"""What was seen is good for all who ask within this time."""
 ENTRIES_MAX: Final = 10_000
 _SUFFIX: Final = ".instance.json"
 _log = logging.getLogger(__name__)
@@ -84,20 +86,23 @@ class Registry:
 class RegistryResolver:
     """Implements `Resolver` over the folder, for processes of one machine."""
 
-    def __init__(self, folder: Path, tasks: Tasks) -> None:
+    def __init__(self, folder: Path, runtime: Runtime) -> None:
         self._folder = folder
-        self._tasks = tasks
+        self._tasks = runtime.tasks
+        self._monotonic_s = runtime.clock.monotonic_s
+        self._seen_s = float("-inf")
         self._changed_ns = -1
         self._entries: list[Entry] = []
+        self._alive: list[Entry] = []
 
     async def endpoints(self, service: str) -> Sequence[Endpoint]:
         """Instances whose process is alive. Raises Unavailable when the folder is not readable."""
-        self._look()
-        return [
-            entry.endpoint
-            for entry in self._entries
-            if entry.service == service and _is_alive(entry)
-        ]
+        now_s = self._monotonic_s()
+        if now_s - self._seen_s >= SHARED_S:
+            self._look()
+            self._alive = [entry for entry in self._entries if _is_alive(entry)]
+            self._seen_s = now_s
+        return [entry.endpoint for entry in self._alive if entry.service == service]
 
     def changes(self, service: str) -> AsyncIterator[Sequence[Endpoint]]:
         """See Resolver; looked at every LOOK_S."""

@@ -183,6 +183,29 @@ async def test_a_service_that_discovery_does_not_know_yet_is_waited_for_until_th
     assert (await waiting).text == "x"
 
 
+class Quiet(Changing):
+    """Knows of a change when it is asked, and tells nobody by itself."""
+
+    async def changes(self, service: str) -> AsyncIterator[Sequence[Endpoint]]:
+        yield list(self._endpoints)
+        await asyncio.Event().wait()
+
+
+async def test_who_takes_the_place_of_the_only_instance_is_found_before_discovery_tells(ends):
+    old, new = Counted(ends.runtime), Counted(ends.runtime)
+    server = await ends.serve(old)
+    resolver = Quiet([at(server)])
+    client = ends.client_by(resolver)
+    await client.put_unkeyed(Put(put_key="a"))
+
+    resolver.become([at(await ends.serve(new))])
+    await server.drain()
+    for number in range(3):
+        await client.put_unkeyed(Put(put_key=f"{number}"))
+
+    assert (old.asked, new.asked) == (1, 3)
+
+
 async def test_a_service_without_instances_is_unavailable(ends):
     client = ends.client_by(Changing())
     with pytest.raises(Unavailable):

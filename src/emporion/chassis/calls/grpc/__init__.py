@@ -1,4 +1,4 @@
-'''Calls between processes over gRPC: a server for the services here, remotes for those elsewhere.
+"""Calls between processes over gRPC: a server for the services here, remotes for those elsewhere.
 
 How a process is put together (the platform does it; services see `clients.get(Contract)` only):
 
@@ -7,7 +7,7 @@ How a process is put together (the platform does it; services see `clients.get(C
     # Who we are: a key of our own; the topology writes the public halves of all to one file.
     key = SigningKey.from_stored(text)          # or .from_secret(32 random bytes), stored() once
     credentials = Credentials(key, runtime.clock, runtime.ids)            # auth.services
-    trust = Trust(Path("trusted.json"), runtime.clock)                    # trust_text([...]) wrote it
+    trust = Trust(Path("trusted.json"), runtime.clock)          # what trust_text([...]) wrote
     trust.load()                                # TrustFileUnreadable: say so, start nothing
 
     # The services elsewhere. `resolver`: Static-, Dns-, Registry- or CloudMapResolver.
@@ -37,4 +37,10 @@ then on. A test that needs both ends in one process finds them in tests/chassis/
 The parts, from the wire up: `schema` and `plan` (descriptors, codecs), `errors`, `tls`; `serving`,
 `exchange`, `health`, `server` for the side that answers; `stream`, `peer`, `remote` for the side
 that asks, with `calls.balancer` between them.
-'''
+"""
+
+import os
+
+# The library's own notes about every connection go to standard error, among our JSON lines.
+# It reads this when it is loaded, which happens below this package only.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")

@@ -10,17 +10,21 @@ from grpc_health.v1 import health_pb2
 
 from emporion.chassis.auth.identity import Identity
 from emporion.chassis.calls.context import Call
+from emporion.chassis.calls.grpc.schema import service_name
 from emporion.chassis.calls.grpc.serving import MESSAGE_BYTES_MAX, METADATA_BYTES_MAX
 from emporion.chassis.calls.grpc.stream import CallStream, Exchangeless, Forms, Sent
 from emporion.chassis.calls.grpc.tls import TlsFiles
 from emporion.chassis.discovery.resolver import Endpoint
+from emporion.contracts.contract import Service
 from emporion.kernel.clock import Clock
 
 PROBE_S_MAX: Final = 1.0
 CLOSE_S_MAX: Final = 30.0
 """How long calls under way may take when an instance is left."""
-PING_MS: Final = 20_000
-PING_TIMEOUT_MS: Final = 5_000
+PING_MS: Final = 10_000
+PING_TIMEOUT_MS: Final = 3_000
+"""So long an instance that was cut off is taken for a slow one."""
+_NO_HEALTH: Final = (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.NOT_FOUND)
 HEALTH_PATH: Final = "/grpc.health.v1.Health/Check"
 
 
@@ -46,14 +50,14 @@ class Links:
 class Peer:
     """One instance of one service."""
 
-    def __init__(self, endpoint: Endpoint, service: str, links: Links) -> None:
-        self._service = service
+    def __init__(self, endpoint: Endpoint, contract: type[Service], links: Links) -> None:
+        self._service = service_name(contract)
         self._links = links
         self._streams: dict[Identity, CallStream] = {}
         self._leaving: set[CallStream] = set()
         self._is_plain = not links.is_coalescing
         self._singles: dict[str, Any] = {}
-        self._channel = _channel(endpoint.address, service, links.tls)
+        self._channel = _channel(endpoint.address, contract.NAME, links.tls)
         self.on_drain: Callable[[], None] = _nothing
 
     async def ask(self, method: str, request: bytes, call: Call, traceparent: str) -> Any:  # noqa: PLR0917 - once a call
@@ -82,7 +86,7 @@ class Peer:
         try:
             data = await check(asked, timeout=PROBE_S_MAX)
         except grpc.aio.AioRpcError as error:
-            return error.code() is grpc.StatusCode.UNIMPLEMENTED
+            return error.code() in _NO_HEALTH
         found = health_pb2.HealthCheckResponse.FromString(data)
         return bool(found.status == health_pb2.HealthCheckResponse.SERVING)
 

@@ -109,6 +109,7 @@ class GrpcRemote:
         )
         self.is_resolved = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
         gauge = parts.chain.telemetry.metrics.gauge
         balancer, name = self.balancer, contract.NAME
         gauge("remote_instances", "Instances known.", lambda: len(balancer.instances), service=name)
@@ -129,10 +130,29 @@ class GrpcRemote:
 
     async def close(self) -> None:
         """Stop following, and leave every instance."""
-        if self._following is not None:
-            self._following.cancel()
-            await asyncio.wait([self._following])
+        for task in (self._following, self._looking):
+            if task is not None and not task.done():
+                task.cancel()
+                await asyncio.wait([task])
         await self.balancer.close()
+
+    async def look_again(self) -> None:
+        """Ask discovery now, once for all who want it: an instance is leaving, or is not there."""
+        await asyncio.wait([self._begin_look()])
+
+    def _begin_look(self) -> asyncio.Task[None]:
+        if self._looking is None or self._looking.done():
+            name = f"instances of {self.contract.NAME}, again"
+            self._looking = self.parts.chain.runtime.tasks.spawn(name, self._look())
+        return self._looking
+
+    async def _look(self) -> None:
+        try:
+            endpoints = await self._resolver.endpoints(self.contract.NAME)
+        except EmporionError as error:
+            _log.info("discovery does not answer for %s: %s", self.contract.NAME, error.detail)
+            return
+        self.balancer.update(endpoints)
 
     async def _follow(self) -> None:
         async for endpoints in self._resolver.changes(self.contract.NAME):
@@ -140,7 +160,7 @@ class GrpcRemote:
             self.is_resolved.set()
 
     def _connect(self, endpoint: Endpoint) -> Peer:
-        peer = Peer(endpoint, self.contract.NAME, self._links)
+        peer = Peer(endpoint, self.contract, self._links)
         peer.on_drain = lambda: self._drained(endpoint)
         return peer
 
@@ -148,7 +168,9 @@ class GrpcRemote:
         for instance in self.balancer.instances:
             if instance.endpoint == endpoint:
                 self.balancer.leave_out(instance, "it is about to stop")
-                return
+                break
+        # Whoever takes its place may be there already.
+        self._begin_look()
 
 
 class RemoteMethod:
@@ -231,8 +253,10 @@ class RemoteMethod:
                 raise error
             balancer.leave_out(instance, error.detail)
             avoid.append(instance)
-            if len(avoid) >= min(MOVES_MAX, len(balancer.instances)):
+            if len(avoid) >= MOVES_MAX:
                 raise Unavailable(f"{self._service} cannot be reached: {error.detail}") from error
+            if all(one in avoid for one in balancer.instances):
+                await remote.look_again()
 
     async def _ask(
         self, instance: Instance[Peer], data: bytes, *, call: Call, traceparent: str

@@ -1,6 +1,7 @@
 """The caller's end of an exchange: whatever waits to be sent travels in one message."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
@@ -15,6 +16,7 @@ from emporion.chassis.surfaces.proto_calls import CALLS, OUTCOMES
 from emporion.kernel.clock import Clock
 from emporion.kernel.errors import ResourceExhausted, Unavailable
 
+_log = logging.getLogger(__name__)
 BATCH_CALLS_MAX: Final = 250
 """In one message: more would keep the callee's loop from everything else for too long."""
 BATCH_CALLS_MIN: Final = 16
@@ -130,31 +132,41 @@ class CallStream:
             self._woken.set_result(None)
 
     async def _run(self) -> None:
-        open_call: Any = self._channel.stream_stream
-        call: Any = open_call(EXCHANGE_PATH)()
-        reading: asyncio.Future[None] | None = None
-        lost: Exception = NotBegun("the stream ended")
+        open_stream: Any = self._channel.stream_stream
+        call: Any = open_stream(EXCHANGE_PATH)()
+        lost: Exception = Unavailable("the connection was closed")
         try:
             await self._opened(call)
-            reading = asyncio.ensure_future(self._read(call))
-            reading.add_done_callback(lambda _: self.close())
-            await self._write(call, reading)
-            await call.done_writing()
-            await reading
-        except (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError) as error:
-            lost = Unavailable(f"the connection is broken: {_reason(error)}")
+            await self._exchange(call)
+            # It ended well: the callee has answered all that it has begun.
+            lost = NotBegun("the stream ended")
         except (NotBegun, Exchangeless) as error:
             lost = error
-        except asyncio.CancelledError:
-            lost = Unavailable("the connection was closed")
-            raise
+        except grpc.aio.AioRpcError as error:
+            lost = Unavailable(f"the connection is broken: {error.details()}")
+        except Exception as error:  # noqa: BLE001 - whoever waits must learn of it
+            _log.exception("a stream of calls failed")
+            lost = Unavailable(f"the connection failed: {type(error).__name__}")
         finally:
             self.is_closing = True
             call.cancel()
-            if reading is not None:
-                reading.cancel()
-                await asyncio.gather(reading, return_exceptions=True)
             self._lose(lost)
+
+    async def _exchange(self, call: Any) -> None:
+        """Write and read until the callee has ended the stream. Raises AioRpcError."""
+        reading = asyncio.ensure_future(self._read(call))
+        reading.add_done_callback(lambda _: self.close())
+        try:
+            await self._write(call, reading)
+            if not reading.done():
+                await call.done_writing()
+            await reading
+        except asyncio.InvalidStateError:
+            # A write met a stream that had ended; how it ended is what the reader knows.
+            await reading
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
 
     async def _opened(self, call: Any) -> None:
         """Wait until the callee has accepted the stream. Raises NotBegun or Exchangeless."""
@@ -248,7 +260,3 @@ class CallStream:
                 sent.outcome.set_exception(unsent(words))
         self._unanswered.clear()
         self._queue.clear()
-
-
-def _reason(error: Exception) -> str:
-    return str(error.details() if isinstance(error, grpc.aio.AioRpcError) else error)
