@@ -13,7 +13,7 @@ from pymongo import AsyncMongoClient
 
 from emporion.chassis.data.database import Database, Row, Tx
 from emporion.chassis.data.documents import DocumentTx, Find, documents
-from emporion.chassis.data.mongo.database import MongoDatabase
+from emporion.chassis.data.mongo.database import MongoDatabase, MongoOptions
 from emporion.chassis.data.sqlite.database import SqliteDatabase
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.testing import databases, mongo
@@ -151,6 +151,7 @@ class Postgres:
 
 class Mongodb:
     name = "mongodb"
+    options = MongoOptions()
 
     def __init__(self, folder: Path, wanted: Wanted) -> None:
         self._url = wanted("mongodb_url")
@@ -162,7 +163,12 @@ class Mongodb:
         async with (
             mongo.dropped(self._url, name),
             mongo.mongo_database(
-                self._url, name, migrations, source="inventory", runtime=runtime
+                self._url,
+                name,
+                migrations,
+                source="inventory",
+                runtime=runtime,
+                options=self.options,
             ) as database,
         ):
             yield database
@@ -193,6 +199,13 @@ class Mongodb:
                 await books[name].delete_many({})
                 if rows:
                     await books[name].insert_many(rows)
+
+
+class Documentdb(Mongodb):
+    """The same server, kept to what Amazon DocumentDB has."""
+
+    name = "documentdb"
+    options = MongoOptions(is_documentdb=True)
 
 
 def _put(found: dict[str, Any], columns: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from emporion.kernel.errors import FailedPrecondition, Internal, InvalidArgument
 from emporion.kernel.ids import OrderId, Sku, WarehouseId
 from emporion.services.inventory import audit
 from emporion.services.inventory.service import build, stores
-from tests.services.inventory.engines import Damage, Mongodb, Sqlite
+from tests.services.inventory.engines import Damage, Documentdb, Mongodb, Sqlite
 
 TART = Sku("tart")
 EAST, MAIN = WarehouseId("east"), WarehouseId("main")
@@ -180,8 +180,8 @@ async def test_whatever_happens_in_whatever_order_the_books_balance(engine, step
     await live_through(engine, steps)
 
 
-@pytest.mark.parametrize("engine", [Mongodb], indirect=True)
-@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("engine", [Mongodb, Documentdb], indirect=True)
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(STEPS)
 async def test_whatever_happens_on_a_slower_engine_the_books_balance_too(engine, steps):
     await live_through(engine, steps)

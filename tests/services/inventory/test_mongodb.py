@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pymongo import AsyncMongoClient
@@ -140,7 +141,7 @@ async def test_an_index_serves_what_is_asked_for_often(
     name = f"inventory_{secrets.token_hex(4)}"
     async with dropped(mongodb_url, name), AsyncExitStack() as stack:
         await instances(stack, mongodb_url, name, 1)
-        client = await stack.enter_async_context(AsyncMongoClient(mongodb_url))
+        client = await stack.enter_async_context(AsyncMongoClient[dict[str, Any]](mongodb_url))
         plan = await client[name][collection].find(chosen).sort(sort).explain()
 
         assert f"'indexName': '{index}'" in str(plan["queryPlanner"]["winningPlan"])
