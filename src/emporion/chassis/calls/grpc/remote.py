@@ -170,7 +170,7 @@ class GrpcRemote:
                 self.balancer.leave_out(instance, "it is about to stop")
                 break
         # Whoever takes its place may be there already.
-        self._begin_look()
+        _ = self._begin_look()
 
 
 class RemoteMethod:
