@@ -1,4 +1,4 @@
-"""The in-process bus keeps what every bus must keep."""
+"""The in-process bus keeps what every bus must keep, on whatever its subscribers stand."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,11 +7,12 @@ import pytest
 
 from emporion.chassis.testing.bus_rig import BusRig
 from emporion.chassis.testing.conformance_bus import BusConformance
+from emporion.chassis.testing.databases import Engine
 
 
 @pytest.fixture
-async def rig(tmp_path: Path) -> AsyncIterator[BusRig]:
-    async with BusRig(tmp_path) as opened:
+async def rig(engine: Engine, tmp_path: Path) -> AsyncIterator[BusRig]:
+    async with BusRig(tmp_path, subscribers_on=engine) as opened:
         yield opened
 
 

@@ -7,12 +7,11 @@ from typing import Any, Protocol, Self
 
 from emporion.chassis.calls.context import Call, current_call
 from emporion.chassis.data.database import Database, Row, Tx
-from emporion.chassis.data.sqlite.database import SqliteDatabase
 from emporion.chassis.events.bus import Bus
 from emporion.chassis.events.inprocess import InProcessBus
 from emporion.chassis.events.retry import BusConfig, RetryPolicy
 from emporion.chassis.events.subscription import Received, Subscription, on
-from emporion.chassis.testing.databases import sqlite_database
+from emporion.chassis.testing.databases import Engine, SqlDatabase, sql_database
 from emporion.chassis.testing.time import ManualClock, manual_runtime
 from emporion.contracts.contract import Event, EventSpec
 
@@ -23,9 +22,13 @@ CONFIG = BusConfig(
     retry=RetryPolicy(first_s=1.0, max_s=3_600.0, give_up_after_s=6 * 3_600.0),
 )
 TABLE = (
-    "CREATE TABLE IF NOT EXISTS effect (number INTEGER PRIMARY KEY, event_id TEXT NOT NULL, "
-    "key TEXT NOT NULL, step INTEGER NOT NULL, trace_id TEXT NOT NULL) STRICT"
+    "CREATE TABLE IF NOT EXISTS effect (number {numbered}, event_id TEXT NOT NULL, "
+    "key TEXT NOT NULL, step INTEGER NOT NULL, trace_id TEXT NOT NULL)"
 )
+NUMBERED = {
+    "sqlite": "INTEGER PRIMARY KEY",
+    "postgres": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+}
 WRITE = "INSERT INTO effect (event_id, key, step, trace_id) VALUES (?, ?, ?, ?)"
 
 
@@ -112,7 +115,9 @@ class DrivenBus(Bus, Protocol):
 class BusRig:
     """A publisher, subscribers, a bus between them, and time in the test's hand.
 
-    `through` wraps the databases that the bus is given, to plant faults between the two.
+    Args:
+        publisher_on, subscribers_on: the engines of their databases.
+        through: wraps the databases that the bus is given, to plant faults between the two.
     """
 
     def __init__(
@@ -121,15 +126,19 @@ class BusRig:
         config: BusConfig = CONFIG,
         *,
         through: Callable[[Database], Database] = lambda database: database,
+        publisher_on: Engine = "sqlite",
+        subscribers_on: Engine = "sqlite",
     ) -> None:
         self._through = through
+        self._publisher_on: Engine = publisher_on
+        self._subscribers_on: Engine = subscribers_on
         self.folder = folder
         self.config = config
         self.clock = ManualClock()
         self.runtime = manual_runtime(self.clock)
         self.subscribers: dict[str, Subscriber] = {}
         self._stack = AsyncExitStack()
-        self._publisher: SqliteDatabase | None = None
+        self._publisher: SqlDatabase | None = None
         self._bus: DrivenBus | None = None
 
     async def __aenter__(self) -> Self:
@@ -139,14 +148,15 @@ class BusRig:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def open_database(self, name: str) -> SqliteDatabase:
+    async def open_database(self, name: str) -> SqlDatabase:
         """The database of a service, open until the rig is closed."""
+        engine = self._publisher_on if name == PUBLISHER else self._subscribers_on
         return await self._stack.enter_async_context(
-            sqlite_database(self.folder, source=name, runtime=self.runtime)
+            sql_database(engine, self.folder, source=name, runtime=self.runtime)
         )
 
     @property
-    def publisher(self) -> SqliteDatabase:
+    def publisher(self) -> SqlDatabase:
         """The publisher's database."""
         assert self._publisher is not None  # noqa: S101 - the rig is entered before it is used
         return self._publisher
@@ -176,7 +186,8 @@ class BusRig:
     async def subscribe(self, name: str) -> Subscriber:
         """A new subscriber; the bus starts again with it."""
         database = await self.open_database(name)
-        await database.transaction(lambda tx: tx.execute(TABLE))
+        table = TABLE.format(numbered=NUMBERED[database.engine])
+        await database.transaction(lambda tx: tx.execute(table))
         self.subscribers[name] = Subscriber(name, database)
         self.restart()
         return self.subscribers[name]
