@@ -36,7 +36,7 @@ class LocalFinder:
     """By a folder that all processes of this machine share."""
 
     def __init__(self, folder: Path, runtime: Runtime) -> None:
-        self.resolver: Resolver = RegistryResolver(folder, runtime.tasks)
+        self.resolver: Resolver = RegistryResolver(folder, runtime)
         self._registry = Registry(folder)
 
     def announce(self, services: Sequence[str], endpoint: Endpoint) -> None:
