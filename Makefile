@@ -28,6 +28,10 @@ install: $(STAMP)/package ## Install the locked dependencies and the package: .v
 run: $(STAMP)/package ## Start the shop on http://127.0.0.1:8080 (PORT=, DATA=)
 	@$(BIN)/emporion up --port $(PORT) --data $(DATA)
 
+.PHONY: split
+split: $(STAMP)/engines ## Start it split: a process a service, PostgreSQL, MongoDB, NATS, Envoy
+	@$(BIN)/emporion split --port $(PORT) --data $(DATA)
+
 # --- to change it ------------------------------------------------------------------------------
 
 .PHONY: test
@@ -98,7 +102,8 @@ audit-deps: $(STAMP)/dev ## Look the locked dependencies up in the advisory data
 .PHONY: lock
 lock: $(STAMP)/dev ## Resolve the locks again (UPGRADE=--upgrade for newer versions)
 	@$(LOCK) pyproject.toml -o requirements/runtime.lock
-	@$(LOCK) pyproject.toml --group dev --group build -c requirements/runtime.lock -o requirements/dev.lock
+	@$(LOCK) pyproject.toml --group engines -c requirements/runtime.lock -o requirements/engines.lock
+	@$(LOCK) pyproject.toml --group dev --group build -c requirements/engines.lock -o requirements/dev.lock
 	@$(LOCK) pyproject.toml --group bench -c requirements/runtime.lock -o requirements/bench.lock
 	@$(LOCK) --group build -c requirements/dev.lock -o requirements/build.lock
 
@@ -122,6 +127,11 @@ $(STAMP)/runtime: $(STAMP)/venv requirements/runtime.lock requirements/build.loc
 
 $(STAMP)/package: $(STAMP)/runtime pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(STAMP)/engines: $(STAMP)/package requirements/engines.lock
+	@echo "Installing the locked engines into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements/engines.lock
 	@touch $@
 
 $(STAMP)/dev: $(STAMP)/package requirements/dev.lock
