@@ -408,7 +408,7 @@ class WholeShop:
     async def audit(self) -> list[str]:
         """Everything that does not add up, with the shop at rest; [] when all is well."""
         book = self.folder / BOOK_FILE
-        findings = await look_once(self.shop.databases, book, is_running=False)
+        findings = await look_once(self.shop.databases, [book], is_running=False)
         return [
             f"{found.check}: {found.subject}: {found.detail}"
             for finding in findings

@@ -8,7 +8,9 @@ from emporion.chassis.data.database import Tx
 from emporion.kernel.errors import EmporionError
 from emporion.platform import services, shop_folder
 from emporion.platform.data_folder import DataFolder, FolderInUse
-from emporion.platform.shop_folder import NoShopHere, ReadOnly, open_for_reading, open_for_writing
+from emporion.platform.reading.refusals import NoShopHere, ReadOnly
+from emporion.platform.reading.shop import open_for_reading
+from emporion.platform.shop_folder import open_for_writing
 
 
 def touch(folder: Path) -> None:
@@ -28,11 +30,11 @@ async def test_what_is_opened_for_reading_cannot_be_written(tmp_path):
     async def write(tx: Tx) -> int:
         return await tx.execute("DELETE FROM mail")
 
-    with open_for_reading(tmp_path) as databases:
+    async with open_for_reading(tmp_path) as shop:
         with pytest.raises(ReadOnly):
-            await databases["email"].transaction(write)
+            await shop.databases["email"].transaction(write)
         with pytest.raises(EmporionError, match="readonly"):
-            await databases["email"].read(write)
+            await shop.databases["email"].read(write)
 
 
 async def test_nothing_is_written_beside_a_running_shop(tmp_path):
@@ -42,9 +44,10 @@ async def test_nothing_is_written_beside_a_running_shop(tmp_path):
             pass
 
 
-def test_a_folder_that_lacks_a_database_is_no_shop(tmp_path):
+async def test_a_folder_that_lacks_a_database_is_no_shop(tmp_path):
     touch(tmp_path)
     shop_folder.database_file(tmp_path, "order").unlink()
 
-    with pytest.raises(NoShopHere, match=r"no order\.sqlite"), open_for_reading(tmp_path):
-        pass
+    with pytest.raises(NoShopHere, match=r"no order\.sqlite"):
+        async with open_for_reading(tmp_path):
+            pass

@@ -18,6 +18,7 @@ from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.platform.data_folder import write_address
 from emporion.platform.demo.seed import seed
 from emporion.platform.front import http_app
+from emporion.platform.reading.processes import forget_processes
 from emporion.platform.settings import Settings
 from emporion.platform.shop import STAFF_SCOPES, Shop, open_shop
 
@@ -84,6 +85,7 @@ async def _prepared(
     telemetry = Telemetry(runtime, is_strict=False)
     install(JsonLogs(telemetry.guard), level=logging.getLevelNamesMapping()[settings.log_level])
     async with open_shop(settings, runtime, telemetry) as shop:
+        forget_processes(settings.folder)
         lifecycle = Lifecycle(runtime, stop_timeout_s=settings.drain_s)
         server = HttpServer(
             http_app(shop, lifecycle.why_closed),

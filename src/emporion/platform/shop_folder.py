@@ -1,87 +1,28 @@
-"""The databases in a shop's data folder, opened from the command line beside or without a shop."""
+"""The data folder of a shop as commands see it: which files it has, and one opened for writing."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.resources import files
-from itertools import count
 from pathlib import Path
-from typing import TypeVar
 
-import apsw
-
-from emporion.chassis.data.database import Tx
 from emporion.chassis.data.migrations.runner import Migrations
-from emporion.chassis.data.sqlite.connection import named, open_reader
 from emporion.chassis.data.sqlite.database import SqliteDatabase
-from emporion.chassis.data.sqlite.transaction import SqliteTx, drive
 from emporion.chassis.runtime.system import SystemClock, SystemIds
-from emporion.kernel.errors import FailedPrecondition, NotFound
 from emporion.platform.data_folder import DataFolder
+from emporion.platform.reading.processes import is_split
+from emporion.platform.reading.refusals import NoShopHere, ShopNotRunning
 
-T = TypeVar("T")
 SERVICES = ("user", "catalog", "order", "inventory", "payment", "email")
 SUFFIX = ".sqlite"
 
 
-class NoShopHere(NotFound):
-    """The data folder does not exist or holds no shop."""
-
-    slug = "no-shop-here"
-    title = "There is no shop in this folder"
-
-
-class ReadOnly(FailedPrecondition):
-    """The database was opened for reading."""
-
-    slug = "read-only"
-    title = "This database was opened for reading"
-
-
-class ReadOnlyDatabase:
-    """Database (the port) on a file that another process may be writing at the same time.
-
-    Every read sees one instant of the file. Raises Unavailable when it cannot be opened.
-    """
-
-    engine = "sqlite"
-
-    def __init__(self, path: Path) -> None:
-        self._connection = open_reader(path)
-        self._tx = SqliteTx(self._connection, path.stem, clock=SystemClock(), ids=SystemIds())
-        self._looks = count()
-
-    @property
-    def revision(self) -> int:
-        """Another one at each look: somebody else may be writing."""
-        return next(self._looks)
-
-    async def transaction(self, work: Callable[[Tx], Awaitable[T]]) -> T:
-        """Raises ReadOnly."""
-        raise ReadOnly
-
-    async def read(self, work: Callable[[Tx], Awaitable[T]]) -> T:
-        """Run `work` on what is committed now; there is no limit on how long it takes."""
-        try:
-            self._connection.execute("BEGIN")
-            try:
-                return drive(work, self._tx)
-            finally:
-                self._connection.execute("COMMIT")
-        except apsw.Error as error:
-            raise named(error) from error
-
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
-
-
 def database_file(folder: Path, service: str) -> Path:
-    """Where a service's database is."""
+    """Where a service's database is, when SQLite keeps it."""
     return folder / f"{service}{SUFFIX}"
 
 
-def require_shop(folder: Path) -> None:
-    """Raises NoShopHere, saying what is missing."""
+def require_files(folder: Path) -> None:
+    """Raises NoShopHere, saying what a shop of one process would have and this folder has not."""
     if not folder.is_dir():
         raise NoShopHere(f"{folder}: there is no such folder; give the shop's with --data DIR")
     missing = [name for name in SERVICES if not database_file(folder, name).is_file()]
@@ -91,25 +32,22 @@ def require_shop(folder: Path) -> None:
         )
 
 
-@contextmanager
-def open_for_reading(folder: Path) -> Iterator[Mapping[str, ReadOnlyDatabase]]:
-    """Every service's database by name, read only. Raises NoShopHere or Unavailable."""
-    require_shop(folder)
-    opened: dict[str, ReadOnlyDatabase] = {}
-    try:
-        for name in SERVICES:
-            opened[name] = ReadOnlyDatabase(database_file(folder, name))
-        yield opened
-    finally:
-        for database in opened.values():
-            database.close()
+def require_shop(folder: Path) -> None:
+    """Raises NoShopHere, or ShopNotRunning where files alone cannot be worked on."""
+    if is_split(folder):
+        raise ShopNotRunning(
+            f"{folder} holds a shop of several processes, which does not run: this is asked of "
+            "its processes. Start it as it was started before (emporion split, or emporion up "
+            "--topology FILE), and run this again"
+        )
+    require_files(folder)
 
 
 @asynccontextmanager
 async def open_for_writing(folder: Path, service: str) -> AsyncIterator[SqliteDatabase]:
     """A service's database while no shop runs on the folder.
 
-    Raises NoShopHere, FolderInUse or Unavailable.
+    Raises NoShopHere, ShopNotRunning, FolderInUse or Unavailable.
     """
     require_shop(folder)
     clock, ids = SystemClock(), SystemIds()

@@ -13,8 +13,9 @@ from emporion.platform.client.address import Address
 from emporion.platform.load.options import LoadOptions, Operator, RunId
 from emporion.platform.load.run import LoadResult, LoadRun
 from emporion.platform.process import serving
+from emporion.platform.reading.refusals import NoShopHere
 from emporion.platform.settings import Settings
-from emporion.platform.shop_folder import NoShopHere, database_file
+from emporion.platform.shop_folder import database_file
 from emporion.services.payment.adapters.rehearsal import BOOK_FILE
 
 ORDERS = 30
@@ -150,6 +151,11 @@ SOLD_HOLD = SOME_SOLD.format(table="hold", status="committed")
             "order",
             ["DELETE FROM outbox WHERE position = (SELECT max(position) - 1 FROM outbox)"],
             "event logs have no gaps",
+        ),
+        (
+            "order",
+            ["DELETE FROM outbox WHERE position = (SELECT max(position) FROM outbox)"],
+            "order: decided orders are announced",
         ),
         (
             "payment",

@@ -1,6 +1,6 @@
 """Where the audit's facts come from: each service's own audit, under one set of names."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import msgspec
 
 from emporion.chassis.data.database import Database
 from emporion.kernel.errors import Unavailable
+from emporion.platform.audit.deliveries import Delivery, traffic_of, unread_orders
 from emporion.platform.audit.facts import (
     Finding,
     HoldFact,
@@ -17,12 +18,12 @@ from emporion.platform.audit.facts import (
     Violation,
 )
 from emporion.platform.audit.merge import Books
-from emporion.platform.audit.traffic import OpenSaga, count, unread_orders
+from emporion.platform.audit.traffic import OpenSaga
 from emporion.services.email import audit as email
 from emporion.services.inventory import audit as inventory
 from emporion.services.order import audit as order
 from emporion.services.payment import audit as payment
-from emporion.services.payment.adapters.book import entries_in
+from emporion.services.payment.adapters.book import Entry, entries_in
 
 TOLD_OF_ORDERS = ("inventory", "email")
 """The subscribers of `orders.created` whose books the rules look at."""
@@ -32,7 +33,7 @@ Found = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class OwnBooks:
-    """What one service proves alone: its checks, each with a count of what it looks at."""
+    """What one service proves alone: its checks, each with the table of what it looks at."""
 
     service: str
     violations: Callable[[Database], AsyncIterator[Found]]
@@ -44,42 +45,44 @@ OWN_BOOKS = (
         "inventory",
         inventory.violations,
         {
-            "stock movements = level": "SELECT count(*) FROM movement",
-            "reserved = open holds": "SELECT count(*) FROM hold",
-            "0 <= reserved <= on hand": "SELECT count(*) FROM level",
+            "stock movements = level": "movement",
+            "reserved = open holds": "hold",
+            "0 <= reserved <= on hand": "level",
         },
     ),
     OwnBooks(
         "order",
         order.violations,
         {
-            order.REPLAY: "SELECT count(*) FROM orders",
-            order.CHAIN: "SELECT count(*) FROM event",
+            order.REPLAY: "orders",
+            order.CHAIN: "event",
+            order.ANNOUNCED: "orders",
         },
     ),
     OwnBooks(
         "payment",
         payment.violations,
         {
-            payment.REPLAY: "SELECT count(*) FROM payment",
-            payment.CHAIN: "SELECT count(*) FROM event",
-            payment.SNAPSHOT: "SELECT count(*) FROM snapshot",
-            payment.LEDGER: "SELECT count(*) FROM ledger_transfer",
+            payment.REPLAY: "payment",
+            payment.CHAIN: "event",
+            payment.SNAPSHOT: "snapshot",
+            payment.LEDGER: "ledger_transfer",
         },
     ),
     OwnBooks(
         "email",
         email.violations,
-        dict.fromkeys((email.SENT, email.QUEUED), "SELECT count(*) FROM mail"),
+        dict.fromkeys((email.SENT, email.QUEUED), "mail"),
     ),
 )
 
 
 async def own_findings(own: OwnBooks, database: Database) -> list[Finding]:
     """Every check of one service, also those that found nothing."""
+    traffic = traffic_of(database)
     findings = {
-        check: Finding(f"{own.service}: {check}", await count(database, sql), [], 0)
-        for check, sql in own.examined.items()
+        check: Finding(f"{own.service}: {check}", await traffic.count(table), [], 0)
+        for check, table in own.examined.items()
     }
     async for check, subject, detail in own.violations(database):
         name = f"{own.service}: {check}"
@@ -88,23 +91,29 @@ async def own_findings(own: OwnBooks, database: Database) -> list[Finding]:
     return list(findings.values())
 
 
-async def provider_finding(database: Database, book: Path) -> Finding:
-    """Whether the rehearsal provider's book says what our payments say.
+async def provider_finding(database: Database, books: Sequence[Path]) -> Finding:
+    """Whether the rehearsal provider's books say what our payments say.
 
-    Raises Unavailable when the file cannot be read.
+    Each process that ever held payments has one. Raises Unavailable when one cannot be read.
     """
     name = f"payment: {payment.BOOK}"
-    try:
-        entries = list(entries_in(book))
-    except (OSError, msgspec.MsgspecError) as error:
-        raise Unavailable(f"cannot read the provider's book {book}: {error}") from error
+    entries = [entry for book in books for entry in _entries(book)]
     finding = Finding(name, len(entries), [], 0)
     async for _, subject, detail in payment.differences(database, entries):
         finding.add(Violation(name, subject, detail))
     return finding
 
 
-async def books_of(databases: Mapping[str, Database], open_: list[OpenSaga]) -> Books:
+def _entries(book: Path) -> Iterator[Entry]:
+    try:
+        yield from entries_in(book)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise Unavailable(f"cannot read the provider's book {book}: {error}") from error
+
+
+def books_of(
+    databases: Mapping[str, Database], open_: Sequence[OpenSaga], found: Sequence[Delivery]
+) -> Books:
     """The books of all services, ready to be joined."""
     return Books(
         orders=_orders(databases["order"]),
@@ -112,7 +121,7 @@ async def books_of(databases: Mapping[str, Database], open_: list[OpenSaga]) -> 
         holds=_holds(databases["inventory"]),
         mails=_mails(databases["email"]),
         open_sagas=frozenset(saga.order_id for saga in open_),
-        unread={name: await unread_orders(databases, name) for name in TOLD_OF_ORDERS},
+        unread={name: unread_orders(found, name) for name in TOLD_OF_ORDERS},
     )
 
 

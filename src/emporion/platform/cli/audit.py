@@ -41,7 +41,7 @@ def audit(
     import asyncio
 
     from emporion.platform.audit.run import audit_folder
-    from emporion.platform.shop_folder import NoShopHere
+    from emporion.platform.reading.refusals import NoShopHere
 
     try:
         report = asyncio.run(audit_folder(data, wait_s=wait_s))

@@ -60,11 +60,9 @@ def lag(
 def _show_stored_lag(data: Path) -> None:
     import asyncio
 
-    from emporion.platform.audit.traffic import lags
-    from emporion.platform.shop_folder import open_for_reading
+    from emporion.platform.audit.stored import stored_lags
 
-    with open_for_reading(data) as databases:
-        found = asyncio.run(lags(databases))
+    found = asyncio.run(stored_lags(data))
     show(
         ("publisher", "subscriber", "waiting", "parked", "dead"),
         [(lag.source, lag.subscriber, lag.waiting, lag.parked, lag.dead) for lag in found],
@@ -86,16 +84,14 @@ def dead_letters(
     """
     import asyncio
 
-    from emporion.platform.audit.traffic import dead_letters as read_stored
-    from emporion.platform.shop_folder import open_for_reading
+    from emporion.platform.audit.stored import stored_dead_letters
 
     target = target_of(data, url, email=operator_email, password=operator_password)
     letters = asked_if_running(target, _every_dead_letter)
     if letters is not None:
         rows = [(d.subscriber, d.event_id, d.name, d.attempts, d.last_error) for d in letters]
     else:
-        with open_for_reading(data) as databases:
-            stored = asyncio.run(read_stored(databases, SHOWN_MAX))
+        stored = asyncio.run(stored_dead_letters(data, SHOWN_MAX))
         rows = [(d.subscriber, d.event_id, d.name, d.attempts, d.last_error) for d in stored]
     if not rows:
         print("no dead letters")

@@ -71,11 +71,9 @@ def _stored(data: Path) -> Sequence[Sequence[object]]:
     import asyncio
 
     from emporion.chassis.runtime.system import SystemClock
-    from emporion.platform.audit.traffic import all_open_sagas
-    from emporion.platform.shop_folder import open_for_reading
+    from emporion.platform.audit.stored import stored_sagas
 
-    with open_for_reading(data) as databases:
-        found = asyncio.run(all_open_sagas(databases))
+    found = asyncio.run(stored_sagas(data))
     now_ms = SystemClock().now_ms()
     return [
         (

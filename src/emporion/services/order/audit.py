@@ -1,10 +1,11 @@
 """Proves the orders' books, and gives the facts that other services' are compared with."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import NamedTuple, Self
 
-from emporion.chassis.data.database import Database, Tx
+from emporion.chassis.data.database import Database, Row, Tx
 from emporion.chassis.eventstore.store import Proved
+from emporion.contracts.order import OrderCancelled, OrderCreated, OrderRejected
 from emporion.kernel.errors import EmporionError
 from emporion.services.order.adapters.sql import SqlOrderStore
 from emporion.services.order.domain import Order, OrderEvent, Status
@@ -15,6 +16,20 @@ END = "~"
 """Sorts after every order id."""
 REPLAY = "order events replay to the row"
 CHAIN = "order event chain unbroken"
+ANNOUNCED = "decided orders are announced"
+_UNANNOUNCED = """
+SELECT o.order_id, o.status FROM orders o
+LEFT JOIN outbox e ON e.key = o.order_id AND e.name = ?1
+WHERE o.status = ?2 AND e.position IS NULL AND o.updated_at_ms >= coalesce(
+    (SELECT occurred_at_ms FROM outbox ORDER BY position LIMIT 1), 0
+) LIMIT ?3"""
+"""An order is decided and announced in one transaction; what is older than the oldest event that
+is kept was announced and pruned."""
+_ANNOUNCEMENTS = {
+    Status.PAID: OrderCreated.SPEC.name,
+    Status.REJECTED: OrderRejected.SPEC.name,
+    Status.CANCELLED: OrderCancelled.SPEC.name,
+}
 
 _store = SqlOrderStore()
 
@@ -30,8 +45,9 @@ class Violation(NamedTuple):
 async def violations(database: Database) -> AsyncIterator[Violation]:
     """Every order whose events do not replay to its row, or whose chain of hashes is broken.
 
-    A row and its events change in one transaction and are read in one, so a difference is real
-    also beside a running shop.
+    And every decided order that nobody is told of, at most PAGE_SIZE for each status. A row, its
+    events and what is published change in one transaction and are read in one, so a difference is
+    real also beside a running shop.
     """
     last = ""
     while last != END:
@@ -39,6 +55,9 @@ async def violations(database: Database) -> AsyncIterator[Violation]:
         for found in _examined(page):
             yield found
         last = page.until
+    for status, name in _ANNOUNCEMENTS.items():
+        for order_id, _ in await database.read(_unannounced(name, status)):
+            yield Violation(ANNOUNCED, order_id, f"is {status}, and {name} was not published")
 
 
 async def orders(database: Database) -> AsyncIterator[OrderRow]:
@@ -48,6 +67,10 @@ async def orders(database: Database) -> AsyncIterator[OrderRow]:
         for row in rows:
             yield row
         last = rows[-1].order_id
+
+
+def _unannounced(name: str, status: Status) -> Callable[[Tx], Awaitable[list[Row]]]:
+    return lambda tx: tx.fetch(_UNANNOUNCED, name, status.value, PAGE_SIZE)
 
 
 async def _page(database: Database, after: str) -> list[OrderRow]:
