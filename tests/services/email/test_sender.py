@@ -70,7 +70,9 @@ async def test_the_contacts_of_a_batch_are_asked_for_in_one_call(office: Office,
 async def test_many_mails_leave_in_bounded_batches(office: Office, tray: Tray):
     await office.deliver(*(created(number) for number in range(BATCH_MAX + 20)))
 
-    assert await office.run() == office.clock.now_ms()
+    again_at_ms = await office.run()
+    # At once. By now the clock may be past that: it moves on while a database takes its time.
+    assert again_at_ms is not None and again_at_ms <= office.clock.now_ms()
     await office.run()
 
     assert tray.batches == [BATCH_MAX, 20]
