@@ -30,7 +30,7 @@ def by_client(binding: Binding) -> CallsUnderTest:
             leave(token)
         return reply
 
-    features = frozenset({Feature.RETRIES, Feature.VALIDATION, Feature.OWN_IDENTITY})
+    features = frozenset(Feature) - {Feature.CARRIES_IDENTITY}
     return CallsUnderTest(runtime, telemetry, shop, send, features)
 
 
@@ -53,7 +53,7 @@ def edge() -> CallsUnderTest:
         reply: Message = await methods[method](request, call)
         return reply
 
-    features = frozenset({Feature.CARRIES_IDENTITY})
+    features = frozenset({Feature.CARRIES_IDENTITY, Feature.CARRIES_DEADLINE})
     return CallsUnderTest(runtime, telemetry, shop, send, features)
 
 

@@ -147,6 +147,10 @@ class _Unacknowledged:
     async def after(self, position: int, limit: int) -> Sequence[Item]:
         return await self._log.after(position, limit)
 
+    @property
+    def has_more(self) -> bool:
+        return self._log.has_more
+
     def passed(self, position: int) -> None:
         """Lost."""
 
@@ -167,9 +171,3 @@ class _Unacknowledged:
 
     async def waiting(self, position: int) -> Waiting:
         return await self._log.waiting(position)
-
-    async def first(self) -> int | None:
-        return await self._log.first()
-
-    async def sequence_at(self, position: int) -> int:
-        return await self._log.sequence_at(position)

@@ -51,6 +51,8 @@ class Feature(StrEnum):
     """It can be given an invalid request; an edge decodes, and so validates, before."""
     CARRIES_IDENTITY = "carries identity"
     """The call arrives with the identity it was made with, like an edge's."""
+    CARRIES_DEADLINE = "carries deadline"
+    """The callee knows how much time its caller has left; over REST only the caller knows."""
     OWN_IDENTITY = "own identity"
     """The call arrives with the identity of the calling service, like a client's."""
 
@@ -191,13 +193,17 @@ async def a_hung_callee_gives_deadline_exceeded_after_its_timeout(calls: CallsUn
 
 
 async def a_caller_with_less_time_waits_no_longer(calls: CallsUnderTest) -> None:
+    """However long the callee would take."""
+    error = await calls.error("hang", Echo(text="x"), calls.call(left_s=0.02))
+    assert type(error) is DeadlineExceeded
+
+
+async def the_callee_knows_how_much_time_is_left(calls: CallsUnderTest) -> None:
     """The deadline of a call is narrowed, never widened."""
     reply = await calls.echo(left_s=1.0)
     assert 0 < reply.time_left_s <= 1.0
     reply = await calls.echo()
     assert 1.0 < reply.time_left_s <= ECHO_TIMEOUT_S
-    error = await calls.error("hang", Echo(text="x"), calls.call(left_s=0.02))
-    assert type(error) is DeadlineExceeded
 
 
 async def a_call_without_time_left_is_not_begun(calls: CallsUnderTest) -> None:
@@ -313,6 +319,7 @@ CHECKS: tuple[tuple[Check, Feature | None], ...] = (
     (the_callee_cannot_reach_into_its_callers_lists, Feature.VALIDATION),
     (a_hung_callee_gives_deadline_exceeded_after_its_timeout, None),
     (a_caller_with_less_time_waits_no_longer, None),
+    (the_callee_knows_how_much_time_is_left, Feature.CARRIES_DEADLINE),
     (a_call_without_time_left_is_not_begun, None),
     (a_cancelled_caller_cancels_the_callee, None),
     (work_cancelled_under_the_callee_is_unavailable, None),

@@ -18,6 +18,7 @@ from emporion.contracts.contract import (
     anyone,
     command,
     internal,
+    post,
     query,
     staff,
 )
@@ -93,7 +94,7 @@ class SampleService(Service, Protocol):
     NAME: ClassVar[str] = "sample"
     SUMMARY: ClassVar[str] = "Shows how calls behave."
 
-    @query(access=anyone("a sample"))
+    @query(access=anyone("a sample"), rest=post("/api/sample/echo"))
     async def echo(self, request: Echo) -> Echoed:
         """Say it back."""
 
@@ -101,39 +102,39 @@ class SampleService(Service, Protocol):
     async def internal_echo(self, request: Echo) -> Echoed:
         """Say it back to services."""
 
-    @query(access=staff("sample:read"))
+    @query(access=staff("sample:read"), rest=post("/api/sample/staff_echo"))
     async def staff_echo(self, request: Echo) -> Echoed:
         """Say it back to staff."""
 
-    @query(access=anyone("a sample"), raises=(TooLoud,))
+    @query(access=anyone("a sample"), raises=(TooLoud,), rest=post("/api/sample/refuse"))
     async def refuse(self, request: Echo) -> Echoed:
         """Raises TooLoud."""
 
-    @query(access=anyone("a sample"))
+    @query(access=anyone("a sample"), rest=post("/api/sample/refuse_undeclared"))
     async def refuse_undeclared(self, request: Echo) -> Echoed:
         """Raises what is not declared."""
 
-    @command(access=anyone("a sample"))
+    @command(access=anyone("a sample"), rest=post("/api/sample/crash"))
     async def crash(self, request: Echo) -> Echoed:
         """Fails with an error of no kind we know."""
 
-    @command(access=anyone("a sample"))
+    @command(access=anyone("a sample"), rest=post("/api/sample/answer_wrongly"))
     async def answer_wrongly(self, request: Echo) -> Echoed:
         """Answers with a message of another class."""
 
-    @query(access=anyone("a sample"), timeout_s=HANG_S)
+    @query(access=anyone("a sample"), timeout_s=HANG_S, rest=post("/api/sample/hang"))
     async def hang(self, request: Echo) -> Echoed:
         """Never answers."""
 
-    @query(access=anyone("a sample"))
+    @query(access=anyone("a sample"), rest=post("/api/sample/abandon"))
     async def abandon(self, request: Echo) -> Echoed:
         """What it waits for is cancelled under it."""
 
-    @command(access=anyone("a sample"), key="put_key")
+    @command(access=anyone("a sample"), key="put_key", rest=post("/api/sample/put"))
     async def put(self, request: Put) -> Done:
         """Keyed: may be repeated."""
 
-    @command(access=anyone("a sample"))
+    @command(access=anyone("a sample"), rest=post("/api/sample/put_unkeyed"))
     async def put_unkeyed(self, request: Put) -> Done:
         """Not keyed: is never repeated automatically."""
 

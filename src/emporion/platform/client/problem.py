@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from emporion.kernel.errors import (
+    CATEGORIES,
     DeadlineExceeded,
     EmporionError,
     FailedPrecondition,
@@ -72,8 +73,8 @@ def _slug(document: dict[str, object]) -> str:
 
 
 def to_error(problem: Problem, declared: Iterable[type[EmporionError]]) -> EmporionError:
-    """The declared refusal of that slug, or else the category that the status belongs to."""
-    for kind in declared:
+    """The declared refusal of that slug, or the category: by its slug, or else by the status."""
+    for kind in (*declared, *CATEGORIES.values()):
         if kind.slug == problem.slug:
             break
     else:

@@ -10,7 +10,7 @@ from emporion.chassis.testing.sample_service import SampleShop
 from emporion.contracts.contract import Message, Request
 from tests.chassis.calls.grpc.wired import wired
 
-FEATURES = frozenset({Feature.RETRIES, Feature.VALIDATION, Feature.OWN_IDENTITY})
+FEATURES = frozenset(Feature) - {Feature.CARRIES_IDENTITY}
 CASES = [
     pytest.param(is_coalescing, check, id=f"{name}-{check.__name__}")
     for is_coalescing, name in ((True, "coalesced"), (False, "single"))

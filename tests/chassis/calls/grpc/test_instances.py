@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from emporion.chassis.calls.grpc.server import GrpcServer
+from emporion.chassis.calls.grpc.server import GrpcServer, GrpcSettings
 from emporion.chassis.discovery.resolver import Endpoint
 from emporion.chassis.testing.sample_service import Echo, Put, SampleService, SampleShop
 from emporion.kernel.errors import Unavailable
@@ -106,6 +106,49 @@ async def test_an_instance_that_drains_is_left_before_it_refuses_and_none_of_its
     assert leaving.asked + staying.asked == done
 
 
+async def test_an_instance_that_drains_gets_no_call_although_it_would_still_take_it(tmp_path):
+    settings = GrpcSettings(drain_grace_s=1.0)
+    async with wired(tmp_path, settings=settings) as ends:
+        leaving, staying = Counted(ends.runtime), Counted(ends.runtime)
+        server = await ends.serve(leaving)
+        remotes = ends.remotes_to(server, await ends.serve(staying))
+        client = ends.client_of(remotes)
+        await asyncio.gather(*(client.put_unkeyed(Put(put_key=f"{n}")) for n in range(20)))
+        asked = leaving.asked
+        assert asked > 0
+
+        draining = asyncio.ensure_future(server.drain())
+        async with asyncio.timeout(settings.drain_grace_s / 2):
+            while not remotes.remote(SampleService).balancer.ejections:
+                await asyncio.sleep(0)
+        await asyncio.gather(*(client.put_unkeyed(Put(put_key=f"{n}")) for n in range(20)))
+
+        assert not draining.done()
+        assert (leaving.asked, staying.asked) == (asked, 40 - asked)
+        await draining
+
+
+async def test_a_call_that_was_cut_off_is_not_made_again_elsewhere_by_itself(ends):
+    class Hung(Counted):
+        async def put_unkeyed(self, request: Put):
+            self.asked += 1
+            await asyncio.Event().wait()
+
+    shops = [Hung(ends.runtime) for _ in range(2)]
+    servers = [await ends.serve(shop) for shop in shops]
+    waiting = asyncio.ensure_future(ends.client(*servers).put_unkeyed(Put(put_key="a")))
+    while not any(shop.asked for shop in shops):
+        await asyncio.sleep(0)
+
+    [asked] = [server for shop, server in zip(shops, servers, strict=True) if shop.asked]
+    assert asked._server is not None
+    await asked._server.stop(0)
+
+    with pytest.raises(Unavailable):
+        await waiting
+    assert sum(shop.asked for shop in shops) == 1
+
+
 async def test_instances_are_rolled_one_by_one_without_a_failed_call(ends):
     shops = [Counted(ends.runtime) for _ in range(4)]
     servers = [await ends.serve(shop) for shop in shops[:2]]
@@ -155,8 +198,6 @@ async def test_an_instance_that_comes_back_is_asked_again(ends):
     port = server.port
     await server.drain()
     await client.put_unkeyed(Put(put_key="while it is away"))
-
-    from emporion.chassis.calls.grpc.server import GrpcSettings
 
     ends.settings = GrpcSettings(port=port, drain_grace_s=0.02)
     back = Counted(ends.runtime)

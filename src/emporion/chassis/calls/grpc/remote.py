@@ -137,14 +137,11 @@ class GrpcRemote:
         await self.balancer.close()
 
     async def look_again(self) -> None:
-        """Ask discovery now, once for all who want it: an instance is leaving, or is not there."""
-        await asyncio.wait([self._begin_look()])
-
-    def _begin_look(self) -> asyncio.Task[None]:
+        """Ask discovery now, once for all who want it: no instance that is known takes calls."""
         if self._looking is None or self._looking.done():
             name = f"instances of {self.contract.NAME}, again"
             self._looking = self.parts.chain.runtime.tasks.spawn(name, self._look())
-        return self._looking
+        await asyncio.wait([self._looking])
 
     async def _look(self) -> None:
         try:
@@ -168,9 +165,7 @@ class GrpcRemote:
         for instance in self.balancer.instances:
             if instance.endpoint == endpoint:
                 self.balancer.leave_out(instance, "it is about to stop")
-                break
-        # Whoever takes its place may be there already.
-        _ = self._begin_look()
+                return
 
 
 class RemoteMethod:
