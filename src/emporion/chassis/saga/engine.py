@@ -177,16 +177,9 @@ class SagaEngine:
         before = current_call()
         token = enter(Call(self._identity, before.trace, before.deadline_s))
         try:
-            while (is_forward := run.state is _RUNNING) or run.state is _COMPENSATING:
-                try:
-                    if is_forward:
-                        await self._next(run)
-                        run.advance()
-                    else:
-                        await self._undo(run)
-                except Exception as error:  # noqa: BLE001 - a defect, too, leaves the outcome open
-                    if not await self._judge(run, error):
-                        break
+            while run.state is _RUNNING or run.state is _COMPENSATING:
+                if not await self._advance(run):
+                    break
         except asyncio.CancelledError:
             self._interrupted.append(run.saga_id)
             raise
@@ -199,29 +192,38 @@ class SagaEngine:
                 if not waiter.done():
                     waiter.set_result(None)
 
-    async def _judge(self, run: Run, error: Exception) -> bool:
-        """Turn at a refusal, try again later at anything else; whether to go on now."""
-        if isinstance(error, EmporionError) and not isinstance(error, Conflict):
+    async def _advance(self, run: Run) -> bool:
+        """One step forward or back; whether to go on."""
+        try:
+            if run.state is _RUNNING:
+                await self._do(run)
+            else:
+                await self._undo(run)
+        except EmporionError as error:
             is_refusal = error.is_outcome_known and not error.is_retryable
-            if is_refusal and run.state is _RUNNING:
+            if is_refusal and run.state is _RUNNING and not isinstance(error, Conflict):
                 return await self._turn(run, error)
-        return await self._defer(run, error)
+            return await self._defer(run, error)
+        except Exception as error:  # noqa: BLE001 - a defect leaves the outcome unknown: retried
+            return await self._defer(run, error)
+        return True
 
-    def _next(self, run: Run) -> Awaitable[object]:
-        """The next step forward."""
+    async def _do(self, run: Run) -> None:
         step = run.saga.steps[run.step]
+        is_last = run.step == len(run.saga.steps) - 1
         if isinstance(step, LocalStep):
-            return self._do_locally(run, step)
-        if run.is_at_last_step:
-            return self._do_last(run, step)
-        return step.do(run.input)
+            await self._do_locally(run, step, is_last=is_last)
+        else:
+            await step.do(run.input)
+            if is_last:
+                await self._database.transaction(self._finishing(run, _COMPLETED))
+        run.step += 1
+        run.attempts = 0
+        if is_last:
+            run.state = _COMPLETED
 
-    async def _do_last(self, run: Run, step: RemoteStep[Any]) -> None:
-        await step.do(run.input)
-        await self._database.transaction(self._finishing(run, _COMPLETED))
-
-    def _do_locally(self, run: Run, step: LocalStep[Any]) -> Awaitable[None]:
-        now_ms, is_last = self._now_ms(), run.is_at_last_step
+    def _do_locally(self, run: Run, step: LocalStep[Any], *, is_last: bool) -> Awaitable[None]:
+        now_ms = self._now_ms()
 
         async def work(tx: Tx) -> None:
             await step.do(tx, run.input)
