@@ -7,6 +7,7 @@ from emporion.contracts.payment import PaymentDeclined
 from emporion.kernel.errors import Unavailable
 from emporion.kernel.money import Money
 from emporion.services.payment import audit
+from emporion.services.payment.adapters import book as book_module
 from emporion.services.payment.adapters.book import Book, Entry, entries_in
 from emporion.services.payment.domain import charge_key
 from tests.services.payment.desk import Desk, number_of, order_id, request
@@ -146,6 +147,32 @@ def test_a_book_survives_a_cut_off_last_line(tmp_path):
     again.append(Entry("refund", "k4", "r4", Money(4, "EUR")))
     again.close()
     assert [entry.key for entry in entries_in(path)] == ["k1", "k2", "k3", "k4"]
+
+
+@pytest.mark.parametrize("is_opened_again", [False, True])
+def test_a_long_book_remembers_the_newest_and_finds_the_oldest(
+    tmp_path, monkeypatch, is_opened_again
+):
+    monkeypatch.setattr(book_module, "REMEMBERED_MAX", 10)
+    book = Book(tmp_path / "provider.log")
+    entries = [
+        Entry(kind, f"{kind}-{order_id(number)}", f"{kind}{number}", Money(1, "EUR"))
+        for number in range(1, 101)
+        for kind in ("charge", "refund")
+    ]
+    for entry in entries:
+        book.append(entry)
+    if is_opened_again:
+        book.close()
+        book = Book(tmp_path / "provider.log")
+
+    assert len(book._where) == 10
+    assert [book.find(entry.key) for entry in entries] == entries
+    assert book.find("charge-" + order_id(1)[:-1]) is None  # an order older than all
+    monkeypatch.setattr(book_module, "_whole_lines", None)  # and for newer ones nobody looks
+    assert book.find("charge-" + order_id(101)) is None
+    assert book.find("refund-" + order_id(100)) == entries[-1]
+    book.close()
 
 
 def test_a_missing_book_is_empty(tmp_path):

@@ -15,6 +15,8 @@ from emporion.kernel.errors import Unavailable
 from emporion.kernel.money import Money
 
 LINE_BYTES_MAX = 1_024
+REMEMBERED_MAX = 10_000
+"""Entries whose place is kept in memory; older ones are looked for in the file."""
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -33,14 +35,18 @@ _decode = msgspec.json.Decoder(Entry).decode
 class Book:
     """The entries by key; on a file, or in memory without a path.
 
-    Memory holds a number for each entry, not the entries. A last line that was cut off is
-    removed when the book is opened: its effect was never answered. Raises Unavailable when the
-    file cannot be opened.
+    Memory holds a number for each of the newest REMEMBERED_MAX entries. Order ids sort by time,
+    so that a key of a newer order than any forgotten one is not looked for in vain; one of an
+    older order costs a look through the file. A last line that was cut off is removed when the
+    book is opened: its effect was never answered. Raises Unavailable when the file cannot be
+    opened.
     """
 
     def __init__(self, path: Path | None = None) -> None:
+        self._path = path
         self._lines: list[bytes] = []
-        self._where: dict[int, int] = {}
+        self._where: dict[str, int] = {}
+        self._newest_forgotten = ""
         self._end = 0
         self._file = -1
         if path is not None:
@@ -48,11 +54,12 @@ class Book:
 
     def find(self, key: str) -> Entry | None:
         """The entry with that key, or None."""
-        where = self._where.get(hash(key))
-        if where is None:
+        where = self._where.get(key)
+        if where is not None:
+            return _decode(self._line(where))
+        if self._path is None or _about(key) > self._newest_forgotten:
             return None
-        entry = _decode(self._line(where))
-        return entry if entry.key == key else None
+        return _found(key, self._path)
 
     def append(self, entry: Entry) -> None:
         """Add an entry. Raises Unavailable when it cannot be written: then it is not there."""
@@ -70,13 +77,20 @@ class Book:
                 os.ftruncate(self._file, where)
                 raise Unavailable("the provider's book cannot be written: no space")
             self._end += written
-        self._where[hash(entry.key)] = where
+        self._remember(entry.key, where)
 
     def close(self) -> None:
         """Close the file."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+    def _remember(self, key: str, where: int) -> None:
+        self._where[key] = where
+        if len(self._where) > REMEMBERED_MAX and self._path is not None:
+            oldest = next(iter(self._where))
+            del self._where[oldest]
+            self._newest_forgotten = max(self._newest_forgotten, _about(oldest))
 
     def _line(self, where: int) -> bytes:
         if self._file < 0:
@@ -87,11 +101,24 @@ class Book:
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             for where, line in _whole_lines(path):
-                self._where[hash(_decode(line).key)] = where
+                self._remember(_decode(line).key, where)
                 self._end = where + len(line)
             os.ftruncate(self._file, self._end)
         except OSError as error:
             raise Unavailable(f"the provider's book cannot be opened: {error}") from error
+
+
+def _about(key: str) -> str:
+    """The order that a key is about: what stands behind its first hyphen."""
+    return key.partition("-")[2] or key
+
+
+def _found(key: str, path: Path) -> Entry | None:
+    sought = key.encode()
+    for _, line in _whole_lines(path):
+        if sought in line and (entry := _decode(line)).key == key:
+            return entry
+    return None
 
 
 def entries_in(path: Path) -> Iterator[Entry]:
