@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from emporion.platform.edge.config import EdgeFiles, Listen, bootstrap, endpoints
+from emporion.platform.edge.clusters import endpoints
+from emporion.platform.edge.config import Listen, bootstrap
+from emporion.platform.edge.files import EdgeFiles
 from emporion.platform.edge.routes import Route
 from emporion.platform.engines.binaries import envoy_program
 from emporion.platform.supervisor.child import Command
