@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from emporion.chassis.data.database import Database
 from emporion.chassis.data.documents import Document, Find, documents
 from emporion.kernel.ids import OrderId
-from emporion.services.inventory.adapters.mongo.holds import HOLD
 from emporion.services.inventory.adapters.mongo.levels import LEVEL
+from emporion.services.inventory.adapters.mongo.records import HOLD
 from emporion.services.inventory.adapters.mongo.stock import MOVEMENT
 from emporion.services.inventory.domain import OPEN, Status
 from emporion.services.inventory.ports import Imbalance, OpenHold
