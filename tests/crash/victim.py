@@ -130,14 +130,14 @@ def label(owner: type | ModuleType, name: str, text: Callable[..., str]) -> None
 
 def watch_commits(hook: Commit, when: When, executioner: Executioner) -> None:
     """Strike around COMMIT of a batch that holds such a transaction."""
-    run, control = group_commit.GroupCommit.run, SqliteTx.control
+    finish, control = group_commit.GroupCommit.finish, SqliteTx.control
     batches: dict[int, list[group_commit.Job]] = {}
 
-    def running(commit: group_commit.GroupCommit, jobs: Any) -> bool:
+    def finishing(commit: group_commit.GroupCommit, jobs: Any) -> bool:
         tx: Any = commit._tx
         batches[id(tx)] = list(jobs)
         try:
-            return run(commit, jobs)
+            return finish(commit, jobs)
         finally:
             del batches[id(tx)]
 
@@ -151,7 +151,7 @@ def watch_commits(hook: Commit, when: When, executioner: Executioner) -> None:
         if is_it and when is When.AFTER:
             executioner.strike()
 
-    setattr(group_commit.GroupCommit, "run", running)  # noqa: B010 - wrapped on purpose
+    setattr(group_commit.GroupCommit, "finish", finishing)  # noqa: B010 - wrapped on purpose
     setattr(SqliteTx, "control", controlling)  # noqa: B010 - wrapped on purpose
 
 

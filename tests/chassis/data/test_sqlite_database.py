@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import apsw
@@ -10,8 +11,9 @@ import pytest
 from emporion.chassis.data.database import Tx
 from emporion.chassis.data.migrations.runner import Migrations
 from emporion.chassis.data.sqlite import writers
-from emporion.chassis.data.sqlite.group_commit import GroupCommit
+from emporion.chassis.data.sqlite.group_commit import GroupCommit, Job
 from emporion.chassis.testing.databases import sqlite_database
+from emporion.chassis.testing.time import settle
 from emporion.kernel.errors import Unavailable
 from tests.chassis.data.things import names, put
 
@@ -83,20 +85,57 @@ async def test_the_log_is_checkpointed_while_it_is_written(
         assert len(await names(database)) == 4000
 
 
-async def test_a_lone_transaction_stays_on_the_loop_only_while_commits_are_quick(
+async def test_a_lone_transaction_is_committed_on_the_loop_only_while_commits_are_quick(
     tmp_path: Path, things: Migrations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def where(_: Tx) -> int:
-        return threading.get_ident()
+    committed_by: list[int] = []
+    finish = GroupCommit.finish
 
-    here = threading.get_ident()
+    def finishing(commit: GroupCommit, jobs: Sequence[Job]) -> bool:
+        committed_by.append(threading.get_ident())
+        return finish(commit, jobs)
+
+    monkeypatch.setattr(GroupCommit, "finish", finishing)
     async with sqlite_database(tmp_path, [things]) as database:
         monkeypatch.setattr(writers, "QUICK_S", 60.0)
-        assert await database.transaction(where) != here
-        assert await database.transaction(where) == here
-        together = await asyncio.gather(*(database.transaction(where) for _ in range(3)))
-        assert here not in together
-
+        await database.transaction(put("1"))
+        await database.transaction(put("2"))
+        await asyncio.gather(*(database.transaction(put(name)) for name in "345"))
         monkeypatch.setattr(writers, "QUICK_S", 0.0)
-        await database.transaction(where)
-        assert await database.transaction(where) != here
+        await database.transaction(put("6"))
+        await database.transaction(put("7"))
+
+    is_here = [ident == threading.get_ident() for ident in committed_by]
+    assert is_here == [False, True, False, True, False]
+
+
+async def test_the_loop_turns_while_a_batch_is_made_durable(
+    tmp_path: Path, things: Migrations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish, may_finish = GroupCommit.finish, threading.Event()
+
+    def finishing(commit: GroupCommit, jobs: Sequence[Job]) -> bool:
+        assert may_finish.wait(timeout=10)
+        return finish(commit, jobs)
+
+    monkeypatch.setattr(GroupCommit, "finish", finishing)
+    async with sqlite_database(tmp_path, [things]) as database:
+        first = database.transaction(put("first"))
+        await settle()
+        second = database.transaction(put("second"))
+        await settle()
+        assert await names(database) == []
+        assert not first.done()
+
+        may_finish.set()
+        await asyncio.gather(first, second)
+        assert await names(database) == ["first", "second"]
+
+
+async def test_closing_finishes_what_is_queued(tmp_path: Path, things: Migrations) -> None:
+    async with sqlite_database(tmp_path, [things]) as database:
+        queued = [database.transaction(put(f"{number:03}")) for number in range(300)]
+        await database.close()
+        assert [one.done() for one in queued] == [True] * 300
+        await database.open([things])
+        assert len(await names(database)) == 300

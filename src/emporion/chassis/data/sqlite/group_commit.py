@@ -36,7 +36,10 @@ class Job(msgspec.Struct, eq=False):
 
 
 class GroupCommit:
-    """Runs batches of jobs on the one writing connection. Used by one thread at a time."""
+    """Runs batches of jobs on the one writing connection. Used by one thread at a time.
+
+    A batch is begun and finished before the next one is begun.
+    """
 
     def __init__(self, tx: SqliteTx, clock: Clock) -> None:
         self.revision = 0
@@ -50,6 +53,13 @@ class GroupCommit:
         error), every job that had succeeded fails with Unavailable: nothing is reported durable
         that is not.
         """
+        return self.begin(jobs) and self.finish(jobs)
+
+    def begin(self, jobs: Sequence[Job]) -> bool:
+        """Run the statements of a batch; whether its transaction is open, and `finish` must follow.
+
+        Otherwise it was rolled back and each job holds an error.
+        """
         tx = self._tx
         tx.published = 0
         try:
@@ -59,16 +69,18 @@ class GroupCommit:
                 tx.published = 0
                 tx.control("BEGIN IMMEDIATE")
                 self._run_with_savepoints(jobs)
+        except Exception as error:  # noqa: BLE001 - handed to those who wait
+            return self._fail_all(jobs, error)
+        return True
+
+    def finish(self, jobs: Sequence[Job]) -> bool:
+        """Make what `begin` did durable: an fsync; see `run`. It may be on another thread."""
+        tx = self._tx
+        try:
             tx.control("COMMIT")
             self.revision += 1
-        except apsw.Error as error:
-            self._fail_all(jobs, named(error))
-            return False
         except Exception as error:  # noqa: BLE001 - handed to those who wait
-            # The writer must outlive a defect: nobody would answer them.
-            _log.exception("a group commit met a defect")
-            self._fail_all(jobs, error)
-            return False
+            return self._fail_all(jobs, error)
         return tx.published > 0
 
     def _run_plain(self, jobs: Sequence[Job]) -> bool:
@@ -106,8 +118,14 @@ class GroupCommit:
         except Exception as error:  # noqa: BLE001 - handed to the caller, who awaits this job
             job.error = error
 
-    def _fail_all(self, jobs: Sequence[Job], error: Exception) -> None:
-        _log.error("a group commit of %d transactions failed: %s", len(jobs), error)
+    def _fail_all(self, jobs: Sequence[Job], error: Exception) -> bool:
+        """Roll back, and tell those who are not told yet. Always False."""
+        if isinstance(error, apsw.Error):
+            error = named(error)
+            _log.error("a group commit of %d transactions failed: %s", len(jobs), error)
+        else:
+            # The writer must outlive a defect: nobody would answer them.
+            _log.error("a group commit met a defect", exc_info=error)
         try:
             if self._tx.is_open():
                 self._tx.control("ROLLBACK")
@@ -116,3 +134,4 @@ class GroupCommit:
         for job in jobs:
             if job.error is None:
                 job.error = Unavailable(str(error))
+        return False

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 from emporion.chassis.data.sqlite.group_commit import GroupCommit, Job
@@ -15,7 +16,7 @@ _log = logging.getLogger(__name__)
 BATCH_MAX = 256
 STOP_TIMEOUT_S = 30.0
 QUICK_S = 0.001
-"""A transaction that took no longer, fsync included, may be followed by one on the loop."""
+"""A commit that took no longer may be followed by one on the loop."""
 
 
 class Writer(Protocol):
@@ -41,11 +42,13 @@ class Writer(Protocol):
 
 
 class ThreadWriter:
-    """One thread a database file: drains its queue, commits all that wait together.
+    """Runs the statements of a database on the loop, and its commits on a thread of their own.
 
-    The loop is woken once for each batch, not for each transaction. A transaction that nobody
-    waits with is committed on the loop itself, as long as that was quick the last time: the way
-    to the thread and back takes as long as an fsync, and a lone order goes it four times.
+    All transactions that wait when a commit ends are the next batch. Their statements hold the
+    interpreter as long on a thread as on the loop, and each would hand it back and forth; what is
+    worth a thread is the fsync. Even that is done on the loop for a transaction that nobody
+    waits with, as long as it was quick the last time: the way to the thread and back takes as
+    long as an fsync, and a lone order goes it four times.
     """
 
     def __init__(
@@ -62,19 +65,21 @@ class ThreadWriter:
         self._on_published = on_published
         self._batch_max = batch_max
         self.waiting = 0
+        self._is_busy = False
         self._is_quick = False
         self._loop = asyncio.get_running_loop()
-        self._turn: list[Job] = []
-        self._queue: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
+        self._jobs: list[Job] = []
+        self._at_rest: asyncio.Future[None] | None = None
+        self._begun: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=f"writer-{name}", daemon=True)
         self._thread.start()
 
     def submit(self, job: Job) -> None:
-        """Queue a job; never blocks. All jobs of one turn of the loop wake the thread once."""
-        if not self._turn:
-            self._loop.call_soon(self._hand_over)
-        self._turn.append(job)
+        """Queue a job; never blocks. All jobs of one turn of the loop are one batch."""
+        self._jobs.append(job)
         self.waiting += 1
+        if not self._is_busy:
+            self._start()
 
     @property
     def is_alive(self) -> bool:
@@ -82,60 +87,50 @@ class ThreadWriter:
         return self._thread.is_alive()
 
     async def close(self) -> bool:
-        """Finish what is queued, also in this turn of the loop, then stop the thread."""
-        self._hand_over()
-        self._queue.put(None)
+        """Finish what is queued, then stop the thread."""
+        if self.waiting and self.is_alive:
+            self._at_rest = self._loop.create_future()
+            await asyncio.wait((self._at_rest,), timeout=STOP_TIMEOUT_S)
+        self._begun.put(None)
         await asyncio.to_thread(self._thread.join, STOP_TIMEOUT_S)
         return not self._thread.is_alive()
 
-    def _hand_over(self) -> None:
-        turn, self._turn = self._turn, []
-        is_alone = len(turn) == 1 and self.waiting == 1
-        if is_alone and self._is_quick and self.is_alive:
-            self._answer(turn, self._run_batch(turn))
+    def _start(self) -> None:
+        """Begin a batch in the loop's next turn: whoever is about to submit a job comes along."""
+        self._is_busy = True
+        self._loop.call_soon(self._begin)
+
+    def _begin(self) -> None:
+        batch, self._jobs = self._jobs[: self._batch_max], self._jobs[self._batch_max :]
+        is_alone = self.waiting == 1
+        if not self._commit.begin(batch):
+            self._answer(batch, is_published=False)
+        elif is_alone and self._is_quick:
+            self._answer(batch, is_published=self._finish(batch))
         else:
-            self._queue.put(turn)
+            self._begun.put(batch)
 
     def _run(self) -> None:
-        waiting = self._queue
-        is_last = False
-        left: list[Job] = []
-        while not is_last or left:
-            if not left:
-                jobs = waiting.get()
-                if jobs is None:
-                    return
-                left = jobs
-            is_last = self._drain(left) or is_last
-            batch, left = left[: self._batch_max], left[self._batch_max :]
-            is_published = self._run_batch(batch)
+        while (batch := self._begun.get()) is not None:
+            told = partial(self._answer, batch, is_published=self._finish(batch))
             with suppress(RuntimeError):  # the loop was closed: nobody waits for the answers
-                self._loop.call_soon_threadsafe(self._answer, batch, is_published)
+                self._loop.call_soon_threadsafe(told)
 
-    def _run_batch(self, batch: list[Job]) -> bool:
+    def _finish(self, batch: list[Job]) -> bool:
         started_s = time.monotonic()
-        is_published = self._commit.run(batch)
-        if len(batch) == 1:
-            self._is_quick = time.monotonic() - started_s <= QUICK_S
+        is_published = self._commit.finish(batch)
+        self._is_quick = time.monotonic() - started_s <= QUICK_S
         self._after_batch()
         return is_published
 
-    def _drain(self, left: list[Job]) -> bool:
-        """Take what else waits; whether the end of all jobs was among it."""
-        waiting = self._queue
-        while len(left) < self._batch_max:
-            try:
-                jobs = waiting.get_nowait()
-            except queue.Empty:
-                return False
-            if jobs is None:
-                return True
-            left += jobs
-        return False
-
-    def _answer(self, batch: list[Job], is_published: bool) -> None:  # noqa: FBT001 - call_soon passes by position
+    def _answer(self, batch: list[Job], *, is_published: bool) -> None:
         self.waiting -= len(batch)
+        self._is_busy = False
         answer(batch)
+        if self._jobs:
+            self._start()
+        elif self._at_rest is not None and not self._at_rest.done():
+            self._at_rest.set_result(None)
         if is_published:
             self._on_published()
 
