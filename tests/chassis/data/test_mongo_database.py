@@ -112,7 +112,7 @@ async def test_a_collision_inside_a_reaction_is_not_the_reaction_s_failure(books
     assert await things(books) == [("one", 2)]
 
 
-async def test_transactions_with_a_key_in_common_wait_instead_of_colliding(books):
+async def test_transactions_that_share_a_key_wait_instead_of_colliding(books):
     await put(books, Insert("thing", THING))
     runs = []
 
