@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from emporion.chassis.telemetry.logs import JsonLogs
-from tests.defects.whole_shop import slug_of
+from tests.defects.people import slug_of
 
 CARD = "tok_4111111111111111"
 COOKIE = "session-c00kie-s3cret"

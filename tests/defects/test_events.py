@@ -6,7 +6,7 @@ import pytest
 
 from emporion.chassis.events.inprocess import InProcessBus
 from emporion.kernel.errors import Unavailable
-from tests.defects.whole_shop import Mail
+from tests.defects.books import Mail
 
 PAID_AND_ANNOUNCED = (
     "SELECT (SELECT count(*) FROM orders WHERE status = 'paid'),"

@@ -11,7 +11,7 @@ from emporion.kernel.errors import FailedPrecondition, Internal
 from emporion.kernel.ids import OrderId
 from emporion.kernel.money import Money
 from emporion.services.payment.domain import charge_key
-from tests.defects.whole_shop import slug_of
+from tests.defects.people import slug_of
 
 CAPTURED_ONCE = [("capture", 250)]
 GIVEN_BACK = [("capture", 250), ("refund", 250)]

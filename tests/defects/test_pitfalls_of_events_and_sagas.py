@@ -24,7 +24,8 @@ from emporion.kernel.ids import OrderId, Sku
 from emporion.kernel.money import Money
 from tests.architecture.rules.honesty import TALL_CLAIM
 from tests.architecture.tree import ROOT
-from tests.defects.whole_shop import CROISSANT, Mail, WholeShop
+from tests.defects.books import Mail
+from tests.defects.whole_shop import CROISSANT, WholeShop
 
 INBOX_AND_MAILS = "SELECT (SELECT count(*) FROM inbox), (SELECT count(*) FROM mail)"
 POSITIONS = "SELECT count(*), coalesce(min(position), 1), coalesce(max(position), 0) FROM outbox"

@@ -23,7 +23,9 @@ from emporion.contracts.inventory import InventoryService, Line, Reservation, Re
 from emporion.kernel.errors import Unavailable
 from emporion.kernel.ids import OrderId
 from emporion.platform.front import http_app
-from tests.defects.whole_shop import CROISSANT, Mail, WholeShop, slug_of
+from tests.defects.books import Mail
+from tests.defects.people import slug_of
+from tests.defects.whole_shop import CROISSANT, WholeShop
 
 DAY_S = 86_400
 

@@ -1,6 +1,6 @@
 """Defects around stock: units sold twice, lines checked apart, warehouses forgotten."""
 
-from tests.defects.whole_shop import slug_of
+from tests.defects.people import slug_of
 
 
 async def test_defect_06_the_last_unit_goes_to_exactly_one_of_fifty_buyers(shop):

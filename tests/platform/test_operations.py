@@ -13,7 +13,9 @@ from emporion.contracts.contract import Retry, rpcs
 from emporion.contracts.operations import OperationsService
 from emporion.platform.front import http_app
 from emporion.platform.operations_everywhere import WholeShopOperations
-from tests.defects.whole_shop import Mail, Person, WholeShop
+from tests.defects.books import Mail
+from tests.defects.people import Person
+from tests.defects.whole_shop import WholeShop
 
 THREE_DAYS_S = 3 * 86_400.0
 API = "/api/operations"
