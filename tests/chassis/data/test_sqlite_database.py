@@ -109,6 +109,25 @@ async def test_a_lone_transaction_is_committed_on_the_loop_only_while_commits_ar
     assert is_here == [False, True, False, True, False]
 
 
+async def test_work_that_was_long_is_done_on_the_thread_until_it_is_short(
+    tmp_path: Path, things: Migrations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def where(_: Tx) -> int:
+        return threading.get_ident()
+
+    here = threading.get_ident()
+    async with sqlite_database(tmp_path, [things]) as database:
+        monkeypatch.setattr(writers, "LONG_S", -1.0)
+        assert await database.transaction(where) == here
+        assert await database.transaction(where) != here
+        mixed = await asyncio.gather(database.transaction(put("1")), database.transaction(where))
+        assert mixed[1] != here
+
+        monkeypatch.setattr(writers, "LONG_S", 60.0)
+        assert await database.transaction(where) != here
+        assert await database.transaction(where) == here
+
+
 async def test_the_loop_turns_while_a_batch_is_made_durable(
     tmp_path: Path, things: Migrations, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,8 @@ BATCH_MAX = 256
 STOP_TIMEOUT_S = 30.0
 QUICK_S = 0.001
 """A commit that took no longer may be followed by one on the loop."""
+LONG_S = 0.005
+"""Statements that took more CPU than this are run on the thread the next time."""
 
 
 class Writer(Protocol):
@@ -49,6 +51,9 @@ class ThreadWriter:
     worth a thread is the fsync. Even that is done on the loop for a transaction that nobody
     waits with, as long as it was quick the last time: the way to the thread and back takes as
     long as an fsync, and a lone order goes it four times.
+
+    Long work, such as an import, would hold up the loop. A kind of work (the function's code) that
+    took long by itself is done wholly on the thread from then on, until it is short there.
     """
 
     def __init__(
@@ -67,10 +72,11 @@ class ThreadWriter:
         self.waiting = 0
         self._is_busy = False
         self._is_quick = False
+        self._long: set[object] = set()
         self._loop = asyncio.get_running_loop()
         self._jobs: list[Job] = []
         self._at_rest: asyncio.Future[None] | None = None
-        self._begun: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
+        self._handed: queue.SimpleQueue[tuple[list[Job], bool] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=f"writer-{name}", daemon=True)
         self._thread.start()
 
@@ -91,7 +97,7 @@ class ThreadWriter:
         if self.waiting and self.is_alive:
             self._at_rest = self._loop.create_future()
             await asyncio.wait((self._at_rest,), timeout=STOP_TIMEOUT_S)
-        self._begun.put(None)
+        self._handed.put(None)
         await asyncio.to_thread(self._thread.join, STOP_TIMEOUT_S)
         return not self._thread.is_alive()
 
@@ -103,16 +109,32 @@ class ThreadWriter:
     def _begin(self) -> None:
         batch, self._jobs = self._jobs[: self._batch_max], self._jobs[self._batch_max :]
         is_alone = self.waiting == 1
-        if not self._commit.begin(batch):
+        if self._long and not self._long.isdisjoint(map(_kind, batch)):
+            self._handed.put((batch, False))
+        elif not self._run_statements(batch):
             self._answer(batch, is_published=False)
         elif is_alone and self._is_quick:
             self._answer(batch, is_published=self._finish(batch))
         else:
-            self._begun.put(batch)
+            self._handed.put((batch, True))
+
+    def _run_statements(self, batch: list[Job]) -> bool:
+        if len(batch) > 1:
+            return self._commit.begin(batch)
+        started_s = time.thread_time()
+        is_open = self._commit.begin(batch)
+        if time.thread_time() - started_s > LONG_S:
+            self._long.add(_kind(batch[0]))
+        elif self._long:
+            self._long.discard(_kind(batch[0]))
+        return is_open
 
     def _run(self) -> None:
-        while (batch := self._begun.get()) is not None:
-            told = partial(self._answer, batch, is_published=self._finish(batch))
+        while (handed := self._handed.get()) is not None:
+            batch, is_begun = handed
+            is_open = is_begun or self._run_statements(batch)
+            is_published = is_open and self._finish(batch)
+            told = partial(self._answer, batch, is_published=is_published)
             with suppress(RuntimeError):  # the loop was closed: nobody waits for the answers
                 self._loop.call_soon_threadsafe(told)
 
@@ -191,3 +213,8 @@ def answer(batch: list[Job]) -> None:
             future.set_result(job.result)
         else:
             future.set_exception(job.error)
+
+
+def _kind(job: Job) -> object:
+    """The same for all work that one function makes."""
+    return getattr(job.work, "__code__", type(job.work))
