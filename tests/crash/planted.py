@@ -8,6 +8,7 @@ from tests.crash.points import CONFIRMED, RESERVED, TAKEN, TOLD_EMAIL, TURNED, H
 from tests.system.running import ROOT
 
 _ENGINE = "chassis/saga/engine.py"
+_TENURE = "chassis/saga/tenure.py"
 _PUMP = "chassis/events/pump.py"
 _ORDERS = "services/order/commands/orders.py"
 _PAYMENT = "services/payment/domain/payment.py"
@@ -177,7 +178,7 @@ CURSOR_FIRST = Defect(
 )
 NOT_TAKEN_UP = Defect(
     "open sagas are not taken up at the start",
-    (Edit(_ENGINE, "await journal.make_all_due(tx, now_ms=now_ms)\n", "pass\n"),),
+    (Edit(_TENURE, "await journal.make_all_due(tx, now_ms=now_ms)\n", "pass\n"),),
     RESERVED,
     4,
     shows="sagas are still open",

@@ -622,8 +622,8 @@ ACCESS = (
         Edit(
             "chassis/saga/journal.py",
             """
--    _moved(await tx.execute(_FINISH, after, now_ms, saga_id, before), saga_id)
-+    sql = _FINISH.replace("input = x'', ", "")
+-    _moved(await tx.execute(_FINISH, after, b"", now_ms, saga_id, before), saga_id)
++    sql = _FINISH.replace("input = ?, ", "")
 +    _moved(await tx.execute(sql, after, now_ms, saga_id, before), saga_id)
 """,
         ),

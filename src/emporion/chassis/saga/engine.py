@@ -29,7 +29,9 @@ from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.saga import journal
 from emporion.chassis.saga.definition import LocalStep, RemoteStep, Saga
 from emporion.chassis.saga.port import Outcome, SagaState, Start
+from emporion.chassis.saga.recovery import TERMINAL, Recovery
 from emporion.chassis.saga.run import Run
+from emporion.chassis.saga.tenure import LEASE_MS, Alone, Shared, Tenure
 from emporion.contracts.contract import Message
 from emporion.kernel.errors import Conflict, EmporionError, ResourceExhausted
 
@@ -39,18 +41,12 @@ _log = logging.getLogger(__name__)
 RETRY_S_FIRST = 0.5
 RETRY_S_MAX = 300.0
 ATTEMPTS_BEFORE_ALARM = 10
-LEASE_MS = 30_000
-"""A saga that nobody has finished is looked at again this long after its start."""
 OPEN_MAX = 20_000
-RECOVERED_AT_ONCE = 32
-LOOK_AGAIN_MS = 1_000
-"""When what is due is being worked on already, or is not known here."""
 Work = Callable[[Tx], Awaitable[None]]
 _NO_ERRORS = ErrorTable(())
 # The members once: looking one up on its class costs more than what is done with it.
 _RUNNING, _COMPENSATING = SagaState.RUNNING, SagaState.COMPENSATING
 _COMPLETED, _REFUSED = SagaState.COMPLETED, SagaState.REFUSED
-_TERMINAL = (_COMPLETED, _REFUSED)
 
 
 class SagaEngine:
@@ -59,9 +55,15 @@ class SagaEngine:
     After a crash, `recover` takes up every saga that was open. The engine never gives up: an
     unknown outcome is retried with a doubling pause up to five minutes, and after ten attempts
     an error is logged at each.
+
+    Args:
+        instance: the name of this process among those that share the database, which has to be
+            PostgreSQL then; the same after a restart, if it can be. Empty: there is no other.
     """
 
-    def __init__(self, service: str, database: Database, runtime: Runtime) -> None:
+    def __init__(
+        self, service: str, database: Database, runtime: Runtime, *, instance: str = ""
+    ) -> None:
         self._service = service
         self._database = database
         self._runtime = runtime
@@ -71,8 +73,11 @@ class SagaEngine:
         self._errors: dict[tuple[str, int], ErrorTable] = {}
         self._encode = msgspec.json.Encoder().encode
         self._active: dict[str, Run] = {}
-        self._interrupted: list[str] = []
         self._identity = service_identity(service)
+        self._tenure: Tenure = Shared(instance) if instance else Alone()
+        self._recovery = Recovery(
+            database, runtime, self._tenure, active=self._active, drive=self._drive_again
+        )
         self.alarm = Alarm(f"{service} sagas", runtime, self.run_due)
 
     def register(self, sagas: Sequence[Saga[Any]]) -> None:
@@ -126,6 +131,7 @@ class SagaEngine:
             fingerprint=start.fingerprint,
             input=self._encode(start.input_),
             traceparent="" if trace is NO_TRACE else trace.header(),
+            owner=self._tenure.owner,
         )
         first = saga.steps[0]
         assert isinstance(first, LocalStep)  # noqa: S101 - register saw to it
@@ -144,7 +150,10 @@ class SagaEngine:
         """Wait for a saga that was started before, taking it up if nobody works on it."""
         run = self._active.get(entry.saga_id)
         if run is None:
-            run = None if entry.state in _TERMINAL else self._taken_up(entry)
+            if self._tenure.owner:  # if it is not over, another instance has it, or will soon
+                entry = await self._recovery.end_of(entry, wait_s=wait_s)
+            is_ours = not self._tenure.owner and entry.state not in TERMINAL
+            run = self._taken_up(entry) if is_ours else None
             if run is None:
                 return Outcome(entry.saga_id, entry.state, self._refusal_of(entry))
             _ = self._runtime.tasks.spawn(f"saga {entry.saga_id}", self._drive(run))
@@ -181,12 +190,12 @@ class SagaEngine:
                 if not await self._advance(run):
                     break
         except asyncio.CancelledError:
-            self._interrupted.append(run.saga_id)
+            self._recovery.interrupted(run.saga_id)
             raise
         finally:
             leave(token)
             self._active.pop(run.saga_id, None)
-            if run.state not in _TERMINAL:
+            if run.state not in TERMINAL:
                 self.alarm.poke()
             for waiter in run.waiters:
                 if not waiter.done():
@@ -347,40 +356,18 @@ class SagaEngine:
 
     async def recover(self) -> None:
         """Make every saga that was open at the last stop due now. Call before the alarm runs."""
-        now_ms = self._now_ms()
+        await self._recovery.recover()
 
-        async def work(tx: Tx) -> None:
-            await journal.make_all_due(tx, now_ms=now_ms)
-
-        await self._database.transaction(work)
+    async def release(self) -> None:
+        """Leave what is open to the other instances, if any. Call when nothing is driven."""
+        await self._recovery.release()
 
     async def run_due(self) -> int | None:
         """Take up what is due, a bounded number at once."""
-        now_ms = self._now_ms()
-        interrupted, self._interrupted = self._interrupted, []
-
-        async def work(tx: Tx) -> list[journal.Entry]:
-            entries = await journal.due(
-                tx, until_ms=now_ms, limit=RECOVERED_AT_ONCE + len(self._active)
-            )
-            cut_short = [await journal.by_id(tx, saga_id) for saga_id in interrupted]
-            return entries + [entry for entry in cut_short if entry is not None]
-
-        entries = await self._database.read(work)
-        again = [entry for entry in entries if entry.state not in _TERMINAL]
-        is_any_run = False
-        for batch in _batches(again, RECOVERED_AT_ONCE):
-            driven = await asyncio.gather(*(self._drive_again(entry) for entry in batch))
-            is_any_run = is_any_run or any(driven)
-        due_ms = await self._database.read(journal.next_due_ms)
-        if due_ms is None or is_any_run:
-            return due_ms
-        return max(due_ms, now_ms + LOOK_AGAIN_MS)
+        return await self._recovery.run_due()
 
     async def _drive_again(self, entry: journal.Entry) -> bool:
-        """Drive a stored saga, continuing its trace; False when it is not ours to drive."""
-        if entry.saga_id in self._active:
-            return False
+        """Drive a stored saga, continuing its trace; False when it is not known here."""
         run = self._taken_up(entry)
         if run is None:
             return False
@@ -391,7 +378,3 @@ class SagaEngine:
         finally:
             leave(token)
         return True
-
-
-def _batches(entries: list[journal.Entry], size: int) -> list[list[journal.Entry]]:
-    return [entries[start : start + size] for start in range(0, len(entries), size)]

@@ -1,5 +1,6 @@
 """The stored side of sagas: one row each, moved by compare-and-set from state to state."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -10,14 +11,17 @@ from emporion.chassis.saga.port import KeyConflict, SagaState
 from emporion.kernel.errors import Conflict, EmporionError
 
 ERROR_CHARS_MAX = 500
-_encode_error = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder().encode
 _decode_error = msgspec.json.Decoder(WireError).decode
-_COLUMNS = "id, name, version, state, step, attempts, input, refusal, next_at_ms, traceparent"
+COLUMNS = "id, name, version, state, step, attempts, input, refusal, next_at_ms, traceparent"
 _INSERT = (
     "INSERT INTO saga (id, name, version, key, fingerprint, state, step, attempts, input,"
     " refusal, last_error, next_at_ms, started_at_ms, updated_at_ms, traceparent)"
     " VALUES (?, ?, ?, ?, ?, 'running', 1, 0, ?, NULL, '', ?, ?, ?, ?)"
     " ON CONFLICT (key) DO NOTHING"
+)
+_INSERT_OWNED = _INSERT.replace("traceparent)", "traceparent, owner)").replace(
+    "?) ON CONFLICT", "?, ?) ON CONFLICT"
 )
 _FINISH = "UPDATE saga SET state = ?, input = ?, updated_at_ms = ? WHERE id = ? AND state = ?"
 """The input is erased: nobody needs it any more, and it may hold a payment token."""
@@ -30,10 +34,10 @@ _DEFER = (
     " WHERE id = ? AND state IN ('running', 'compensating')"
 )
 _PROGRESS = "UPDATE saga SET step = ?, attempts = 0, updated_at_ms = ? WHERE id = ? AND state = ?"
-_BY_KEY = f"SELECT {_COLUMNS}, fingerprint FROM saga WHERE key = ?"  # noqa: S608 - constant columns
-_BY_ID = f"SELECT {_COLUMNS} FROM saga WHERE id = ?"  # noqa: S608 - constant columns
+_BY_KEY = f"SELECT {COLUMNS}, fingerprint FROM saga WHERE key = ?"  # noqa: S608 - constant columns
+_BY_ID = f"SELECT {COLUMNS} FROM saga WHERE id = ?"  # noqa: S608 - constant columns
 _DUE = (
-    f"SELECT {_COLUMNS} FROM saga WHERE state IN ('running', 'compensating')"  # noqa: S608 - constant columns
+    f"SELECT {COLUMNS} FROM saga WHERE state IN ('running', 'compensating')"  # noqa: S608 - constant columns
     " AND next_at_ms <= ? ORDER BY next_at_ms LIMIT ?"
 )
 _ALL_DUE = (
@@ -72,12 +76,13 @@ class NewEntry(msgspec.Struct, frozen=True):
     fingerprint: bytes
     input: bytes
     traceparent: str
+    owner: str = ""
+    """The instance that works on it, where there are several."""
 
 
 async def insert(tx: Tx, new: NewEntry, *, now_ms: int, next_at_ms: int) -> Entry | None:
     """Store a new saga; or return the one that has its key. Raises KeyConflict."""
-    written = await tx.execute(
-        _INSERT,
+    row = (
         new.saga_id,
         new.name,
         new.version,
@@ -89,6 +94,10 @@ async def insert(tx: Tx, new: NewEntry, *, now_ms: int, next_at_ms: int) -> Entr
         now_ms,
         new.traceparent,
     )
+    if new.owner:
+        written = await tx.execute(_INSERT_OWNED, *row, new.owner)
+    else:
+        written = await tx.execute(_INSERT, *row)
     if written:
         return None
     existing = await by_key(tx, new.key, new.fingerprint)
@@ -104,7 +113,7 @@ async def finish(tx: Tx, saga_id: str, *, before: SagaState, after: SagaState, n
 
 async def turn(tx: Tx, saga_id: str, *, step: int, refusal: EmporionError, now_ms: int) -> None:
     """Record that the saga compensates from `step` down, before any undo. Raises Conflict."""
-    _moved(await tx.execute(_TURN, step, _encode_error(to_wire(refusal)), now_ms, saga_id), saga_id)
+    _moved(await tx.execute(_TURN, step, _encode(to_wire(refusal)), now_ms, saga_id), saga_id)
 
 
 async def progress(tx: Tx, saga_id: str, *, step: int, state: SagaState, now_ms: int) -> None:
@@ -142,18 +151,18 @@ async def by_key(tx: Tx, key: str, fingerprint: bytes) -> Entry | None:
         return None
     if row[-1] != fingerprint:
         raise KeyConflict
-    return _entry(row[:-1])
+    return entry(row[:-1])
 
 
 async def by_id(tx: Tx, saga_id: str) -> Entry | None:
     """The saga of that id."""
     row = await tx.fetch_one(_BY_ID, saga_id)
-    return _entry(row) if row else None
+    return entry(row) if row else None
 
 
 async def due(tx: Tx, *, until_ms: int, limit: int) -> list[Entry]:
     """Open sagas whose next attempt is due, the longest waiting first."""
-    return [_entry(row) for row in await tx.fetch(_DUE, until_ms, limit)]
+    return [entry(row) for row in await tx.fetch(_DUE, until_ms, limit)]
 
 
 async def make_all_due(tx: Tx, *, now_ms: int) -> None:
@@ -167,12 +176,18 @@ async def next_due_ms(tx: Tx) -> int | None:
     return row[0] if row else None
 
 
+def json_list(words: Sequence[str]) -> str:
+    """Any number of ids as one parameter, for `json_each(?)`."""
+    return _encode(words).decode()
+
+
 def _moved(rows: int, saga_id: str) -> None:
     if rows != 1:
         raise Conflict(f"the saga {saga_id} was moved by somebody else")
 
 
-def _entry(row: Row) -> Entry:
+def entry(row: Row) -> Entry:
+    """The entry of a row of COLUMNS."""
     saga_id, name, version, state, step, attempts, input_, refusal, next_at_ms, traceparent = row
     return Entry(
         saga_id=saga_id,

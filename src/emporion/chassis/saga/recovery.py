@@ -1,0 +1,130 @@
+"""Takes up sagas: those that are due, those of a process that died, those that others work on."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from emporion.chassis.data.database import Database, Tx
+from emporion.chassis.runtime.ports import Runtime
+from emporion.chassis.saga import journal
+from emporion.chassis.saga.port import SagaState
+from emporion.chassis.saga.run import Run
+from emporion.chassis.saga.tenure import Tenure
+
+RECOVERED_AT_ONCE = 32
+LOOK_AGAIN_MS = 1_000
+"""When what is due is being worked on already, or is not known here."""
+WATCH_S_FIRST = 0.02
+WATCH_S_MAX = 0.5
+TERMINAL = (SagaState.COMPLETED, SagaState.REFUSED)
+
+
+class Recovery:
+    """What the engine does besides driving the sagas that were started here.
+
+    Args:
+        tenure: how this process comes by sagas.
+        active: those that this process works on.
+        drive: works on a stored saga; False when it is not known here.
+
+    Its methods raise what the database raises.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        runtime: Runtime,
+        tenure: Tenure,
+        *,
+        active: Mapping[str, Run],
+        drive: Callable[[journal.Entry], Awaitable[bool]],
+    ) -> None:
+        self._database = database
+        self._runtime = runtime
+        self._now_ms = runtime.clock.now_ms
+        self._tenure = tenure
+        self._active = active
+        self._drive = drive
+        self._interrupted: list[str] = []
+
+    def interrupted(self, saga_id: str) -> None:
+        """Its driver was cancelled: it goes on with the next run."""
+        self._interrupted.append(saga_id)
+
+    async def recover(self) -> None:
+        """Make due what was open at the last stop."""
+        now_ms = self._now_ms()
+
+        async def work(tx: Tx) -> None:
+            await self._tenure.recover(tx, now_ms=now_ms)
+
+        await self._database.transaction(work)
+
+    async def release(self) -> None:
+        """Leave what is open to other instances."""
+        now_ms = self._now_ms()
+
+        async def work(tx: Tx) -> None:
+            await self._tenure.release(tx, now_ms=now_ms)
+
+        await self._database.transaction(work)
+
+    async def run_due(self) -> int | None:
+        """Take up what is due, a bounded number at once; when to run again (see Alarm)."""
+        now_ms = self._now_ms()
+        entries = await self._due(now_ms)
+        again = [entry for entry in entries if entry.state not in TERMINAL]
+        is_any_run = False
+        for start in range(0, len(again), RECOVERED_AT_ONCE):
+            batch = again[start : start + RECOVERED_AT_ONCE]
+            driven = await asyncio.gather(*(self._take_up(entry) for entry in batch))
+            is_any_run = is_any_run or any(driven)
+
+        async def next_due(tx: Tx) -> int | None:
+            return await self._tenure.next_due_ms(tx, now_ms=self._now_ms())
+
+        due_ms = await self._database.read(next_due)
+        if due_ms is None or is_any_run:
+            return due_ms
+        return max(due_ms, now_ms + LOOK_AGAIN_MS)
+
+    async def end_of(self, entry: journal.Entry, *, wait_s: float) -> journal.Entry:
+        """How a saga stands that another instance works on: at its end, or after `wait_s`."""
+        clock, pause_s = self._runtime.clock, WATCH_S_FIRST
+        until_s = clock.monotonic_s() + wait_s
+        saga_id = entry.saga_id
+
+        async def look(tx: Tx) -> journal.Entry | None:
+            return await journal.by_id(tx, saga_id)
+
+        while entry.state not in TERMINAL and clock.monotonic_s() < until_s:
+            await self._runtime.tasks.sleep(min(pause_s, wait_s))
+            pause_s = min(pause_s * 2, WATCH_S_MAX)
+            seen = await self._database.read(look)
+            entry = entry if seen is None else seen
+        return entry
+
+    async def _due(self, now_ms: int) -> list[journal.Entry]:
+        interrupted, self._interrupted = self._interrupted, []
+        active = list(self._active)
+
+        async def work(tx: Tx) -> list[journal.Entry]:
+            entries = await self._tenure.due(tx, active, now_ms=now_ms, limit=RECOVERED_AT_ONCE)
+            cut_short = [await journal.by_id(tx, saga_id) for saga_id in interrupted]
+            return entries + [entry for entry in cut_short if entry is not None]
+
+        if self._tenure.owner and active:  # they are renewed
+            return await self._database.transaction(work)
+        return await self._database.read(work)
+
+    async def _take_up(self, entry: journal.Entry) -> bool:
+        if entry.saga_id in self._active:
+            return False
+        if self._tenure.owner:
+            now_ms = self._now_ms()
+
+            async def claim(tx: Tx) -> bool:
+                return await self._tenure.claim(tx, entry, now_ms=now_ms)
+
+            if not await self._database.transaction(claim):
+                return False
+        return await self._drive(entry)
