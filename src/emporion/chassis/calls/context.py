@@ -1,5 +1,6 @@
 """What travels along with a call: who asks, until when, and as part of which trace."""
 
+import re
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from typing import Self
@@ -9,6 +10,9 @@ import msgspec
 from emporion.chassis.auth.identity import ANONYMOUS, Identity
 
 NEVER_S = float("inf")
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-|\Z)")
+"""Later versions may add members behind a further dash."""
+_NO_TRACE_ID, _NO_SPAN_ID = "0" * 32, "0" * 16
 
 
 class Trace(msgspec.Struct, frozen=True, gc=False):
@@ -25,21 +29,16 @@ class Trace(msgspec.Struct, frozen=True, gc=False):
     @classmethod
     def parse(cls, header: str) -> Self | None:
         """The trace context of a `traceparent` header, or None when it is malformed."""
-        parts = header.split("-")
-        if len(parts) < 4 or [len(part) for part in parts[:4]] != [2, 32, 16, 2]:  # noqa: PLR2004 - W3C's own field widths
+        found = _TRACEPARENT.match(header)
+        if found is None:
             return None
-        version, trace_id, span_id, flags = parts[:4]
-        try:
-            is_zero = not int(trace_id, 16) or not int(span_id, 16)
-            is_sampled = bool(int(flags, 16) & 1)
-        except ValueError:
+        trace_id, span_id, flags = found.groups()
+        if trace_id == _NO_TRACE_ID or span_id == _NO_SPAN_ID:
             return None
-        if version == "ff" or is_zero or header != header.lower():
-            return None
-        return cls(trace_id, span_id, is_sampled)
+        return cls(trace_id, span_id, bool(int(flags, 16) & 1))
 
 
-NO_TRACE = Trace("0" * 32, "0" * 16, is_sampled=False)
+NO_TRACE = Trace(_NO_TRACE_ID, _NO_SPAN_ID, is_sampled=False)
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):

@@ -8,11 +8,9 @@ from typing import Any, Final
 import grpc
 from grpc_health.v1 import health_pb2
 
-from emporion.chassis.auth.identity import Identity
-from emporion.chassis.calls.context import Call
 from emporion.chassis.calls.grpc.schema import service_name
 from emporion.chassis.calls.grpc.serving import MESSAGE_BYTES_MAX, METADATA_BYTES_MAX
-from emporion.chassis.calls.grpc.stream import CallStream, Exchangeless, Forms, Sent
+from emporion.chassis.calls.grpc.stream import Caller, CallStream, Exchangeless, Forms, Sent
 from emporion.chassis.calls.grpc.tls import TlsFiles
 from emporion.chassis.discovery.resolver import Endpoint
 from emporion.contracts.contract import Service
@@ -35,14 +33,12 @@ class Links:
     Args:
         clock: for deadlines.
         forms: the messages of an exchange.
-        authorization: the `authorization` of a caller right now; empty for none.
         tls: the files of mutual TLS; None: no TLS.
         is_coalescing: whether calls travel together; otherwise each is a plain gRPC call.
     """
 
     clock: Clock
     forms: Forms
-    authorization: Callable[[Identity], str]
     tls: TlsFiles | None = None
     is_coalescing: bool = True
 
@@ -53,30 +49,33 @@ class Peer:
     def __init__(self, endpoint: Endpoint, contract: type[Service], links: Links) -> None:
         self._service = service_name(contract)
         self._links = links
-        self._streams: dict[Identity, CallStream] = {}
+        self._streams: dict[Caller, CallStream] = {}
         self._leaving: set[CallStream] = set()
         self._is_plain = not links.is_coalescing
         self._singles: dict[str, Any] = {}
         self._channel = _channel(endpoint.address, contract.NAME, links.tls)
         self.on_drain: Callable[[], None] = _nothing
 
-    async def ask(self, method: str, request: bytes, call: Call, traceparent: str) -> Any:  # noqa: PLR0917 - once a call
+    async def ask(self, caller: Caller, sent: Sent) -> Any:
         """The outcome: a form with `reply`, and `error` when it has one.
 
         Raises NotBegun, Unavailable or ResourceExhausted; AioRpcError from a callee that takes
         single calls only.
         """
-        if not self._is_plain:
-            loop = asyncio.get_running_loop()
-            sent = Sent(method, request, call.deadline_s, traceparent, loop.create_future())
-            stream = self._streams.get(call.identity)
-            if stream is None or stream.is_closing:
-                stream = self._open(call.identity)
-            try:
-                return await stream.ask(sent)
-            except Exchangeless:
-                self._is_plain = True
-        return await self._single(method, request, call=call, traceparent=traceparent)
+        if self._is_plain:
+            return await self._single(caller, sent)
+        stream = self._streams.get(caller)
+        if stream is None or stream.is_closing:
+            stream = self._open(caller)
+        stream.send(sent)
+        try:
+            return await sent.outcome
+        except asyncio.CancelledError:
+            stream.give_up(sent)
+            raise
+        except Exchangeless:
+            self._is_plain = True
+        return await self._single(caller, sent)
 
     async def probe(self) -> bool:
         """Whether the instance says that the service is well; a stranger without health is."""
@@ -104,36 +103,35 @@ class Peer:
                 stream.abort()
         await self._channel.close()
 
-    def _open(self, identity: Identity) -> CallStream:
-        links = self._links
-        before = self._streams.get(identity)
+    def _open(self, caller: Caller) -> CallStream:
+        before = self._streams.get(caller)
         if before is not None:
             # It still waits for outcomes; it ends by itself.
             self._leaving = {one for one in self._leaving if not one.is_ended}
             self._leaving.add(before)
         stream = CallStream(
             self._channel,
-            links.forms,
-            clock=links.clock,
-            authorization=lambda: links.authorization(identity),
+            self._links.forms,
+            clock=self._links.clock,
+            caller=caller,
             on_drain=self._drain,
         )
-        self._streams[identity] = stream
+        self._streams[caller] = stream
         return stream
 
     def _drain(self) -> None:
         self.on_drain()
 
-    async def _single(self, method: str, request: bytes, *, call: Call, traceparent: str) -> Any:
-        ask = self._singles.get(method)
+    async def _single(self, caller: Caller, sent: Sent) -> Any:
+        ask = self._singles.get(sent.method)
         if ask is None:
-            ask = self._singles[method] = self._channel.unary_unary(f"/{method}")
-        metadata = [("traceparent", traceparent)] if traceparent else []
-        authorization = self._links.authorization(call.identity)
+            ask = self._singles[sent.method] = self._channel.unary_unary(f"/{sent.method}")
+        metadata = [("traceparent", sent.traceparent)]
+        authorization = caller.authorization()
         if authorization:
             metadata.append(("authorization", authorization))
-        left_s = max(call.deadline_s - self._links.clock.monotonic_s(), 0.001)
-        return Answered(await ask(request, metadata=metadata, timeout=left_s))
+        left_s = max(sent.deadline_s - self._links.clock.monotonic_s(), 0.001)
+        return Answered(await ask(sent.request, metadata=metadata, timeout=left_s))
 
 
 class Answered:

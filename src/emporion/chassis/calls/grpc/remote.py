@@ -18,7 +18,7 @@ from emporion.chassis.calls.grpc.errors import ErrorForm, NotBegun
 from emporion.chassis.calls.grpc.peer import Links, Peer
 from emporion.chassis.calls.grpc.schema import Schema, method_name
 from emporion.chassis.calls.grpc.serving import MESSAGE_BYTES_MAX
-from emporion.chassis.calls.grpc.stream import Forms
+from emporion.chassis.calls.grpc.stream import Caller, Forms, Sent
 from emporion.chassis.calls.grpc.tls import TlsFiles
 from emporion.chassis.calls.outbound import Attempt
 from emporion.chassis.calls.wire import ErrorTable, invalid
@@ -75,11 +75,11 @@ class GrpcRemotes:
         self._links = Links(
             clock=chain.runtime.clock,
             forms=Forms(schema),
-            authorization=settings.authorization,
             tls=settings.tls,
             is_coalescing=settings.is_coalescing,
         )
         self._remotes: dict[type[Service], GrpcRemote] = {}
+        self._callers: dict[Identity, Caller] = {}
 
     def remote(self, contract: type[Service]) -> "GrpcRemote":
         """The way to a service, for `Directory.add_remote`; the same object each time."""
@@ -88,6 +88,12 @@ class GrpcRemotes:
                 contract, self, resolver=self._resolver, links=self._links
             )
         return self._remotes[contract]
+
+    def caller(self, identity: Identity) -> Caller:
+        """The one object for that identity."""
+        if identity not in self._callers:
+            self._callers[identity] = Caller(identity, self.settings.authorization)
+        return self._callers[identity]
 
     async def close(self) -> None:
         """Let calls under way finish, and end all connections."""
@@ -120,7 +126,7 @@ class GrpcRemote:
 
     def attempt(self, rpc: Rpc, identity: Identity) -> Attempt:
         """See `calls.remote.Remote`."""
-        return RemoteMethod(self, rpc, caller=identity.subject).attempt
+        return RemoteMethod(self, rpc, self.parts.caller(identity)).attempt
 
     def follow(self) -> None:
         """Keep up with discovery from now on."""
@@ -171,8 +177,9 @@ class GrpcRemote:
 class RemoteMethod:
     """One method of a service elsewhere, for one caller; everything is resolved beforehand."""
 
-    def __init__(self, remote: GrpcRemote, rpc: Rpc, *, caller: str) -> None:
+    def __init__(self, remote: GrpcRemote, rpc: Rpc, caller: Caller) -> None:
         parts = remote.parts
+        self._caller = caller
         self._remote = remote
         self._rpc = rpc
         self._service = remote.contract.NAME
@@ -187,7 +194,7 @@ class RemoteMethod:
         self._validate = msgspec.msgpack.Decoder(rpc.request).decode
         self._durations = parts.chain.telemetry.metrics.durations(
             "remote_call_seconds", "Calls to other processes that were answered.",
-            service=self._service, method=rpc.name, caller=caller,
+            service=self._service, method=rpc.name, caller=caller.identity.subject,
         )  # fmt: skip
 
     async def attempt(self, request: Request, call: Call, parent_id: str) -> Message:
@@ -237,9 +244,11 @@ class RemoteMethod:
             remote.follow()
             await remote.is_resolved.wait()
         avoid: list[Instance[Peer]] = []
+        loop = asyncio.get_running_loop()
         while True:
             instance = balancer.pick(avoid)
-            outcome, error = await self._ask(instance, data, call=call, traceparent=traceparent)
+            sent = Sent(self._name, data, call.deadline_s, traceparent, loop.create_future())
+            outcome, error = await self._ask(instance, sent)
             if error is None:
                 balancer.succeeded(instance)
                 return outcome
@@ -253,13 +262,11 @@ class RemoteMethod:
             if all(one in avoid for one in balancer.instances):
                 await remote.look_again()
 
-    async def _ask(
-        self, instance: Instance[Peer], data: bytes, *, call: Call, traceparent: str
-    ) -> tuple[Any, EmporionError | None]:
+    async def _ask(self, instance: Instance[Peer], sent: Sent) -> tuple[Any, EmporionError | None]:
         """The outcome, or the error; raises Unavailable when the connection broke meanwhile."""
         instance.in_flight += 1
         try:
-            outcome = await instance.peer.ask(self._name, data, call, traceparent)
+            outcome = await instance.peer.ask(self._caller, sent)
         except grpc.aio.AioRpcError as error:
             return None, self._form.from_rpc(error, self._errors)
         except NotBegun as error:
@@ -268,7 +275,7 @@ class RemoteMethod:
             self._balancer.leave_out(instance, error.detail)
             raise
         except asyncio.CancelledError:
-            if self._monotonic_s() >= call.deadline_s:
+            if self._monotonic_s() >= sent.deadline_s:
                 self._balancer.failed(instance)
             raise
         finally:

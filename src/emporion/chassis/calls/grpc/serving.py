@@ -61,11 +61,12 @@ class GrpcEdge:
 class WireMethod:
     """One method from bytes to bytes."""
 
-    __slots__ = ("_authorise", "_bound", "_decode", "_encode", "_rpc", "name")
+    __slots__ = ("_admitted", "_authorise", "_bound", "_decode", "_encode", "_rpc", "name")
 
     def __init__(self, door: Inbound, rpc: Rpc, schema: Schema) -> None:
         self.name = method_name(door.contract, rpc)
         self._rpc = rpc
+        self._admitted: Identity | None = None
         self._authorise = door.authorise
         self._bound = door.method(rpc)
         self._decode = schema.codec(rpc.request).decode
@@ -73,7 +74,9 @@ class WireMethod:
 
     async def answer(self, data: bytes, call: Call) -> bytes:
         """The encoded reply. Raises EmporionError only, apart from a cancellation."""
-        self._authorise(self._rpc, call.identity)
+        if call.identity is not self._admitted:
+            self._authorise(self._rpc, call.identity)
+            self._admitted = call.identity
         try:
             request = self._decode(data)
         except _INVALID as error:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import grpc
 import msgspec
 
+from emporion.chassis.auth.identity import Identity
 from emporion.chassis.calls.grpc.errors import NotBegun
 from emporion.chassis.calls.grpc.schema import Schema
 from emporion.chassis.calls.grpc.serving import EXCHANGE_PATH, MESSAGE_BYTES_MAX, OPENED
@@ -27,8 +28,6 @@ WAITING_MAX: Final = 4_096
 """Calls of one stream that wait to be sent or for their outcome."""
 OPEN_S_MAX: Final = 2.0
 """How long an instance may take to accept a stream."""
-Authorization = Callable[[], str]
-"""The `authorization` of the caller right now."""
 
 
 class Exchangeless(Exception):
@@ -44,6 +43,20 @@ class Sent(msgspec.Struct, eq=False, gc=False):
     traceparent: str
     outcome: asyncio.Future[Any]
     call_id: int = 0
+
+
+class Caller:
+    """Who calls: one object for each identity, so that it is found without comparing."""
+
+    __slots__ = ("_authorization", "identity")
+
+    def __init__(self, identity: Identity, authorization: Callable[[Identity], str]) -> None:
+        self.identity = identity
+        self._authorization = authorization
+
+    def authorization(self) -> str:
+        """The `authorization` right now; empty for none."""
+        return self._authorization(self.identity)
 
 
 class Forms:
@@ -67,13 +80,13 @@ class CallStream:
         forms: Forms,
         *,
         clock: Clock,
-        authorization: Authorization,
+        caller: Caller,
         on_drain: Callable[[], None],
     ) -> None:
         self._channel = channel
         self._forms = forms
         self._monotonic_s = clock.monotonic_s
-        self._authorization = authorization
+        self._authorization = caller.authorization
         self._on_drain = on_drain
         self._queue: deque[Sent] = deque()
         self._unanswered: dict[int, Sent] = {}
@@ -84,10 +97,10 @@ class CallStream:
         self.is_closing = False
         """Whether it takes no further call: the callee drains, or the stream is broken."""
 
-    async def ask(self, sent: Sent) -> Any:
-        """The outcome of one call; a form with `reply`, and `error` when it has one.
+    def send(self, sent: Sent) -> None:
+        """Have a call sent; its `outcome` will be a form with `reply`, or with `error`.
 
-        Raises NotBegun, Unavailable, ResourceExhausted, or Exchangeless.
+        Raises ResourceExhausted. The outcome can also be NotBegun, Unavailable or Exchangeless.
         """
         if len(self._queue) + len(self._unanswered) >= WAITING_MAX:
             raise ResourceExhausted("too many calls wait for this service")
@@ -95,11 +108,12 @@ class CallStream:
         if self._work is None:
             self._work = asyncio.ensure_future(self._run())
         self._wake()
-        try:
-            return await sent.outcome
-        except asyncio.CancelledError:
-            self._give_up(sent)
-            raise
+
+    def give_up(self, sent: Sent) -> None:
+        """Nobody waits for the outcome any more: the callee may stop."""
+        if self._unanswered.pop(sent.call_id, None) is not None:
+            self._cancelled.append(sent.call_id)
+            self._wake()
 
     def close(self) -> None:
         """Take no further call; end the stream when the last one is answered."""
@@ -121,11 +135,6 @@ class CallStream:
         self.is_closing = True
         if self._work is not None:
             self._work.cancel()
-
-    def _give_up(self, sent: Sent) -> None:
-        if self._unanswered.pop(sent.call_id, None) is not None:
-            self._cancelled.append(sent.call_id)
-            self._wake()
 
     def _wake(self) -> None:
         if self._woken is not None and not self._woken.done():
