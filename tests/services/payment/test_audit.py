@@ -136,7 +136,7 @@ def test_a_book_survives_a_cut_off_last_line(tmp_path):
     book = Book(path)
     entries = [Entry("charge", f"k{n}", f"r{n}", Money(n, "EUR")) for n in range(1, 4)]
     for entry in entries:
-        book.append(entry)
+        book.put(entry)
     book.close()
     with path.open("ab") as file:
         file.write(b'{"kind":"charge","key":"k4"')
@@ -144,7 +144,7 @@ def test_a_book_survives_a_cut_off_last_line(tmp_path):
     assert list(entries_in(path)) == entries
     again = Book(path)
     assert [again.find(f"k{n}") for n in range(1, 5)] == [*entries, None]
-    again.append(Entry("refund", "k4", "r4", Money(4, "EUR")))
+    again.put(Entry("refund", "k4", "r4", Money(4, "EUR")))
     again.close()
     assert [entry.key for entry in entries_in(path)] == ["k1", "k2", "k3", "k4"]
 
@@ -161,7 +161,7 @@ def test_a_long_book_remembers_the_newest_and_finds_the_oldest(
         for kind in ("charge", "refund")
     ]
     for entry in entries:
-        book.append(entry)
+        book.put(entry)
     if is_opened_again:
         book.close()
         book = Book(tmp_path / "provider.log")
@@ -182,7 +182,20 @@ def test_a_missing_book_is_empty(tmp_path):
 def test_a_book_without_a_path_is_kept_in_memory():
     book = Book()
     entry = Entry("charge", "k", "r", Money(1, "EUR"))
-    book.append(entry)
+    book.put(entry)
 
     assert book.find("k") == entry
     assert book.find("other") is None
+
+
+def test_two_processes_that_share_a_book_take_the_money_of_a_key_once(tmp_path):
+    path = tmp_path / "provider.log"
+    old, new = Book(path, is_shared=True), Book(path, is_shared=True)
+    first = old.put(Entry("charge", "k1", "of the old one", Money(4, "EUR")))
+
+    again = new.put(Entry("charge", "k1", "of the new one", Money(4, "EUR")))
+    other = new.put(Entry("charge", "k2", "r2", Money(5, "EUR")))
+
+    assert again == first
+    assert old.find("k2") == other
+    assert list(entries_in(path)) == [first, other]

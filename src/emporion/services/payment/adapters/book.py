@@ -4,8 +4,10 @@ A line is handed to the operating system before the answer leaves, so that the b
 SIGKILL of this process. It is not forced to the disk: a power cut may lose its last lines.
 """
 
+import fcntl
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -40,10 +42,15 @@ class Book:
     older order costs a look through the file. A last line that was cut off is removed when the
     book is opened: its effect was never answered. Raises Unavailable when the file cannot be
     opened.
+
+    Args:
+        path: the file.
+        is_shared: whether other processes write it too, as while payment is rolled.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, *, is_shared: bool = False) -> None:
         self._path = path
+        self._is_shared = is_shared
         self._lines: list[bytes] = []
         self._where: dict[str, int] = {}
         self._newest_forgotten = ""
@@ -54,6 +61,10 @@ class Book:
 
     def find(self, key: str) -> Entry | None:
         """The entry with that key, or None."""
+        with self._alone():
+            return self._known(key)
+
+    def _known(self, key: str) -> Entry | None:
         where = self._where.get(key)
         if where is not None:
             return _decode(self._line(where))
@@ -61,8 +72,18 @@ class Book:
             return None
         return _found(key, self._path)
 
-    def append(self, entry: Entry) -> None:
-        """Add an entry. Raises Unavailable when it cannot be written: then it is not there."""
+    def put(self, entry: Entry) -> Entry:
+        """The entry of that key: this one, unless some process has written one before.
+
+        Raises Unavailable when it cannot be written: then it is not there.
+        """
+        with self._alone():
+            found = self._known(entry.key)
+            if found is None:
+                self._append(entry)
+            return found or entry
+
+    def _append(self, entry: Entry) -> None:
         line = _encode(entry) + b"\n"
         where = self._end
         if self._file < 0:
@@ -100,12 +121,30 @@ class Book:
     def _open(self, path: Path) -> None:
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-            for where, line in _whole_lines(path):
-                self._remember(_decode(line).key, where)
-                self._end = where + len(line)
-            os.ftruncate(self._file, self._end)
+            with self._alone():
+                self._read_on(path)
+                os.ftruncate(self._file, self._end)
         except OSError as error:
             raise Unavailable(f"the provider's book cannot be opened: {error}") from error
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else writes meanwhile, and what others wrote is known."""
+        if not self._is_shared or self._file < 0 or self._path is None:
+            yield
+            return
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            if os.fstat(self._file).st_size > self._end:
+                self._read_on(self._path)
+            yield
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def _read_on(self, path: Path) -> None:
+        for where, line in _whole_lines(path, self._end):
+            self._remember(_decode(line).key, where)
+            self._end = where + len(line)
 
 
 def _about(key: str) -> str:
@@ -131,9 +170,9 @@ def entries_in(path: Path) -> Iterator[Entry]:
             yield _decode(line)
 
 
-def _whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    where = 0
+def _whole_lines(path: Path, where: int = 0) -> Iterator[tuple[int, bytes]]:
     with path.open("rb") as file:
+        file.seek(where)
         for line in file:
             if line.endswith(b"\n"):
                 yield where, line

@@ -34,6 +34,7 @@ class RehearsalProvider:
     Args:
         tasks: to be late with.
         path: its book; None keeps the book in memory.
+        is_shared: whether other processes write the book too.
         lost_answers: how many answers (or requests) are lost before one arrives.
         late_s: how late a late answer is, in seconds.
     """
@@ -43,11 +44,12 @@ class RehearsalProvider:
         tasks: Tasks,
         *,
         path: Path | None = None,
+        is_shared: bool = False,
         lost_answers: int = LOST_ANSWERS,
         late_s: float = LATE_S,
     ) -> None:
         self._tasks = tasks
-        self._book = Book(path)
+        self._book = Book(path, is_shared=is_shared)
         self._lost_answers = lost_answers
         self._late_s = late_s
         self._lost: dict[str, int] = {}
@@ -82,8 +84,7 @@ class RehearsalProvider:
                 taken.amount.amount_minor < amount.amount_minor
             ):
                 raise FailedPrecondition("this is more than was taken")
-            done = Entry("refund", key, _reference(key), amount)
-            self._book.append(done)
+            done = self._book.put(Entry("refund", key, _reference(key), amount))
         return Reversal(done.reference)
 
     async def find(self, *, key: str) -> Answer | None:
@@ -100,10 +101,7 @@ class RehearsalProvider:
         self._book.close()
 
     def _take(self, key: str, amount: Money) -> Approval:
-        entry = self._book.find(key)
-        if entry is None:
-            entry = Entry("charge", key, _reference(key), amount)
-            self._book.append(entry)
+        entry = self._book.put(Entry("charge", key, _reference(key), amount))
         return Approval(entry.reference)
 
     async def _declined(self, key: str, amount: Money) -> Answer:
