@@ -15,7 +15,7 @@ from emporion.platform.edge.config import Listen, bootstrap
 from emporion.platform.edge.files import EdgeFiles
 from emporion.platform.edge.routes import Route
 from emporion.platform.engines.binaries import envoy_program
-from emporion.platform.supervisor.child import Command
+from emporion.platform.supervisor.child import Command, begin_log
 from emporion.platform.supervisor.http_look import look
 from emporion.platform.supervisor.part import NotReady, StartFailed
 from emporion.platform.supervisor.ports import free_port, is_free
@@ -87,7 +87,7 @@ class EnvoyEdge:
                 f"port {listen.port} is taken; stop what listens there, or use --port"
             )
         self._files.endpoints.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        begin_log(self._files.access_log)
         for file, name in ((self._files.openapi, "openapi"), (self._files.index, "index")):
             file.write_bytes(msgspec.json.encode(self._pages[name]))
         self._told = {}

@@ -143,8 +143,13 @@ def tail(log: Path, lines_max: int) -> str:
     return "\n".join(lines[-lines_max:])
 
 
-def _appending(log: Path) -> BinaryIO:
+def begin_log(log: Path) -> None:
+    """Make the folder of a log; a long one is kept beside, in place of the one before."""
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
         log.replace(log.with_suffix(".log.1"))
+
+
+def _appending(log: Path) -> BinaryIO:
+    begin_log(log)
     return os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")

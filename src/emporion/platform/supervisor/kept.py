@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from emporion.kernel.errors import EmporionError
 from emporion.platform.supervisor.child import Child
-from emporion.platform.supervisor.leash import NO_NAMESPACE
 from emporion.platform.supervisor.part import NotReady, Part, StartFailed
 
 LOOK_S: Final = 0.02
@@ -176,6 +175,4 @@ def _quoted(child: Child) -> str:
 
 
 def _said(code: int) -> str:
-    if code == NO_NAMESPACE:
-        return "this system grants root no user namespace; start the shop as an ordinary user"
     return f"signal {-code}" if code < 0 else f"exit {code}"

@@ -16,10 +16,12 @@ import sys
 _PR_SET_PDEATHSIG = 1
 _CLONE_NEWUSER = 0x10000000
 _INSIDE_ID = 1_000
-NO_NAMESPACE = 3
-"""The exit code when the system grants no user namespace."""
-NO_PROGRAM = 4
-"""The exit code when the program cannot be run."""
+_NOT_RUN = 127
+"""The shell's own code for a program that cannot be run."""
+NO_NAMESPACE = (
+    "this program refuses to run as root, and this system grants root no user namespace to be "
+    "somebody else in; start the shop as an ordinary user"
+)
 
 
 def _become_namesake(libc: ctypes.CDLL) -> bool:
@@ -47,7 +49,7 @@ def main(supervisor: int, ending: int, *, root: str, words: list[str]) -> int:
             except OSError:
                 is_namesake = False
             if not is_namesake:
-                return NO_NAMESPACE
+                return _refuse(NO_NAMESPACE)
         # After the change of user, which takes the request back.
         libc.prctl(_PR_SET_PDEATHSIG, ending, 0, 0, 0)
         if os.getppid() != supervisor:
@@ -55,8 +57,12 @@ def main(supervisor: int, ending: int, *, root: str, words: list[str]) -> int:
     try:
         os.execv(words[0], words)  # noqa: S606 - no shell is wanted
     except OSError as error:
-        print(f"{words[0]}: {error.strerror}", file=sys.stderr)  # noqa: T201 - goes to the log of the program
-    return NO_PROGRAM
+        return _refuse(f"{words[0]}: {error.strerror}")
+
+
+def _refuse(why: str) -> int:
+    print(why, file=sys.stderr)  # noqa: T201 - goes to the log of the program
+    return _NOT_RUN
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 """A topology on this machine: its engines, its processes and its edge as one supervised shop."""
 
+import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
 
 from emporion import __version__
 from emporion.platform.contracts import CONTRACTS, rest_description
@@ -16,6 +19,8 @@ from emporion.platform.supervisor.supervisor import Supervisor
 from emporion.platform.topology.kinds import EdgeKind
 from emporion.platform.topology.model import Topology
 from emporion.platform.topology.process_file import Listening
+
+SETTLED_NS: Final = 100_000_000
 
 
 class LocalShop:
@@ -44,6 +49,8 @@ class LocalShop:
             ServiceProcess(one, self.folders.process_file(one.instance), words=words)
             for one in told
         ]
+        self._read_ns = -1
+        self._found: dict[str, list[Listening]] = {}
         self.edge = self._edge(topology, settings) if topology.edge is EdgeKind.ENVOY else None
         self.supervisor = Supervisor(
             self.folders.data,
@@ -63,12 +70,20 @@ class LocalShop:
         return next((one.listening.http for one in self.processes if one.listening), "")
 
     def listening(self) -> Mapping[str, Sequence[Listening]]:
-        """The instances of each process that take requests now."""
-        found: dict[str, list[Listening]] = {one.told.process: [] for one in self.processes}
-        for one in self.processes:
-            if (listening := one.listening) is not None:
-                found[one.told.process].append(listening)
-        return found
+        """The instances of each process that take requests now.
+
+        Asked all the time: the files are read again only when one came or went.
+        """
+        changed_ns = _changed_ns(self.folders.listening)
+        if changed_ns != self._read_ns:
+            self._found = {one.told.process: [] for one in self.processes}
+            for one in self.processes:
+                if (listening := one.listening) is not None:
+                    self._found[one.told.process].append(listening)
+            # In one tick of the file system's clock another may follow: then it is read once more.
+            is_settled = time.time_ns() - changed_ns > SETTLED_NS
+            self._read_ns = changed_ns if is_settled else -1
+        return self._found
 
     def _edge(self, topology: Topology, settings: Settings) -> EnvoyEdge:
         cluster_of = {
@@ -87,3 +102,10 @@ class LocalShop:
             instances=self.listening,
             pages={"index": index, "openapi": rest_description()},
         )
+
+
+def _changed_ns(folder: Path) -> int:
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0
