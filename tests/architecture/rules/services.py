@@ -89,7 +89,9 @@ IS_SQL = re.compile(r"^\s*(?:select|insert|update|delete|with|replace)\b", re.IG
 DEFINED = re.compile(
     r"(?:with|,)\s*(?:recursive\s+)?(\w+)\s*(?:\([^)]*\)\s*)?as\s*\(", re.IGNORECASE
 )
-NO_TABLES = frozenset({"json_each", "set", "select", "sqlite_master", "do", "excluded", "nothing"})
+NO_TABLES = frozenset(
+    {"json_each", "set", "select", "sqlite_master", "do", "excluded", "nothing", "skip"}
+)
 
 
 def _tables(folder: Path) -> dict[str, Path]:
