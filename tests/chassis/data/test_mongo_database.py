@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -193,6 +194,33 @@ async def test_with_the_deadline_behind_it_nothing_begins(books):
         leave(token)
 
     assert await things(books) == []
+
+
+VICTIM = """
+import asyncio, os, sys
+from emporion.chassis.data.documents import Update
+from emporion.chassis.testing.mongo import mongo_database
+
+async def die_inside():
+    async with mongo_database(sys.argv[1], sys.argv[2]) as database:
+        async def work(tx):
+            await tx.write([Update("thing", {"_id": "one"}, {"$inc": {"value": 9}})])
+            os._exit(9)
+        await database.transaction(work)
+
+asyncio.run(die_inside())
+"""
+
+
+async def test_what_an_instance_that_died_had_locked_is_free_again_within_seconds(books):
+    await put(books, Insert("thing", THING))
+    url = books._url
+    victim = await asyncio.create_subprocess_exec(sys.executable, "-c", VICTIM, url, books.name)
+    assert await victim.wait() == 9
+
+    assert await put(books, INCREMENT)
+
+    assert await things(books) == [("one", 1)]
 
 
 async def test_a_commit_whose_answer_is_lost_is_asked_for_again(books, monkeypatch):

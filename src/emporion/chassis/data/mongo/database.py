@@ -15,15 +15,16 @@ from pymongo.errors import InvalidURI, PyMongoError
 from emporion.chassis.calls.context import NEVER_S, current_call
 from emporion.chassis.data.migrations.runner import Migrations
 from emporion.chassis.data.mongo.errors import (
+    TRANSIENT,
     UNKNOWN_COMMIT,
     ConflictInTransaction,
     host_of,
-    is_transient,
     named,
 )
 from emporion.chassis.data.mongo.events import MongoEventTables
 from emporion.chassis.data.mongo.lanes import Lanes
 from emporion.chassis.data.mongo.migrations import migrate
+from emporion.chassis.data.mongo.orphans import Orphans
 from emporion.chassis.data.mongo.transaction import Connected, MongoTx
 from emporion.kernel.clock import Clock
 from emporion.kernel.errors import DeadlineExceeded, ResourceExhausted, Unavailable
@@ -31,10 +32,12 @@ from emporion.kernel.ids import Ids
 
 T = TypeVar("T")
 WAITING_MAX = 10_000
-ATTEMPTS_MAX = 12
+ATTEMPTS_MAX = 40
+ORPHANED_AFTER_S = 2.0
+"""Whoever collides for so long may be held up by an instance that died."""
 COMMITS_MAX = 4
 PAUSE_S = 0.005
-PAUSE_S_MAX = 0.5
+PAUSE_S_MAX = 0.25
 ABORT_S = 2.0
 _WIRE_OF_8_0 = 25
 
@@ -67,9 +70,9 @@ class MongoDatabase:
 
     A commit is acknowledged once a majority has it in its journal. A transaction that collides
     with another one, of this process or elsewhere, is rolled back by the engine and runs again
-    after a random pause, at most 12 times. It runs in a task of its own, so that a caller who
-    gives up leaves no open transaction behind; one whose process dies holds its documents until
-    the engine lets go of it (`transactionLifetimeLimitSeconds`).
+    after a random pause, at most 40 times and until the deadline. It runs in a task of its own, so
+    that a caller who gives up leaves no open transaction behind; one whose process died is ended
+    by whoever collides with it for two seconds (orphans.py).
 
     Args:
         url: `mongodb://...`; it is told to nobody, as it may hold a password.
@@ -98,6 +101,7 @@ class MongoDatabase:
         self._ids = ids
         self._options = options
         self._connected: Connected | None = None
+        self._orphans: Orphans | None = None
         self._lanes = Lanes()
         self._running: set[asyncio.Task[Any]] = set()
         self._revision = 0
@@ -116,6 +120,7 @@ class MongoDatabase:
                 raise Unavailable(
                     f"MongoDB at {self.where} is no replica set, and has no transactions"
                 )
+            await Orphans(client[self.name], self._clock).prune()
             await migrate(
                 client[self.name], migrations, now_ms=self._clock.now_ms(), where=self.where
             )
@@ -124,6 +129,7 @@ class MongoDatabase:
             if isinstance(error, PyMongoError):
                 raise named(error, self.where) from error
             raise
+        self._orphans = Orphans(client[self.name], self._clock)
         wire = int(hello.get("maxWireVersion", 0))
         self._connected = Connected(
             client,
@@ -244,6 +250,7 @@ class MongoDatabase:
         connected = self._open()
         loop = asyncio.get_running_loop()
         end_s = loop.time() + self._left_s()
+        orphaned_at_s = loop.time() + ORPHANED_AFTER_S
         async with self._lanes.holding(keys):
             for attempt in range(1, ATTEMPTS_MAX + 1):
                 left_s = end_s - loop.time()
@@ -253,6 +260,9 @@ class MongoDatabase:
                     return await self._attempt(connected, work, left_s)
                 except ConflictInTransaction as error:
                     _log.debug("attempt %d: %s", attempt, error.__cause__ or error)
+                if loop.time() >= orphaned_at_s and self._orphans is not None:
+                    orphaned_at_s = end_s
+                    await self._orphans.end()
                 ceiling_s = min(PAUSE_S_MAX, PAUSE_S * 2.0**attempt, max(0.0, end_s - loop.time()))
                 await asyncio.sleep(random.uniform(0.0, ceiling_s))  # noqa: S311 - spreads retries
         raise Unavailable(
@@ -269,6 +279,8 @@ class MongoDatabase:
             tx = MongoTx(connected, session, is_writable=True)
             try:
                 with pymongo.timeout(left_s):
+                    if self._orphans is not None:
+                        await self._orphans.note(session)
                     result = await work(tx)
                     await tx.flush()
                     await self._commit(session)
@@ -290,7 +302,7 @@ class MongoDatabase:
                 await session.commit_transaction()
                 return
             except PyMongoError as error:
-                if is_transient(error):
+                if error.has_error_label(TRANSIENT):
                     raise ConflictInTransaction from error
                 if not error.has_error_label(UNKNOWN_COMMIT) or ask == COMMITS_MAX:
                     raise

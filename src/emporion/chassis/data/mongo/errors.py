@@ -17,7 +17,8 @@ TRANSIENT = "TransientTransactionError"
 UNKNOWN_COMMIT = "UnknownTransactionCommitResult"
 _DUPLICATE = frozenset({11000, 11001, 12582})
 _VALIDATION = 121
-_CONFLICT = 112
+_CONFLICTS = frozenset({112, 11601})
+"""WriteConflict, and Interrupted: another instance took this one for dead."""
 _REFUSED = frozenset({13, 18, 8000})
 """Unauthorized, AuthenticationFailed, and how Atlas says it."""
 
@@ -68,7 +69,7 @@ def is_transient(error: errors.PyMongoError) -> bool:
     return (
         error.has_error_label(TRANSIENT)
         or inner.has_error_label(TRANSIENT)
-        or getattr(inner, "code", None) == _CONFLICT
+        or getattr(inner, "code", None) in _CONFLICTS
     )
 
 
