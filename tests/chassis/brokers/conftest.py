@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from tests.chassis.brokers.servers import NatsServer
+from tests.chassis.brokers.servers import MotoServer, NatsServer
 
 _numbers = count(1)
 
@@ -13,6 +13,14 @@ _numbers = count(1)
 @pytest.fixture(scope="session")
 def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
     server = NatsServer(tmp_path_factory.mktemp("nats"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MotoServer]:
+    server = MotoServer(tmp_path_factory.mktemp("moto"))
     server.start()
     yield server
     server.stop()

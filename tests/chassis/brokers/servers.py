@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -63,4 +64,47 @@ class NatsServer:
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(how)
+            process.wait()
+
+
+class MotoServer:
+    """An emulator of AWS: SNS and SQS in memory, over HTTP."""
+
+    region = "eu-central-1"
+
+    def __init__(self, folder: Path) -> None:
+        self._log = folder / "moto.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it, and return when it takes connections."""
+        address = ["-H", "127.0.0.1", "-p", str(self.port)]
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [program("moto_server"), *address], stdout=log, stderr=log
+            )
+        until_s = time.monotonic() + STARTED_WITHIN_S
+        while not self._is_up():
+            assert time.monotonic() < until_s, self._log.read_text()
+            assert self._process.poll() is None, self._log.read_text()
+            time.sleep(0.05)
+
+    def _is_up(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port)):
+                return True
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.terminate()
             process.wait()

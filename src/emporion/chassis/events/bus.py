@@ -28,10 +28,13 @@ class Features:
     Args:
         has_replay: the history can be delivered again.
         has_pause: a subscriber can be paused and resumed.
+        has_history: a new subscriber gets what was published before it came. Without it, a
+            replay brings that.
     """
 
     has_replay: bool
     has_pause: bool
+    has_history: bool = True
 
 
 @dataclass(frozen=True, slots=True)

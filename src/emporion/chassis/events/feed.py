@@ -76,6 +76,9 @@ class Feed:
         """Something was published, or may have been."""
         self._may_have_more = True
 
+    has_more = False
+    """See Log.has_more."""
+
     def passed(self, position: int) -> None:
         """See Log.passed: the outbox keeps its rows whoever has read them."""
 

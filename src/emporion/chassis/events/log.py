@@ -40,6 +40,11 @@ class Log(Protocol):
         """
         ...
 
+    @property
+    def has_more(self) -> bool:
+        """Whether there may be more although the last `after` gave fewer than it might."""
+        ...
+
     def passed(self, position: int) -> None:
         """Everything up to `position` was taken over by the subscriber's database."""
         ...

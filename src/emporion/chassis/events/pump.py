@@ -281,7 +281,7 @@ class Pump:
             if self.position - self._stored >= self._config.skip_max:
                 await self.store()
         self.feed.passed(self.position)
-        return len(seen) == limit
+        return len(seen) == limit or self.feed.has_more
 
     async def _retry(self) -> bool:
         """Deliver a batch of parked events that are due; whether there is more."""

@@ -10,6 +10,7 @@ from emporion.chassis.events.broker.port import (
     Waiting,
 )
 from emporion.chassis.events.bus import Features
+from emporion.chassis.events.log import LogUnreachable
 from emporion.chassis.events.reactions import Item
 from emporion.chassis.events.tables import Row
 from emporion.kernel.errors import Unavailable
@@ -121,7 +122,7 @@ class LosesSome(FaultyBroker):
 
 
 class ForgetsToAcknowledge(FaultyBroker):
-    """Whoever reads dies each time before it tells the broker what it handled."""
+    """Whoever reads dies before it tells the broker what it handled."""
 
     def subscribed(self, link: Link) -> Subscribed:
         """A log whose `passed` never arrives."""
@@ -129,10 +130,11 @@ class ForgetsToAcknowledge(FaultyBroker):
 
 
 class _Unacknowledged:
-    """A log that hands everything on but `passed`."""
+    """A log that hands everything on until the first `passed`."""
 
     def __init__(self, log: Subscribed) -> None:
         self._log = log
+        self._is_dead = False
 
     @property
     def source(self) -> str:
@@ -145,6 +147,8 @@ class _Unacknowledged:
         self._log.ring()
 
     async def after(self, position: int, limit: int) -> Sequence[Item]:
+        if self._is_dead:
+            raise LogUnreachable("planted")
         return await self._log.after(position, limit)
 
     @property
@@ -152,7 +156,8 @@ class _Unacknowledged:
         return self._log.has_more
 
     def passed(self, position: int) -> None:
-        """Lost."""
+        """Lost, and with it whoever read."""
+        self._is_dead = True
 
     async def head(self) -> int:
         return await self._log.head()

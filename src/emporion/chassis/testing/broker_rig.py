@@ -55,6 +55,8 @@ class BrokerRig(BusRig):
     ) -> None:
         super().__init__(folder, config)
         self.runtime = runtime or self.runtime
+        self.stories = 3
+        """How many stories of random losses are told; fewer where the broker is slow."""
         self._connect = connect
         self._brokers: list[Broker] = []
         self.broker_config = replace(BrokerConfig(), bus=config, relay_linger_s=0.0)

@@ -133,6 +133,8 @@ class BusRig:
         self._publisher_on: Engine = publisher_on
         self._subscribers_on: Engine = subscribers_on
         self.folder = folder
+        self.many = 1_000
+        """Events that no subscriber handles at once; fewer where the broker is an emulator."""
         self.config = config
         self.clock = ManualClock()
         self.runtime = manual_runtime(self.clock)

@@ -24,8 +24,6 @@ from emporion.chassis.testing.bus_rig import PUBLISHER, StepDone, Subscriber
 from emporion.chassis.testing.conformance_bus import BusConformance, expect
 from emporion.chassis.testing.time import SeededRandomness
 
-SEEDS = 3
-
 
 class BrokerConformance(BusConformance):
     """The promises of `events/broker`, each a test that an adapter inherits."""
@@ -120,12 +118,14 @@ class BrokerConformance(BusConformance):
         """Events and acknowledgements get lost, relays and consumers die, at random."""
         mail = await rig.open_subscriber("mail")
         await rig.subscribing_bus(mail).deliver_due()
-        for seed in range(SEEDS):
+        for seed in range(rig.stories):
             await self._lossy_story(rig, mail, seed)
         await rig.redeliver()
         await rig.run_in_turn(rig.publishing_bus(), rig.subscribing_bus(mail))
         for key in "abc":
-            expect(await mail.steps(key) == [*range(10 * SEEDS)], what=f"{key} in order, once")
+            expect(
+                await mail.steps(key) == [*range(10 * rig.stories)], what=f"{key} in order, once"
+            )
 
     @staticmethod
     async def _lossy_story(rig: BrokerRig, mail: Subscriber, seed: int) -> None:

@@ -74,6 +74,9 @@ class JetStreamLog:
         """See Subscribed.first."""
         return await self._stream.first()
 
+    has_more = False
+    """See Log.has_more."""
+
     async def before(self, instant_ms: int) -> int:
         """See Log.before."""
         return await self._stream.before(instant_ms)
@@ -250,6 +253,7 @@ class JetStreamLog:
             sequence=(message.headers or {}).get(SEQUENCE, ""),
             name=name_in(message.subject),
             now_ms=self._clock.now_ms(),
+            unreadable_id=f"{self._stream.name}-{delivered.stream}",
         )
         item.handle = message.reply
         self._items.append(item)

@@ -112,7 +112,14 @@ class Stream:
         except APIError as error:
             raise LogUnreachable(f"NATS: {error}") from error
         number = (found.headers or {}).get(SEQUENCE, "")
-        item = carried(found.seq, found.data or b"", sequence=number, name="", now_ms=0)
+        item = carried(
+            found.seq,
+            found.data or b"",
+            sequence=number,
+            name="",
+            now_ms=0,
+            unreadable_id="",
+        )
         return item.position, item.occurred_at_ms, item.sequence
 
 

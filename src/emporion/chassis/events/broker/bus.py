@@ -17,7 +17,14 @@ from typing import Any
 from emporion.chassis.data.database import Database
 from emporion.chassis.events.broker.config import BrokerConfig
 from emporion.chassis.events.broker.member import Carrier, Member
-from emporion.chassis.events.broker.port import Broker, Link
+from emporion.chassis.events.broker.port import (
+    Broker,
+    Link,
+    PublisherElsewhere,
+    Refillable,
+    Rewindable,
+    Subscribed,
+)
 from emporion.chassis.events.broker.relay import Relay
 from emporion.chassis.events.bus import Features, Lag, Observer, ParkedPage, ParkedStatus
 from emporion.chassis.events.outbox import owner_of
@@ -31,6 +38,7 @@ from emporion.contracts.refusals import HistoryPruned, UnknownSubscriber
 
 STOP_TIMEOUT_S = 10.0
 PRUNE_EVERY_S = 3_600.0
+REFILL_CHUNK = 500
 
 
 class BrokerBus:
@@ -256,18 +264,44 @@ class BrokerBus:
         after_position: int = 0,
         since_ms: int | None = None,
     ) -> int:
-        """See Bus.replay. Positions are those of the broker's log. Raises LogUnreachable."""
+        """See Bus.replay. Positions are those of the broker's log; without one, the outbox's.
+
+        Raises LogUnreachable, or PublisherElsewhere when the broker keeps no log and the
+        publisher is not in this process.
+        """
         carriers = self._carriers_of(subscriber)
         carrier = next((each for each in carriers if each.log.source == source), None)
         if carrier is None:
             raise UnknownSubscriber(f"{subscriber} does not subscribe to {source}")
-        log = carrier.log
+        log: Subscribed | Rewindable = carrier.log
+        if isinstance(log, Refillable):
+            return await self._refill(carrier, log, after=after_position, since_ms=since_ms or 0)
+        assert isinstance(log, Rewindable)  # noqa: S101 - a log is one or the other
         position = after_position if since_ms is None else await log.before(since_ms)
         first = await log.first()
         if first is not None and first > position + 1:
             raise HistoryPruned(f"the log of {source} begins at {first}", first=first)
         await carrier.pump.rewind(position, sequence=await log.sequence_at(position))
         return position
+
+    async def _refill(self, carrier: Carrier, log: Refillable, *, after: int, since_ms: int) -> int:
+        """Send again to one subscriber; positions are those of the publisher's outbox."""
+        source, pump = carrier.log.source, carrier.pump
+        publisher = self._members.get(source)
+        if publisher is None:
+            raise PublisherElsewhere(f"replay it in the process of {source}")
+        outbox = publisher.relay.outbox
+        rows = await outbox.sent_since(since_ms, after=after, limit=REFILL_CHUNK)
+        start = rows[0].position - 1 if rows else after
+        await pump.load()
+        await pump.rewind(pump.position, sequence=start)
+        occasion = self._runtime.ids.new("replay")
+        while rows:
+            wanted = [row for row in rows if row.name in pump.wanted]
+            await log.send(wanted, occasion=occasion)
+            after = rows[-1].position
+            rows = await outbox.sent_since(since_ms, after=after, limit=REFILL_CHUNK)
+        return start
 
     async def resend(self, source: str, *, since_ms: int) -> int:
         """Send again what a service here published since an instant; how many events.

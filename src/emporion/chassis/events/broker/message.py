@@ -41,8 +41,10 @@ class Carried(Item):
         return self.number
 
 
-def carried(position: int, body: bytes, *, sequence: str, name: str, now_ms: int) -> Carried:
-    """The event in a message.
+def carried(  # noqa: PLR0913 - what adapters find in their messages, by keyword
+    position: int, body: bytes, *, sequence: str, name: str, now_ms: int, unreadable_id: str
+) -> Carried:
+    """The event in a message, which the broker knows as `unreadable_id`.
 
     One that cannot be read becomes an event of the name it was sent under, whose reaction will
     fail: it is set aside and becomes a dead letter, and holds up nothing else.
@@ -50,6 +52,5 @@ def carried(position: int, body: bytes, *, sequence: str, name: str, now_ms: int
     try:
         return Carried(position, _open(body), sequence=int(sequence), body=body)
     except (msgspec.MsgspecError, ValueError):
-        unreadable = f"unreadable_{position}"
-        head = _Head(unreadable, name, unreadable, to_datetime(now_ms))
+        head = _Head(unreadable_id, name, unreadable_id, to_datetime(now_ms))
         return Carried(position, head, sequence=0, body=body)

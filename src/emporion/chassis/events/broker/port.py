@@ -2,18 +2,24 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from emporion.chassis.events.bus import Features
 from emporion.chassis.events.log import Log
 from emporion.chassis.events.tables import Row
-from emporion.kernel.errors import InvalidArgument
+from emporion.kernel.errors import FailedPrecondition, InvalidArgument
 
 
 class MessageRefused(InvalidArgument):
     """The broker will never take this event as it is: too large, or not allowed."""
 
     slug = "message-refused"
+
+
+class PublisherElsewhere(FailedPrecondition):
+    """This broker keeps no history: the process with the publisher's outbox must do it."""
+
+    slug = "publisher-elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +59,33 @@ class Subscribed(Log, Protocol):
         """What follows `position`, without touching the one who reads. Raises LogUnreachable."""
         ...
 
+
+@runtime_checkable
+class Rewindable(Protocol):
+    """A log that keeps what was read, so that one can go back in it."""
+
     async def first(self) -> int | None:
         """The oldest position that is kept; None: there is none. Raises LogUnreachable."""
         ...
 
+    async def before(self, instant_ms: int) -> int:
+        """The last position published before `instant_ms`; 0: none. Raises LogUnreachable."""
+        ...
+
     async def sequence_at(self, position: int) -> int:
         """The publisher's own number of the event at a position. Raises LogUnreachable."""
+        ...
+
+
+@runtime_checkable
+class Refillable(Protocol):
+    """A log that is empty once it was read, and takes events again from their publisher."""
+
+    async def send(self, rows: Sequence[Row], *, occasion: str) -> None:
+        """Put events into this log alone, in order; safe to repeat for the same occasion.
+
+        Raises LogUnreachable.
+        """
         ...
 
 
