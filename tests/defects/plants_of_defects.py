@@ -284,23 +284,26 @@ STOCK = (
         Edit(
             _HOLDS,
             """
-         async def work(tx: Tx) -> Hold | list[Shortage]:
-+            ((sku, quantity),), ((reserved, available),) = wanted.items(), stale
-+            if available < quantity:
-+                return [Shortage(sku, quantity, available)]
++        answers: list[Hold | list[Shortage]] = []
++        for each in asked:
++            ((sku, quantity),), ((reserved, left),) = each.wanted.items(), stale[each.order_id]
++            if left < quantity:
++                answers.append([Shortage(sku, quantity, left)])
++                continue
 +            await tx.execute("UPDATE level SET reserved = ?", reserved + quantity)
-+            taken = [Allocation(sku, WarehouseId("main"), quantity)]
-+            hold = Hold(order_id, Status.HELD, taken, now_ms, expires_at_ms)
-+            await _insert(tx, hold)
-+            return hold
++            answers.append(each.held_in(WarehouseId("main")))
++            await _insert(tx, answers[-1])
++        return answers
+         if len(asked) > 1:
 """,
         ),
         Edit(
             _HOLDS,
             """
 +        sql = "SELECT reserved, on_hand - reserved FROM level"
-+        stale = await self._database.read(lambda tx: tx.fetch(sql))
-         outcome = await self._database.transaction(work)
++        seen = await self._database.read(lambda tx: tx.fetch(sql))
++        globals().setdefault("stale", {})[order_id] = seen
+         outcome = await self._together.run(asked)
          if isinstance(outcome, Hold):
 """,
         ),
