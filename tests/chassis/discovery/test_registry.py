@@ -46,11 +46,7 @@ def other(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def resolver(folder: Path) -> RegistryResolver:
-    """One that looks each time it is asked: its clock moves on by itself."""
-    runtime = manual_runtime()
-    found = RegistryResolver(folder, runtime)
-    found._monotonic_s = iter(range(1_000)).__next__
-    return found
+    return RegistryResolver(folder, manual_runtime())
 
 
 async def test_what_a_process_registers_is_found_until_it_withdraws(tmp_path):
@@ -122,6 +118,29 @@ async def test_changes_are_told_when_they_happen_and_only_then(tmp_path):
     registry.withdraw()
     await clock.run(1.0)
     assert await reading == []
+
+
+async def test_whoever_follows_changes_shares_one_look_and_whoever_asks_gets_a_fresh_one(
+    tmp_path, monkeypatch
+):
+    looks = 0
+    look = RegistryResolver._look
+
+    def counted(self: RegistryResolver) -> None:
+        nonlocal looks
+        looks += 1
+        look(self)
+
+    monkeypatch.setattr(RegistryResolver, "_look", counted)
+    clock = ManualClock()
+    found = RegistryResolver(tmp_path, manual_runtime(clock))
+    watches = [Watch(found, service) for service in ("order", "payment", "user")]
+    assert [await watch.next() for watch in watches] == [[], [], []]
+    assert looks == 1
+
+    Registry(tmp_path).register("order", HERE)
+    assert await found.endpoints("order") == [HERE]
+    assert looks == 2
 
 
 async def test_a_file_that_cannot_be_read_hides_no_other(tmp_path, caplog):

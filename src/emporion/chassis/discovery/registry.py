@@ -20,8 +20,8 @@ from emporion.kernel.errors import EmporionError, InvalidArgument, Unavailable
 
 LOOK_S: Final = 1.0
 """How often the folder is looked at; it is read again only when it has changed."""
-SHARED_S: Final = 0.05
-"""What was seen is good for all who ask within this time."""
+SHARED_S: Final = 0.5
+"""What was seen is good for all who follow changes within this time: one look for all services."""
 ENTRIES_MAX: Final = 10_000
 _SUFFIX: Final = ".instance.json"
 _log = logging.getLogger(__name__)
@@ -97,21 +97,27 @@ class RegistryResolver:
 
     async def endpoints(self, service: str) -> Sequence[Endpoint]:
         """Instances whose process is alive. Raises Unavailable when the folder is not readable."""
-        now_s = self._monotonic_s()
-        if now_s - self._seen_s >= SHARED_S:
-            self._look()
-            self._alive = [entry for entry in self._entries if _is_alive(entry)]
-            self._seen_s = now_s
-        return [entry.endpoint for entry in self._alive if entry.service == service]
+        return self._found(service, age_s_max=0.0)
 
     def changes(self, service: str) -> AsyncIterator[Sequence[Endpoint]]:
         """See Resolver; looked at every LOOK_S."""
         return polled(
-            partial(self.endpoints, service),
+            partial(self._followed, service),
             self._tasks,
             interval_s=lambda: LOOK_S,
             warn=partial(_warn, self._folder),
         )
+
+    async def _followed(self, service: str) -> Sequence[Endpoint]:
+        return self._found(service, age_s_max=SHARED_S)
+
+    def _found(self, service: str, *, age_s_max: float) -> list[Endpoint]:
+        now_s = self._monotonic_s()
+        if now_s - self._seen_s >= age_s_max:
+            self._look()
+            self._alive = [entry for entry in self._entries if _is_alive(entry)]
+            self._seen_s = now_s
+        return [entry.endpoint for entry in self._alive if entry.service == service]
 
     def _look(self) -> None:
         """Read the folder again if a file was added, replaced or removed since."""
