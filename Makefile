@@ -47,7 +47,12 @@ lint: $(STAMP)/dev ## Check style, format, spelling and unused dependencies
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet . || { echo "Run: make format" >&2; exit 1; }
 	@$(BIN)/codespell
+	@$(BIN)/complexipy src --max-complexity-allowed 17 --failed --plain
 	@$(BIN)/deptry src > $(STAMP)/deptry.log 2>&1 || { cat $(STAMP)/deptry.log; exit 1; }
+
+.PHONY: dead
+dead: $(STAMP)/dev ## Code that nothing names
+	@! $(BIN)/vulture | grep '^src/'
 
 .PHONY: format
 format: $(STAMP)/dev ## Format the code and mend what can be mended

@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from emporion.platform.audit.facts import HoldFact, MailFact, OrderFact, PaymentFact, Story
 
+F = TypeVar("F", bound=OrderFact | PaymentFact | HoldFact | MailFact)
 END = "\uffff"
 """Sorts after every order id."""
 NOBODY: frozenset[str] = frozenset()
@@ -27,42 +29,48 @@ class Books:
     unread: dict[str, frozenset[str]]
 
 
+class _Source(Generic[F]):
+    """One book, read fact by fact."""
+
+    def __init__(self, facts: AsyncIterator[F]) -> None:
+        self._facts = facts
+        self._next: F | None = None
+        self.order_id = ""
+
+    async def advance(self) -> None:
+        """Read the next fact."""
+        self._next = await anext(self._facts, None)
+        self.order_id = END if self._next is None else self._next.order_id
+
+    async def take(self, order_id: str) -> F | None:
+        """What the book says of an order, which is the next in it or not in it at all."""
+        if self.order_id != order_id:
+            return None
+        taken = self._next
+        await self.advance()
+        return taken
+
+
 async def stories(books: Books) -> AsyncIterator[Story]:
     """Every order that any service knows of, by rising id."""
     unread = [(name, ids) for name, ids in books.unread.items() if ids]
-    order = await anext(books.orders, None)
-    payment = await anext(books.payments, None)
-    hold = await anext(books.holds, None)
-    mail = await anext(books.mails, None)
+    orders, payments = _Source(books.orders), _Source(books.payments)
+    holds, mails = _Source(books.holds), _Source(books.mails)
+    for source in (orders, payments, holds, mails):
+        await source.advance()
     while True:
-        order_id = min(
-            order.order_id if order else END,
-            payment.order_id if payment else END,
-            hold.order_id if hold else END,
-            mail.order_id if mail else END,
-        )
+        order_id = min(orders.order_id, payments.order_id, holds.order_id, mails.order_id)
         if order_id == END:
             return
-        has_order = order is not None and order.order_id == order_id
-        has_payment = payment is not None and payment.order_id == order_id
-        has_hold = hold is not None and hold.order_id == order_id
-        has_mail = mail is not None and mail.order_id == order_id
+        mail = await mails.take(order_id)
         yield Story(
             order_id=order_id,
-            order=order if has_order else None,
-            payment=payment if has_payment else None,
-            hold=hold if has_hold else None,
-            confirmations=mail.confirmations if mail and has_mail else 0,
+            order=await orders.take(order_id),
+            payment=await payments.take(order_id),
+            hold=await holds.take(order_id),
+            confirmations=mail.confirmations if mail else 0,
             is_saga_open=order_id in books.open_sagas,
             unread_by=frozenset(name for name, ids in unread if order_id in ids)
             if unread
             else NOBODY,
         )
-        if has_order:
-            order = await anext(books.orders, None)
-        if has_payment:
-            payment = await anext(books.payments, None)
-        if has_hold:
-            hold = await anext(books.holds, None)
-        if has_mail:
-            mail = await anext(books.mails, None)

@@ -5,7 +5,7 @@ import math
 import resource
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from emporion.kernel.errors import FailedPrecondition, ResourceExhausted
@@ -206,7 +206,11 @@ class LoadRun:
                 for task in tasks:
                     task.cancel()
         self.result.elapsed_s = time.perf_counter() - started_s
-        for outcome in await everyone:
+        self._count_broken_off(await everyone)
+
+    def _count_broken_off(self, outcomes: Sequence[BaseException | None]) -> None:
+        """Raises what ended a shopper otherwise than by being cut off."""
+        for outcome in outcomes:
             if isinstance(outcome, asyncio.CancelledError):
                 self.result.tally.errors["outcome unknown: broken off"] += 1
             elif isinstance(outcome, BaseException):

@@ -156,10 +156,6 @@ def allocate(
     return ([], shortages) if shortages else (allocations, [])
 
 
-def _rank(shelf: Shelf) -> tuple[int, WarehouseId]:
-    return shelf.priority, shelf.warehouse_id
-
-
 def _spread(sku: Sku, quantity: int, ranked: Iterable[Shelf]) -> Iterable[Allocation]:
     missing = quantity
     for shelf in ranked:

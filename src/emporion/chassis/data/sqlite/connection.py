@@ -8,7 +8,6 @@ from emporion.chassis.data.database import UniqueViolation
 from emporion.kernel.errors import EmporionError, Internal, ResourceExhausted, Unavailable
 
 CACHE_KIB = 1_024
-MMAP_BYTES = 0
 STATEMENTS_CACHED = 256
 BUSY_TIMEOUT_MS = 5_000
 READ_STEPS_PER_CHECK = 100_000
