@@ -43,6 +43,4 @@ def services_in(folder: Path, names: Sequence[str]) -> Mapping[str, HeldService]
 
 def files_of_processes(folder: Path, name: str) -> Sequence[Path]:
     """The files of that name in the processes' own folders, of those that ran here before too."""
-    found = {path for path in (folder / PROCESSES).glob(f"*/{name}") if path.is_file()}
-    own = (Path(ProcessFile.read(path).settings.data) / name for path in process_paths(folder))
-    return sorted(found | {path for path in own if path.is_file()})
+    return sorted(path for path in (folder / PROCESSES).glob(f"*/{name}") if path.is_file())
