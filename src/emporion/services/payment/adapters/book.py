@@ -77,11 +77,16 @@ class Book:
 
         Raises Unavailable when it cannot be written: then it is not there.
         """
+        if not self._is_shared:
+            return self._put(entry)
         with self._alone():
-            found = self._known(entry.key)
-            if found is None:
-                self._append(entry)
-            return found or entry
+            return self._put(entry)
+
+    def _put(self, entry: Entry) -> Entry:
+        found = self._known(entry.key)
+        if found is None:
+            self._append(entry)
+        return found or entry
 
     def _append(self, entry: Entry) -> None:
         line = _encode(entry) + b"\n"
