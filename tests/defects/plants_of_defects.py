@@ -442,6 +442,7 @@ EVENTS = (
         Edit(
             _INBOX,
             """
+         if not await tx.execute(ADVANCE, after, now_ms, *ends, generation, before):
 -            raise CursorMoved
 +            return
 """,
@@ -510,7 +511,7 @@ CARTS = (
         Edit(
             _ORDER_STORE,
             """
--    " ON CONFLICT (user_id, sku) DO UPDATE SET quantity = quantity + excluded.quantity"
+-    " ON CONFLICT (user_id, sku) DO UPDATE SET quantity = cart_line.quantity + excluded.quantity"
 +    " ON CONFLICT (user_id, sku) DO UPDATE SET quantity = excluded.quantity "
 """,
         ),
@@ -672,7 +673,7 @@ OPERATION = (
         "a migration is not one transaction",
         "test_operations.py::test_defect_18_a_migration_that_fails_leaves_nothing_behind",
         Edit(
-            "chassis/data/migrations/runner.py",
+            "chassis/data/sqlite/migrate.py",
             """
 -        with connection:
 +        if connection:

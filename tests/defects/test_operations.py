@@ -1,12 +1,14 @@
 """Defects of operation: health that is a constant, migrations that stop half-way."""
 
 import shutil
+from collections.abc import Sequence
 from importlib.resources import files
 
 import pytest
 
 from emporion.chassis.data.migrations.runner import MigrationFailed, Migrations
 from emporion.platform.data_folder import FolderInUse
+from emporion.platform.fabric import migrations_of
 from tests.defects.whole_shop import WholeShop
 
 SECOND = "0099_more.sql"
@@ -21,14 +23,13 @@ def release(tmp_path, monkeypatch):
     shutil.copytree(str(files("emporion.services.order") / "migrations" / "sqlite"), folder)
     own = Migrations("order", folder)
 
-    def of(service: str) -> Migrations:
-        if service == "order":
-            return own
-        return Migrations(service, files(f"emporion.services.{service}") / "migrations" / "sqlite")
+    def of(service: str, engine: str) -> Sequence[Migrations]:
+        chassis, shipped = migrations_of(service, engine)
+        return (chassis, own if service == "order" else shipped)
 
     def make(sql: str) -> None:
         (folder / SECOND).write_text(sql)
-        monkeypatch.setattr("emporion.platform.shop.migrations_of", of)
+        monkeypatch.setattr("emporion.platform.fabric.migrations_of", of)
 
     return make
 
