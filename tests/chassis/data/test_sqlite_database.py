@@ -8,7 +8,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from emporion.chassis.data.database import Tx
+from emporion.chassis.data.database import Aside, Tx
 from emporion.chassis.data.migrations.runner import Migrations
 from emporion.chassis.data.sqlite import writers
 from emporion.chassis.data.sqlite.group_commit import GroupCommit, Job
@@ -126,6 +126,7 @@ async def test_work_that_was_long_is_done_on_the_thread_until_it_is_short(
         monkeypatch.setattr(writers, "LONG_S", 60.0)
         assert await database.transaction(where) != here
         assert await database.transaction(where) == here
+        assert [await database.transaction(Aside(where)) != here for _ in range(3)] == [True] * 3
 
 
 async def test_the_loop_turns_while_a_batch_is_made_durable(

@@ -1,7 +1,7 @@
 """The port to a service's database: transactions that can await nothing but themselves."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from emporion.contracts.contract import Event
 from emporion.kernel.errors import Conflict
@@ -55,6 +55,19 @@ class Tx(Protocol):
     async def publish(self, event: Event) -> None:
         """Write an integration event to the outbox: it leaves if, and only if, this commits."""
         ...
+
+
+class Aside(Generic[T]):
+    """Work that may take long, or hang: no engine does it where it would hold up other work."""
+
+    __slots__ = ("_work",)
+
+    def __init__(self, work: Callable[[Tx], Awaitable[T]]) -> None:
+        self._work = work
+
+    def __call__(self, tx: Tx) -> Awaitable[T]:
+        """Do it."""
+        return self._work(tx)
 
 
 class Database(Protocol):

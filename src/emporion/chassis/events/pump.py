@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from emporion.chassis.auth.identity import service_identity
 from emporion.chassis.calls.context import Call, enter, leave
-from emporion.chassis.data.database import Database, Tx
+from emporion.chassis.data.database import Aside, Database, Tx
 from emporion.chassis.events.bus import Delivery, Observer
 from emporion.chassis.events.inbox import CursorMoved, Failure, Inbox, State, error_text
 from emporion.chassis.events.isolation import Streak, all_after, other_keys_after, settle
@@ -377,7 +377,7 @@ class Pump:
         token = enter(Call(identity=self._identity, deadline_s=deadline_s))
         try:
             async with asyncio.timeout(limit_s):
-                return await self.database.transaction(work)
+                return await self.database.transaction(Aside(work))
         finally:
             leave(token)
 

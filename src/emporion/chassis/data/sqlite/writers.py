@@ -10,6 +10,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
+from emporion.chassis.data.database import Aside
 from emporion.chassis.data.sqlite.group_commit import GroupCommit, Job
 
 _log = logging.getLogger(__name__)
@@ -52,8 +53,8 @@ class ThreadWriter:
     waits with, as long as it was quick the last time: the way to the thread and back takes as
     long as an fsync, and a lone order goes it four times.
 
-    Long work, such as an import, would hold up the loop. A kind of work (the function's code) that
-    took long by itself is done wholly on the thread from then on, until it is short there.
+    Work that is `Aside` is done wholly on the thread, with whatever waits beside it. So is a kind
+    of work (the function's code) that took long by itself, an import say, until it is short there.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class ThreadWriter:
         self.waiting = 0
         self._is_busy = False
         self._is_quick = False
-        self._long: set[object] = set()
+        self._long: set[object] = {Aside}
         self._loop = asyncio.get_running_loop()
         self._jobs: list[Job] = []
         self._at_rest: asyncio.Future[None] | None = None
@@ -109,7 +110,7 @@ class ThreadWriter:
     def _begin(self) -> None:
         batch, self._jobs = self._jobs[: self._batch_max], self._jobs[self._batch_max :]
         is_alone = self.waiting == 1
-        if self._long and not self._long.isdisjoint(map(_kind, batch)):
+        if not self._long.isdisjoint(map(_kind, batch)):
             self._handed.put((batch, False))
         elif not self._run_statements(batch):
             self._answer(batch, is_published=False)
@@ -123,10 +124,11 @@ class ThreadWriter:
             return self._commit.begin(batch)
         started_s = time.thread_time()
         is_open = self._commit.begin(batch)
+        kind = _kind(batch[0])
         if time.thread_time() - started_s > LONG_S:
-            self._long.add(_kind(batch[0]))
-        elif self._long:
-            self._long.discard(_kind(batch[0]))
+            self._long.add(kind)
+        elif kind is not Aside:
+            self._long.discard(kind)
         return is_open
 
     def _run(self) -> None:
