@@ -60,9 +60,9 @@ async def open_shop(
         settings = Settings(port=port, data=str(data), drain_s=5)
         shop = LocalShop(topology, settings, said.append, words=FAKE)
         await shop.supervisor.end_leftovers()
-        shop.folders.clear()
+        shop.begin()
+        await shop.supervisor.start()  # one that fails tidies up itself
         try:
-            await shop.supervisor.start()
             yield shop
         finally:
             await shop.supervisor.stop()

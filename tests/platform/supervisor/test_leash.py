@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
+
 from emporion.platform.supervisor import leash
 
 LEASH = (sys.executable, "-I", "-S", leash.__file__)
@@ -41,6 +43,8 @@ def test_a_program_whose_supervisor_is_killed_ends():
     with supervisor:
         assert supervisor.stdout is not None
         pid = int(supervisor.stdout.readline())
+        while psutil.Process(pid).name() != "sleep":
+            assert supervisor.poll() is None
         program = os.pidfd_open(pid)
         supervisor.send_signal(signal.SIGKILL)
         supervisor.wait()

@@ -12,6 +12,7 @@ from emporion.platform.edge.routes import routes
 from emporion.platform.engines.local import Engines
 from emporion.platform.engines.secrets_file import SecretsFile
 from emporion.platform.settings import Settings
+from emporion.platform.supervisor.certificates import Authority
 from emporion.platform.supervisor.kept import Say
 from emporion.platform.supervisor.plan import Folders, process_files
 from emporion.platform.supervisor.service_process import SERVE, ServiceProcess
@@ -41,6 +42,7 @@ class LocalShop:
         *,
         words: Sequence[str] = SERVE,
     ) -> None:
+        self._topology = topology
         self.folders = Folders(settings.folder.absolute())
         secrets = SecretsFile.open(self.folders.data)
         self.engines = Engines(topology, self.folders.data, secrets)
@@ -68,6 +70,14 @@ class LocalShop:
         if self.edge is not None:
             return self.edge.url
         return next((one.listening.http for one in self.processes if one.listening), "")
+
+    def begin(self) -> None:
+        """Forget what an earlier start said, and issue certificates; only while nothing runs."""
+        self.folders.clear()
+        if self._topology.is_tls:
+            authority = Authority(self.folders.tls)
+            for plan in self._topology.processes:
+                authority.issue(plan.name, plan.services)
 
     def listening(self) -> Mapping[str, Sequence[Listening]]:
         """The instances of each process that take requests now.

@@ -11,6 +11,7 @@ from emporion.platform.engines.secrets_file import SecretsFile
 from emporion.platform.services import SERVICES
 from emporion.platform.settings import Environment, Settings
 from emporion.platform.shop_folder import database_file
+from emporion.platform.supervisor.certificates import tls_files
 from emporion.platform.supervisor.ports import LOOPBACK
 from emporion.platform.topology.kinds import EdgeKind, Engine
 from emporion.platform.topology.model import ProcessPlan, Topology
@@ -42,6 +43,11 @@ class Folders:
     def logs(self) -> Path:
         """A log for each part."""
         return self.data / "logs"
+
+    @property
+    def tls(self) -> Path:
+        """The certificates of a start, when processes speak TLS to each other."""
+        return self.run / "tls"
 
     @property
     def registry(self) -> Path:
@@ -136,6 +142,7 @@ class _Shop:
             ),
             service_key=keys[plan.name].stored(),
             trusted=trusted,
+            tls=tls_files(folders.tls, plan.name) if self.topology.is_tls else None,
             trusted_proxies=LOOPBACK,
             listening_file=str(folders.listening / f"{instance}.json"),
             log_file=str(folders.logs / f"{instance}.log"),

@@ -38,7 +38,7 @@ def run(
 async def _run(shop: LocalShop, announce: Announce) -> None:
     await shop.engines.check_external()
     await shop.supervisor.end_leftovers()
-    shop.folders.clear()
+    shop.begin()
     await supervise(
         shop.folders.data,
         shop.supervisor,
