@@ -1,5 +1,6 @@
 """The bus over NATS as processes run it: woken by doorbells, over a server that comes and goes."""
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from emporion.chassis.brokers.jetstream.broker import JetStreamBroker
 from emporion.chassis.brokers.jetstream.connection import JetStreamConfig
 from emporion.chassis.runtime.system import SystemClock, system_runtime
 from emporion.chassis.testing.broker_rig import BrokerRig
-from emporion.chassis.testing.bus_rig import CONFIG
+from emporion.chassis.testing.bus_rig import CONFIG, PUBLISHER
 from tests.chassis.brokers.servers import NatsServer
 
 
@@ -59,3 +60,73 @@ async def test_what_is_published_while_the_broker_is_away_arrives_when_it_is_bac
         await rig.publish_each("a", range(6, 9))
         assert await process.steps(3) == [6, 7, 8]
     assert await mail.steps("a") == [*range(9)]
+
+
+async def test_a_server_that_lost_its_store_is_sent_everything_again(
+    rig: BrokerRig, server: NatsServer
+):
+    mail = await rig.open_subscriber("mail")
+    stock = await rig.open_subscriber("stock")
+    async with rig.running(publisher=rig.publisher) as relay, rig.running(mail) as process:
+        await rig.publish_each("a", range(3))
+        await process.steps(3)
+        server.kill()
+        shutil.rmtree(server.folder / "jetstream")
+        server.start()
+        await rig.publish_each("a", range(3, 5))
+
+        assert await process.steps(2) == [3, 4]
+        async with rig.running(stock) as late:
+            assert await late.steps(5) == [*range(5)]
+        assert (await relay.bus.unsent())[PUBLISHER][0] == 0
+    assert await mail.steps("a") == [*range(5)]
+
+
+async def test_a_server_that_is_killed_loses_nothing_of_what_it_acknowledged(
+    rig: BrokerRig, server: NatsServer
+):
+    mail = await rig.open_subscriber("mail")
+    async with rig.running(publisher=rig.publisher):
+        await rig.publish_each("a", range(20))
+        async with rig.running(mail) as process:
+            await process.steps(20)
+    server.kill()
+    server.start()
+    stock = await rig.open_subscriber("stock")
+    async with rig.running(stock) as process:
+        assert await process.steps(20) == [*range(20)]
+
+
+async def test_an_instance_that_dies_is_followed_by_another(rig: BrokerRig):
+    rig.broker_config = replace(rig.broker_config, lease_s=0.5)
+    mail = await rig.open_subscriber("mail")
+    dead = rig.subscribing_bus(mail)
+    assert await dead.take_leases() == ["mail"]
+    async with rig.running(publisher=rig.publisher), rig.running(mail) as process:
+        await rig.publish_steps("a", [1])
+
+        assert await process.steps(1) == [1]
+
+
+async def test_two_instances_share_a_service_without_repeating_anything(rig: BrokerRig):
+    mail = await rig.open_subscriber("mail")
+    async with (
+        rig.running(publisher=rig.publisher),
+        rig.running(mail) as first,
+        rig.running(mail) as second,
+    ):
+        await rig.publish_each("a", range(10))
+        assert await first.steps(10) == [*range(10)]
+
+        assert second.deliveries.empty()
+    assert await mail.steps("a") == [*range(10)]
+
+
+async def test_a_process_starts_while_the_broker_is_away(rig: BrokerRig, server: NatsServer):
+    server.kill()
+    mail = await rig.open_subscriber("mail")
+    async with rig.running(mail, publisher=rig.publisher) as process:
+        await rig.publish_each("a", range(3))
+        server.start()
+
+        assert await process.steps(3) == [0, 1, 2]

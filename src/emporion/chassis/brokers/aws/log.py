@@ -114,7 +114,7 @@ class QueueLog:
             return
         try:
             await self._queue.delete(handled)
-        except LogUnreachable:
+        except BaseException:  # also when it is cancelled: whoever closes the log deletes
             self._handled += handled
             raise
 
@@ -171,7 +171,10 @@ class QueueLog:
             await self._queue.hide(held, duration_s=duration_s)
 
     async def close(self) -> None:
-        """See Subscribed.close."""
+        """See Subscribed.close.
+
+        What SQS gave out to the request that is under way is hidden for `visibility_s`.
+        """
         tasks, self._tasks = self._tasks, []
         self._on_news = None
         for task in tasks:

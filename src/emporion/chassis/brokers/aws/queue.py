@@ -1,6 +1,5 @@
 """The queue of a link: made and subscribed to the publisher's topic when it is missing."""
 
-import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -149,23 +148,18 @@ class Queue:
     async def delete(self, receipts: Sequence[str]) -> None:
         """These were handled. A receipt that is too old is not minded: the message comes again."""
         url = await self.url()
-        asked = [
-            self._connection.sqs.delete_message_batch(QueueUrl=url, Entries=entries)
-            for entries in _entries(receipts)
-        ]
-        await _all(asked)
+        for entries in _entries(receipts):
+            await answer(self._connection.sqs.delete_message_batch(QueueUrl=url, Entries=entries))
 
     async def hide(self, receipts: Sequence[str], *, duration_s: int) -> None:
         """Hide these for so long from now on; 0: others may have them at once."""
         url = await self.url()
-        asked = [
-            self._connection.sqs.change_message_visibility_batch(
-                QueueUrl=url,
-                Entries=[{**entry, "VisibilityTimeout": duration_s} for entry in entries],
+        for entries in _entries(receipts):
+            hidden = [{**entry, "VisibilityTimeout": duration_s} for entry in entries]
+            asked = self._connection.sqs.change_message_visibility_batch(
+                QueueUrl=url, Entries=hidden
             )
-            for entries in _entries(receipts)
-        ]
-        await _all(asked)
+            await answer(asked)
 
     async def send(self, rows: Sequence[Row], *, occasion: str) -> None:
         """Put events into this queue alone, in order; safe to repeat for the same occasion."""
@@ -209,11 +203,3 @@ async def declare_topic(connection: Connection, source: str) -> str:
 def _entries(receipts: Sequence[str]) -> Iterable[list[dict[str, Any]]]:
     for run in chunks([0] * len(receipts)):
         yield [{"Id": str(index), "ReceiptHandle": receipts[index]} for index in run]
-
-
-async def _all(asked: Sequence[Any]) -> None:
-    """All requests at once; the first failure is raised when all have ended."""
-    answers = await asyncio.gather(*(answer(each) for each in asked), return_exceptions=True)
-    for each in answers:
-        if isinstance(each, BaseException):
-            raise each
