@@ -13,6 +13,7 @@ import pytest
 from pymongo import MongoClient
 
 START_TIMEOUT_MS = 30_000
+STOP_TIMEOUT_S = 10.0
 OPTIONS = "directConnection=true&serverMonitoringMode=poll"
 
 
@@ -35,10 +36,14 @@ class MongoServer:
                 stdout=log,
                 stderr=log,
             )
-        with MongoClient[dict[str, object]](
-            self.url, serverSelectionTimeoutMS=START_TIMEOUT_MS
-        ) as client:
-            client.admin.command("ping")
+        try:
+            with MongoClient[dict[str, object]](
+                self.url, serverSelectionTimeoutMS=START_TIMEOUT_MS
+            ) as client:
+                client.admin.command("ping")
+        except BaseException:
+            self.kill()
+            raise
 
     def kill(self) -> None:
         """As a lost machine does: at once, and nothing is finished."""
@@ -47,10 +52,13 @@ class MongoServer:
             self._process.wait()
 
     def stop(self) -> None:
-        """Ask it to end."""
+        """Ask it to end; one that does not, as this server may when it is busy, is killed."""
         if self._process is not None:
             self._process.terminate()
-            self._process.wait()
+            try:
+                self._process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self.kill()
 
 
 def _free_port() -> int:
