@@ -5,13 +5,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 from pymongo import AsyncMongoClient
 
+from emporion.platform.audit.traffic import Lag
 from emporion.platform.data_folder import address_in
 from emporion.platform.reading.processes import services_in
 from emporion.platform.shop_folder import SERVICES
@@ -21,6 +23,7 @@ TOPOLOGY = """processes:
 engines: {default: postgres, inventory: mongodb}
 bus: nats
 """
+Document = dict[str, Any]
 START_S_MAX = 120.0
 STOP_S_MAX = 60.0
 
@@ -82,9 +85,11 @@ def _table_in(statement: str) -> str:
 
 
 @asynccontextmanager
-async def altered(folder: Path, collection: str, chosen: dict, change: dict | None):
-    """With the one document that matches changed, or gone without a change, and back at the end."""
-    async with AsyncMongoClient(dsn_of(folder, "inventory")) as client:
+async def altered(
+    folder: Path, collection: str, chosen: Document, change: Document | None
+) -> AsyncIterator[None]:
+    """With the newest document that matches changed, or gone, and back at the end."""
+    async with AsyncMongoClient[Document](dsn_of(folder, "inventory")) as client:
         documents = client["inventory"][collection]
         before = await documents.find_one(chosen, sort=[("_id", -1)])
         assert before, chosen
@@ -99,7 +104,7 @@ async def altered(folder: Path, collection: str, chosen: dict, change: dict | No
             await documents.replace_one(own, before, upsert=True)
 
 
-async def until_delivered(look) -> None:
+async def until_delivered(look: Callable[[], Awaitable[Sequence[Lag]]]) -> None:
     """Until nothing is on its way between the services."""
     until_s = time.monotonic() + START_S_MAX
     while any(each.waiting for each in await look()):
