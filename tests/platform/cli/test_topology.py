@@ -42,3 +42,40 @@ def test_a_wrong_file_is_refused_by_line(
 
     told = capsys.readouterr().err
     assert f"{file}:3: buss: there is no key 'buss' here; did you mean 'bus'?" in told
+
+
+@pytest.mark.parametrize("command", ["up", "check"])
+def test_a_shop_with_a_wrong_topology_does_not_begin_to_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text(
+        "processes:\n  one: [user, catalog, order]\n  two: [inventory, payment, email]\n"
+        "engines: postgres\nbus: in-process\n"
+    )
+    words = {
+        "up": ("up", "--topology", str(file), "--data", str(tmp_path / "data")),
+        "check": ("topology", "check", str(file)),
+    }
+
+    assert run(*words[command]) == 1
+
+    assert f"{file}:5: bus: the in-process bus does not reach" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_secret_that_is_not_there_is_named_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ORDER_DSN", raising=False)
+    file = tmp_path / "shop.yaml"
+    file.write_text(
+        "processes:\n  all: [user, catalog, order, inventory, payment, email]\n"
+        "engines:\n  default: sqlite\n  order: {kind: postgres, address: env:ORDER_DSN}\n"
+    )
+
+    assert run("up", "--topology", str(file), "--data", str(tmp_path / "data")) == 1
+
+    told = capsys.readouterr().err
+    assert f"{file}:5: the variable ORDER_DSN is not set; export it before you start" in told
+    assert not (tmp_path / "data" / "run").exists()
