@@ -3,6 +3,7 @@
 PYTHON ?= python3
 PORT   ?= 8080
 DATA   ?= emporion-data
+SPLIT_DATA ?= emporion-split
 
 VENV  := .venv
 STAMP := $(VENV)/.stamps
@@ -30,7 +31,7 @@ run: $(STAMP)/package ## Start the shop on http://127.0.0.1:8080 (PORT=, DATA=)
 
 .PHONY: split
 split: $(STAMP)/engines ## Start it split: a process a service, PostgreSQL, MongoDB, NATS, Envoy
-	@$(BIN)/emporion split --port $(PORT) --data $(DATA)
+	@$(BIN)/emporion split --port $(PORT) --data $(SPLIT_DATA)
 
 # --- to change it ------------------------------------------------------------------------------
 

@@ -76,6 +76,6 @@ async def test_the_readmes_commands_do_what_it_says(tmp_path: Path) -> None:
 def test_what_the_readme_says_of_make_exists() -> None:
     targets = re.findall(r"^\$ make (\w+)", README, flags=re.MULTILINE)
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    assert targets == ["run", "test"]
+    assert targets == ["run", "test", "split"]
     for target in targets:
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE)
