@@ -293,3 +293,29 @@ async def test_misnamed_and_doubled_migrations_are_refused(opened: Open, tmp_pat
     with pytest.raises(MigrationFailed, match="NNNN_"):
         async with opened():
             pass
+
+
+async def test_a_read_cannot_publish(opened: Open) -> None:
+    async with opened() as database:
+        with pytest.raises((Unavailable, Internal)):
+            await database.read(lambda tx: tx.publish(ThingMade(name="sneaky")))
+        assert await database.read(lambda tx: tx.fetch("SELECT key FROM outbox")) == []
+
+
+async def test_of_many_that_publish_together_those_that_fail_publish_nothing(opened: Open) -> None:
+    def publish(number: int):
+        async def work(tx: Tx) -> None:
+            await tx.publish(ThingMade(name=f"n{number}"))
+            if number % 5 == 0:
+                await tx.execute("INSERT INTO thing VALUES (?, 1)", f"n{number}")
+            if number % 3 == 0:
+                raise NotFound
+
+        return work
+
+    async with opened() as database:
+        await asyncio.gather(
+            *(database.transaction(publish(n)) for n in range(30)), return_exceptions=True
+        )
+        rows = await database.read(lambda tx: tx.fetch("SELECT key FROM outbox ORDER BY position"))
+        assert [key for (key,) in rows] == [f"n{n}" for n in range(30) if n % 3]

@@ -22,7 +22,7 @@ import msgspec
 from emporion.chassis.data.database import Tx, UniqueViolation
 from emporion.chassis.data.postgres.errors import Collision, Lost, OutcomeUnknown
 from emporion.chassis.data.postgres.session import Link, Session
-from emporion.chassis.data.postgres.transaction import PostgresTx, drive
+from emporion.chassis.data.postgres.transaction import PUBLISH, Ask, PostgresTx, Verb, drive
 from emporion.kernel.clock import Clock
 from emporion.kernel.errors import DeadlineExceeded, EmporionError, Unavailable
 
@@ -95,9 +95,12 @@ class GroupCommit:
         """Whether every job succeeded, or failed without having written."""
         tx = self._tx
         for job in jobs:
+            published = len(tx.outbox)
             await self._attempt(job)
-            if job.error is not None and (tx.writes or tx.failure):
-                return False
+            if job.error is not None:
+                if tx.writes or tx.failure:
+                    return False
+                del tx.outbox[published:]
         return True
 
     async def _guarded(self, jobs: Sequence[Job]) -> bool:
@@ -105,12 +108,12 @@ class GroupCommit:
         for job in jobs:
             for is_last in (False, True):
                 await self._control("SAVEPOINT job")
-                published = self._tx.published
+                published = len(self._tx.outbox)
                 await self._attempt(job)
                 if job.error is None:
                     await self._control("RELEASE job")
                     break
-                self._tx.published = published
+                del self._tx.outbox[published:]
                 await self._control("ROLLBACK TO job; RELEASE job")
                 if is_last or not isinstance(self._tx.failure, UniqueViolation):
                     break
@@ -168,13 +171,16 @@ class GroupCommit:
 
     async def _commit(self) -> None:
         """Raises OutcomeUnknown when the connection goes, Unavailable when it was refused."""
+        assert self._session is not None  # noqa: S101 - begun
+        if self._tx.outbox:
+            await self._session.answer(Ask(Verb.MANY, PUBLISH, self._tx.outbox))
         try:
             done = await self._control("COMMIT")
         except Lost as error:
             raise OutcomeUnknown(f"{OutcomeUnknown.title}: {error}") from error
         if done != "COMMIT":
             raise Unavailable("PostgreSQL rolled a transaction back instead of committing it")
-        self._has_published |= self._tx.published > 0
+        self._has_published |= bool(self._tx.outbox)
 
     async def _rollback(self) -> None:
         with suppress(EmporionError):  # then the connection is gone, and what it did with it

@@ -11,7 +11,7 @@ from emporion.chassis.data.database import Tx
 from emporion.chassis.data.postgres.errors import Lost
 from emporion.chassis.data.postgres.session import Link, Session
 from emporion.chassis.data.postgres.transaction import Ask, PostgresTx, drive
-from emporion.kernel.errors import ResourceExhausted
+from emporion.kernel.errors import Internal, ResourceExhausted
 
 T = TypeVar("T")
 Work = Callable[[Tx], Awaitable[T]]
@@ -69,16 +69,23 @@ class Readers:
         code = _code(work)
         if code not in self._needs_snapshot:
             try:
-                return await drive(work, self._tx(), _Once(session).answer, context=copy_context())
+                return await self._drive(work, _Once(session).answer)
             except _OneMore:
                 if len(self._needs_snapshot) < KNOWN_MAX:
                     self._needs_snapshot.add(code)
         await session.control(_SNAPSHOT)
         try:
-            return await drive(work, self._tx(), session.answer, context=copy_context())
+            return await self._drive(work, session.answer)
         finally:
             if not session.is_lost:
                 await session.control("ROLLBACK")
+
+    async def _drive(self, work: Work[T], answer: Callable[[Ask], Awaitable[Any]]) -> T:
+        tx = self._tx()
+        result = await drive(work, tx, answer, context=copy_context())
+        if tx.outbox:
+            raise Internal("a read published an event: writes are refused")
+        return result
 
     async def _take(self) -> Link:
         if self._idle:

@@ -22,7 +22,7 @@ T = TypeVar("T")
 EVENTS_PER_TRANSACTION_BITS = 20
 """A position is the number of its transaction, shifted by so many bits, and a place within it."""
 
-_PUBLISH = f"""
+PUBLISH = f"""
 INSERT INTO outbox (position, event_id, name, topic, key, occurred_at_ms, payload)
 VALUES (
     CAST(? AS bigint)
@@ -66,10 +66,11 @@ class PostgresTx:
         failure: the first error the engine met since `begin_work`; a transaction it met one in
             is over, whatever `work` makes of it.
         writes: how many statements since then may have changed something.
-        published: how many events since `begin`.
+        outbox: the rows of the events published since `begin`. They are written together before
+            the commit, those of all transactions of a batch in one round trip.
     """
 
-    __slots__ = ("_base", "_clock", "_ids", "_place", "_source", "failure", "published", "writes")
+    __slots__ = ("_base", "_clock", "_ids", "_place", "_source", "failure", "outbox", "writes")
 
     def __init__(self, source: str, *, clock: Clock, ids: Ids, base: int) -> None:
         self._source = source
@@ -77,13 +78,14 @@ class PostgresTx:
         self._ids = ids
         self._base = base
         self._place = 0
-        self.published = 0
+        self.outbox: list[tuple[Value, ...]] = []
         self.writes = 0
         self.failure: EmporionError | None = None
 
     def begin(self) -> None:
         """A new transaction of the engine."""
-        self._place = self.published = 0
+        self._place = 0
+        self.outbox = []
 
     def begin_work(self) -> None:
         """A new piece of work in it."""
@@ -126,8 +128,7 @@ class PostgresTx:
         )
         place = self._place
         self._place = place + 1
-        await Ask(Verb.EXECUTE, _PUBLISH, (self._base + place, *row))
-        self.published += 1
+        self.outbox.append((self._base + place, *row))
 
 
 async def drive(
