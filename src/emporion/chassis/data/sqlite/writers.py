@@ -73,7 +73,8 @@ class ThreadWriter:
         self.waiting = 0
         self._is_busy = False
         self._is_quick = False
-        self._long: set[object] = {Aside}
+        self._is_aside = False
+        self._long: set[object] = set()
         self._loop = asyncio.get_running_loop()
         self._jobs: list[Job] = []
         self._at_rest: asyncio.Future[None] | None = None
@@ -85,6 +86,8 @@ class ThreadWriter:
         """Queue a job; never blocks. All jobs of one turn of the loop are one batch."""
         self._jobs.append(job)
         self.waiting += 1
+        if type(job.work) is Aside:
+            self._is_aside = True
         if not self._is_busy:
             self._start()
 
@@ -110,7 +113,8 @@ class ThreadWriter:
     def _begin(self) -> None:
         batch, self._jobs = self._jobs[: self._batch_max], self._jobs[self._batch_max :]
         is_alone = self.waiting == 1
-        if not self._long.isdisjoint(map(_kind, batch)):
+        is_aside, self._is_aside = self._is_aside, self._is_aside and bool(self._jobs)
+        if is_aside or (self._long and not self._long.isdisjoint(map(_kind, batch))):
             self._handed.put((batch, False))
         elif not self._run_statements(batch):
             self._answer(batch, is_published=False)
@@ -127,7 +131,7 @@ class ThreadWriter:
         kind = _kind(batch[0])
         if time.thread_time() - started_s > LONG_S:
             self._long.add(kind)
-        elif kind is not Aside:
+        else:
             self._long.discard(kind)
         return is_open
 
