@@ -9,9 +9,11 @@ import pytest
 
 from emporion.chassis.brokers.jetstream.broker import JetStreamBroker
 from emporion.chassis.brokers.jetstream.connection import JetStreamConfig
+from emporion.chassis.events.broker.port import Link, MessageRefused
+from emporion.chassis.events.tables import Row
 from emporion.chassis.runtime.system import SystemClock, system_runtime
 from emporion.chassis.testing.broker_rig import BrokerRig
-from emporion.chassis.testing.bus_rig import CONFIG, PUBLISHER
+from emporion.chassis.testing.bus_rig import CONFIG, PUBLISHER, StepDone
 from tests.chassis.brokers.servers import NatsServer
 
 
@@ -130,3 +132,51 @@ async def test_a_process_starts_while_the_broker_is_away(rig: BrokerRig, server:
         server.start()
 
         assert await process.steps(3) == [0, 1, 2]
+
+
+async def test_a_reader_notices_that_another_one_took_what_it_should_get(
+    rig: BrokerRig, server: NatsServer
+):
+    await rig.publish_each("a", range(6))
+    await rig.publishing_bus().deliver_due()
+    broker = JetStreamBroker(JetStreamConfig(servers=(server.url,)), SystemClock())
+    await broker.open()
+    link = Link(PUBLISHER, "mail", (StepDone.SPEC.name,))
+    one, other = broker.subscribed(link), broker.subscribed(link)
+
+    assert [item.position for item in await one.after(0, 3)] == [1, 2, 3]
+    one.passed(3)
+    assert [item.position for item in await other.after(3, 1)] == [4]
+    assert [item.position for item in await one.after(3, 10)] == [4, 5, 6]
+    await broker.close()
+
+
+async def test_a_reader_goes_on_reading_where_it_is(rig: BrokerRig, server: NatsServer):
+    broker = JetStreamBroker(JetStreamConfig(servers=(server.url,)), SystemClock())
+    await broker.open()
+    log = broker.subscribed(Link(PUBLISHER, "mail", (StepDone.SPEC.name,)))
+    relay = rig.publishing_bus()
+    inboxes = set()
+    for position in range(5):
+        await rig.publish_steps("a", [position])
+        await relay.deliver_due()
+        assert [item.position for item in await log.after(position, 10)] == [position + 1]
+        log.passed(position + 1)
+        inboxes.add(log._inbox)
+
+    assert len(inboxes) == 1
+    await broker.close()
+
+
+async def test_an_event_that_is_too_large_is_refused_and_not_sent(
+    rig: BrokerRig, server: NatsServer
+):
+    broker = JetStreamBroker(JetStreamConfig(servers=(server.url,)), SystemClock())
+    await broker.open()
+    await broker.declare(PUBLISHER)
+    rows = [Row(1, "large", "things.step_done", "a", 0, b"x" * 2_000_000)]
+    rows.append(Row(2, "small", "things.step_done", "b", 0, b"{}"))
+
+    large, small = await broker.send(PUBLISHER, rows)
+    assert isinstance(large, MessageRefused) and small is None
+    await broker.close()

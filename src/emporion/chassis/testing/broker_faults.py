@@ -85,21 +85,26 @@ class Away(FaultyBroker):
 
 
 class RefusesKey(FaultyBroker):
-    """Events of the keys in `refused` are too large for it."""
+    """Of each key in `refused` the first event that it sees is too large for it."""
 
     def __init__(self, broker: Broker, refused: set[str]) -> None:
         super().__init__(broker)
         self.refused = refused
+        self._large: dict[str, str] = {}
 
     async def send(self, source: str, rows: Sequence[Row]) -> Sequence[Exception | None]:
         """Refuse some, send the others."""
-        allowed = [row for row in rows if row.key not in self.refused]
+        allowed = [row for row in rows if not self._is_refused(row)]
         sent = await self.broker.send(source, allowed) if allowed else ()
         results = dict(zip((row.event_id for row in allowed), sent, strict=True))
         return [
-            MessageRefused("planted") if row.key in self.refused else results[row.event_id]
+            MessageRefused("planted") if self._is_refused(row) else results[row.event_id]
             for row in rows
         ]
+
+    def _is_refused(self, row: Row) -> bool:
+        first = self._large.setdefault(row.key, row.event_id)
+        return row.key in self.refused and row.event_id == first
 
 
 class LosesSome(FaultyBroker):

@@ -103,6 +103,8 @@ class JetStreamLog:
         last = self._items[count - 1]
         del self._items[:count]
         self._handled = last.handle
+        if self._position is not None:
+            self._position = last.position
 
     async def _acknowledge(self) -> None:
         reply, self._handled = self._handled, ""

@@ -11,6 +11,7 @@ It stands beside InProcessBus behind the same port. What a broker does different
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -36,6 +37,7 @@ from emporion.chassis.runtime.ports import Runtime
 from emporion.contracts.contract import Event
 from emporion.contracts.refusals import HistoryPruned, UnknownSubscriber
 
+_log = logging.getLogger(__name__)
 STOP_TIMEOUT_S = 10.0
 PRUNE_EVERY_S = 3_600.0
 REFILL_CHUNK = 500
@@ -144,9 +146,12 @@ class BrokerBus:
         tasks, self._tasks = self._tasks, []
         closing = [asyncio.ensure_future(self._leave(each)) for each in self._members.values()]
         if closing:
-            _, late = await asyncio.wait(closing, timeout=STOP_TIMEOUT_S)
+            done, late = await asyncio.wait(closing, timeout=STOP_TIMEOUT_S)
             for each in late:
                 each.cancel()
+            for error in [each.exception() for each in done]:
+                if error is not None:
+                    _log.warning("a service left the bus: %r", error)
         for task in tasks:
             task.cancel("the bus stops")
         if tasks:
