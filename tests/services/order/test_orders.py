@@ -364,6 +364,4 @@ async def test_the_audit_finds_what_was_edited(shop, edit: str, check: str) -> N
 
         await s.database.transaction(work)
         found = [violation async for violation in audit.violations(s.database)]
-        assert [(violation.check, violation.subject) for violation in found] == [
-            (check, order.order_id)
-        ]
+        assert (check, order.order_id) in [(each.check, each.subject) for each in found]
