@@ -193,7 +193,7 @@ async def test_where_nobody_listens_calls_fail_at_once_as_unavailable(ends):
     started_s = ends.runtime.clock.monotonic_s()
     with pytest.raises(Unavailable):
         await client.put_unkeyed(Put(put_key="a"))
-    assert ends.runtime.clock.monotonic_s() - started_s < 1.5
+    assert ends.runtime.clock.monotonic_s() - started_s < 4  # of the five that it had
 
 
 async def test_a_callee_without_the_batch_method_is_called_one_by_one(ends):
