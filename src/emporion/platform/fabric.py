@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import Protocol
 
 from emporion.chassis.calls.directory import Directory
@@ -73,6 +74,11 @@ class Fabric(Protocol):
         """Whether no other process ever writes the databases of these services."""
         ...
 
+    @property
+    def shared(self) -> Path:
+        """The folder of what all instances of a service on this machine have in common."""
+        ...
+
     def database(self, service: str) -> ServiceDatabase:
         """The database of a service, not open yet."""
         ...
@@ -100,6 +106,7 @@ class Embedded:
     is_sole_writer = True
 
     def __init__(self, settings: Settings, runtime: Runtime) -> None:
+        self.shared = settings.folder
         self._settings = settings
         self._runtime = runtime
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from emporion.chassis.runtime.assembly import Assembly, Needs
 from emporion.platform.settings import Settings
@@ -21,12 +22,15 @@ from emporion.services.user import service as user
 class Given:
     """What every service gets, and what some builders read besides.
 
-    `is_sole_writer`: no other process ever writes the service's database.
+    Args:
+        is_sole_writer: no other process ever writes the service's database.
+        shared: the folder of what all instances of a service on this machine have in common.
     """
 
     needs: Needs
     settings: Settings
     is_sole_writer: bool
+    shared: Path
 
 
 def _user(given: Given) -> Assembly:
@@ -46,8 +50,14 @@ def _order(given: Given) -> Assembly:
 
 
 def _payment(given: Given) -> Assembly:
-    needs, folder = given.needs, given.settings.folder
-    provider = RehearsalProvider(needs.runtime.tasks, path=folder / BOOK_FILE)
+    needs = given.needs
+    # One provider, however many processes charge there: what one of them charged before it died,
+    # another must find when it is asked for the same again.
+    provider = RehearsalProvider(
+        needs.runtime.tasks,
+        path=given.shared / BOOK_FILE,
+        is_shared=not given.is_sole_writer,
+    )
     return payment.build(
         payment.PaymentNeeds(
             runtime=needs.runtime,

@@ -65,7 +65,12 @@ class Shop:
                 clients=self.directory.clients(name, binding),
                 sagas=engine,
             )
-            given = Given(needs, self.settings, is_sole_writer=self.fabric.is_sole_writer)
+            given = Given(
+                needs,
+                self.settings,
+                is_sole_writer=self.fabric.is_sole_writer,
+                shared=self.fabric.shared,
+            )
             assembly = SERVICES[name](given)
             engine.register(assembly.sagas)
             self.engines[name] = engine

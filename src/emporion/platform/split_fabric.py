@@ -34,6 +34,8 @@ class Split:
         make_bus: Callable[[Observer], ServiceBus],
         connect: Callable[[Directory], None],
     ) -> None:
+        self.shared = told.settings.folder.parent
+        """The folders of all instances lie in it."""
         self._held = {held.name: held for held in told.services}
         self._runtime = runtime
         self._make_bus = make_bus

@@ -94,7 +94,8 @@ async def own_findings(own: OwnBooks, database: Database) -> list[Finding]:
 async def provider_finding(database: Database, books: Sequence[Path]) -> Finding:
     """Whether the rehearsal provider's books say what our payments say.
 
-    Each process that ever held payments has one. Raises Unavailable when one cannot be read.
+    There may be several; together they are one provider's. Raises Unavailable when one cannot be
+    read.
     """
     name = f"payment: {payment.BOOK}"
     entries = [entry for book in books for entry in _entries(book)]

@@ -42,5 +42,6 @@ def services_in(folder: Path, names: Sequence[str]) -> Mapping[str, HeldService]
 
 
 def files_of_processes(folder: Path, name: str) -> Sequence[Path]:
-    """The files of that name in the processes' own folders, of those that ran here before too."""
-    return sorted(path for path in (folder / PROCESSES).glob(f"*/{name}") if path.is_file())
+    """The files of that name that processes share or have for themselves, also from before."""
+    found = (folder / PROCESSES).glob(f"**/{name}")
+    return sorted(path for path in found if path.is_file())

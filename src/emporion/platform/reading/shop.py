@@ -31,8 +31,8 @@ class ReadShop:
 
     Args:
         databases: every service's, by its name.
-        provider_books: the books of the rehearsal provider, one for each process that ever held
-            payments.
+        provider_books: the books of the rehearsal provider: one, unless the processes that held
+            payments did not lie in one folder.
         is_running: whether a shop runs on the folder.
     """
 
