@@ -196,8 +196,9 @@ async def _event(folder, chosen: str) -> str:
         return str(event_id)
 
 
-async def test_the_books_of_all_instances_of_payment_count(folder):
+async def test_all_instances_of_payment_charge_at_one_provider_and_older_books_count(folder):
     (book,) = files_of_processes(folder, BOOK_FILE)
+    assert book == folder / "processes" / BOOK_FILE  # common to all instances
     other = folder / "processes" / "payment-2"
     other.mkdir()
     (other / BOOK_FILE).write_bytes(book.read_bytes().splitlines(keepends=True)[0])

@@ -30,7 +30,8 @@ def audit(
 
     Stock movements sum to the levels, reservations are those of open orders, every captured cent
     has exactly one order, events replay to the rows, every sold order is confirmed by one mail,
-    no saga is left undone. Reads only; works beside a running shop. Exits 1 on a violation and
+    no saga is left undone. Reads only; works beside a running shop, of one process or split; a
+    split shop's databases are started for it when they do not run. Exits 1 on a violation and
     names what it is about, 2 when there is no shop in the folder.
 
     For example:
