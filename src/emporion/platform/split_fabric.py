@@ -4,11 +4,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import assert_never
 
-from emporion.chassis.brokers.jetstream.broker import JetStreamBroker
-from emporion.chassis.brokers.jetstream.connection import JetStreamConfig
 from emporion.chassis.calls.directory import Directory
 from emporion.chassis.data.migrations.runner import Migrations
 from emporion.chassis.events.broker.bus import BrokerBus
+from emporion.chassis.events.broker.port import Broker
 from emporion.chassis.events.bus import Observer
 from emporion.chassis.runtime.ports import Runtime
 from emporion.kernel.errors import InvalidArgument
@@ -76,10 +75,24 @@ def broker_bus(place: BusPlace, runtime: Runtime, observe: Observer) -> ServiceB
 
     Raises InvalidArgument for the bus of one process: it does not reach others.
     """
-    if place.kind is BusKind.NATS:
-        broker = JetStreamBroker(JetStreamConfig((place.url,)), runtime.clock)
-        return BrokerBus(runtime, broker, observe=observe)
-    raise InvalidArgument(f"there is no bus {place.kind} between processes")
+    return BrokerBus(runtime, _broker(place, runtime), observe=observe)
+
+
+def _broker(place: BusPlace, runtime: Runtime) -> Broker:
+    match place.kind:
+        case BusKind.NATS:
+            from emporion.chassis.brokers import jetstream  # noqa: PLC0415 - see open_engine
+
+            servers = jetstream.JetStreamConfig((place.url,))
+            return jetstream.JetStreamBroker(servers, runtime.clock)
+        case BusKind.SNS_SQS:
+            from emporion.chassis.brokers import aws  # noqa: PLC0415 - see open_engine
+
+            return aws.AwsBroker(aws.AwsConfig(place.region, place.url), runtime)
+        case BusKind.IN_PROCESS:
+            raise InvalidArgument("the bus of one process does not reach others")
+        case _:
+            assert_never(place.kind)
 
 
 def open_engine(held: HeldService, runtime: Runtime) -> ServiceDatabase:

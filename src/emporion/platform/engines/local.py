@@ -1,5 +1,6 @@
 """Which engines a topology needs, started on this machine or reached where they are."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,7 +51,8 @@ class Engines:
     def addresses(self) -> Addresses:
         """Where services find them."""
         local_bus = "" if self._nats is None else self._nats.address
-        return Addresses(self._address_of, self._external_bus or local_bus)
+        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION", "")
+        return Addresses(self._address_of, self._external_bus or local_bus, region)
 
     async def check_external(self) -> None:
         """Reach every engine that is not started here. Raises BadFile naming the line."""

@@ -76,10 +76,11 @@ class Folders:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where the engines are: the URL of each service's database, and that of the broker."""
+    """Where the engines are: the URL of each service's database, that of the broker, AWS's region."""
 
     of_service: Callable[[str], str]
     bus: str = ""
+    region: str = ""
 
 
 def process_files(
@@ -132,7 +133,10 @@ class _Shop:
             grpc_host=LOOPBACK,
             grpc_port=plan.grpc_port,
             bus=BusPlace(
-                kind=self.topology.bus.kind, url=self.addresses.bus, publishers=tuple(SERVICES)
+                kind=self.topology.bus.kind,
+                url=self.addresses.bus,
+                region=self.addresses.region,
+                publishers=tuple(SERVICES),
             ),
             discovery=DiscoveryPlace(
                 kind=found.kind,

@@ -49,11 +49,13 @@ class BusPlace(_Told, frozen=True, kw_only=True, forbid_unknown_fields=True):
         kind: see BusKind.
         url: of the broker, with user and password; of an AWS endpoint; empty in-process, and
             for AWS itself.
+        region: of AWS; else empty.
         publishers: every service of the shop, in any process: whom a subscriber may hear.
     """
 
     kind: BusKind
     url: str = ""
+    region: str = ""
     publishers: tuple[str, ...] = ()
 
 
