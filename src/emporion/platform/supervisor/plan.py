@@ -76,7 +76,7 @@ class Folders:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where the engines are: the URL of each service's database, that of the broker, AWS's region."""
+    """The URL of each service's database, that of the broker, and the region of AWS."""
 
     of_service: Callable[[str], str]
     bus: str = ""
