@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from contextlib import AsyncExitStack
 
+import msgspec
 import psutil
 import pytest
 
@@ -228,6 +229,17 @@ async def test_what_takes_a_running_shop_says_so(stopped):
     with pytest.raises(ShopNotRunning, match="emporion split"):
         async with open_for_writing(stopped, "user"):
             pass
+
+
+async def test_a_shop_that_another_version_started_is_read(folder):
+    told = folder / "run" / "shop-1.json"
+    content = msgspec.json.decode(told.read_bytes())
+    content["services"][0]["of_another_version"] = content["of_another_version"] = True
+    told.write_bytes(msgspec.json.encode(content))
+
+    report = await audit_folder(folder, wait_s=0)
+
+    assert report.violations == 0
 
 
 async def test_a_folder_is_read_as_that_of_the_shop_that_was_started_last(stopped, tmp_path):

@@ -10,10 +10,10 @@ from emporion.platform.data_folder import DataFolder
 from emporion.platform.engines.mongodb import MongoServer
 from emporion.platform.engines.postgres import PostgresServer
 from emporion.platform.engines.secrets_file import SecretsFile
+from emporion.platform.reading.processes import HeldPlace
 from emporion.platform.supervisor.part import Part
 from emporion.platform.supervisor.supervisor import Supervisor
 from emporion.platform.topology.kinds import Engine
-from emporion.platform.topology.process_file import HeldService
 
 
 class _Server(Part, Protocol):
@@ -45,7 +45,7 @@ _LOCAL: Final[Mapping[Engine, tuple[str, Callable[..., _Server]]]] = {
 
 @asynccontextmanager
 async def engines_running(
-    folder: Path, held: Sequence[HeldService]
+    folder: Path, held: Sequence[HeldPlace]
 ) -> AsyncIterator[Mapping[str, str]]:
     """Run the engines that this folder has the files of; where each of their services is.
 

@@ -4,11 +4,28 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from emporion.platform.reading.refusals import NoShopHere
-from emporion.platform.topology.process_file import HeldService, ProcessFile
+from emporion.platform.topology.kinds import Engine
+from emporion.platform.topology.process_file import BadProcessFile
 
 RUN: Final = "run"
 PROCESSES: Final = "processes"
+
+
+class HeldPlace(msgspec.Struct, frozen=True):
+    """Where a service keeps its data; see HeldService."""
+
+    name: str
+    engine: Engine
+    dsn: str
+
+
+class _Process(msgspec.Struct, frozen=True):
+    """Of a process file what a reader needs: one of another version tells it too."""
+
+    services: tuple[HeldPlace, ...]
 
 
 def process_paths(folder: Path) -> Sequence[Path]:
@@ -27,11 +44,9 @@ def forget_processes(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def services_in(folder: Path, names: Sequence[str]) -> Mapping[str, HeldService]:
+def services_in(folder: Path, names: Sequence[str]) -> Mapping[str, HeldPlace]:
     """Where each of these services keeps its data. Raises NoShopHere, or BadProcessFile."""
-    held = {
-        one.name: one for path in process_paths(folder) for one in ProcessFile.read(path).services
-    }
+    held = {one.name: one for path in process_paths(folder) for one in _read(path).services}
     missing = [name for name in names if name not in held]
     if missing:
         raise NoShopHere(
@@ -39,6 +54,16 @@ def services_in(folder: Path, names: Sequence[str]) -> Mapping[str, HeldService]
             "not started whole"
         )
     return {name: held[name] for name in names}
+
+
+def _read(path: Path) -> _Process:
+    """Raises BadProcessFile, without quoting the file: it holds secrets."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Process)
+    except OSError as error:
+        raise BadProcessFile(f"{path}: {error.strerror}") from error
+    except msgspec.MsgspecError as error:
+        raise BadProcessFile(f"{path}: {error}") from None
 
 
 def files_of_processes(folder: Path, name: str) -> Sequence[Path]:

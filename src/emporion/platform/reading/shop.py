@@ -9,11 +9,15 @@ from typing import Protocol, assert_never
 from emporion.chassis.data.database import Database
 from emporion.kernel.errors import Unavailable
 from emporion.platform.data_folder import DataFolder
-from emporion.platform.reading.processes import files_of_processes, is_split, services_in
+from emporion.platform.reading.processes import (
+    HeldPlace,
+    files_of_processes,
+    is_split,
+    services_in,
+)
 from emporion.platform.reading.sqlite import ReadOnlySqlite
 from emporion.platform.shop_folder import SERVICES, database_file, require_files
 from emporion.platform.topology.kinds import Engine
-from emporion.platform.topology.process_file import HeldService
 from emporion.services.payment.adapters.rehearsal import BOOK_FILE
 
 
@@ -67,7 +71,7 @@ async def open_for_reading(folder: Path) -> AsyncIterator[ReadShop]:
         yield ReadShop(opened, books, is_running)
 
 
-async def _held(folder: Path, stack: AsyncExitStack, *, is_running: bool) -> Sequence[HeldService]:
+async def _held(folder: Path, stack: AsyncExitStack, *, is_running: bool) -> Sequence[HeldPlace]:
     held = list(services_in(folder, SERVICES).values())
     if is_running or all(one.engine is Engine.SQLITE for one in held):
         return held
@@ -75,12 +79,12 @@ async def _held(folder: Path, stack: AsyncExitStack, *, is_running: bool) -> Seq
 
     addresses = await stack.enter_async_context(engines_running(folder, held))
     return [
-        HeldService(name=one.name, engine=one.engine, dsn=addresses.get(one.name, one.dsn))
+        HeldPlace(name=one.name, engine=one.engine, dsn=addresses.get(one.name, one.dsn))
         for one in held
     ]
 
 
-def _open(held: HeldService) -> ReadOnlyDatabase:
+def _open(held: HeldPlace) -> ReadOnlyDatabase:
     """Connects to nothing but a file. Raises Unavailable."""
     match held.engine:
         case Engine.SQLITE:
@@ -97,7 +101,7 @@ def _open(held: HeldService) -> ReadOnlyDatabase:
             assert_never(held.engine)
 
 
-def _mongodb(held: HeldService) -> ReadOnlyDatabase:
+def _mongodb(held: HeldPlace) -> ReadOnlyDatabase:
     try:
         from emporion.platform.reading.mongodb import (  # noqa: PLC0415 - where it is installed
             ReadOnlyMongo,
