@@ -15,6 +15,7 @@ from emporion.chassis.events.retry import BusConfig
 from emporion.chassis.events.tables import Row
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.testing.bus_rig import CONFIG, PUBLISHER, BusRig, StepDone, Subscriber
+from emporion.chassis.testing.databases import Engine
 
 Wrap = Callable[[Broker], Broker]
 
@@ -43,6 +44,7 @@ class BrokerRig(BusRig):
     Args:
         connect: makes the connection of one more process.
         runtime: the time that the services live in; by default the test's own.
+        engine: of all databases.
     """
 
     def __init__(
@@ -52,8 +54,9 @@ class BrokerRig(BusRig):
         config: BusConfig = CONFIG,
         *,
         runtime: Runtime | None = None,
+        engine: Engine = "sqlite",
     ) -> None:
-        super().__init__(folder, config)
+        super().__init__(folder, config, publisher_on=engine, subscribers_on=engine)
         self.runtime = runtime or self.runtime
         self.stories = 3
         """How many stories of random losses are told; fewer where the broker is slow."""
