@@ -41,8 +41,9 @@ async def import_catalog(
     is_dry_run: bool = False,
     watch: Watcher = lambda _name, _done, _total: None,
 ) -> ImportSummary:
-    """Check every line with the shop, then write products, warehouses and stock.
+    """Check every line with the shop, then write warehouses, stock and products.
 
+    Products come last: nothing is on sale before its stock is there, also when this is cut off.
     Raises BadFile with the lines the shop refuses; then nothing is written. Safe to repeat:
     products become what the file says, and each line's stock is received once per content.
     """
@@ -52,7 +53,6 @@ async def import_catalog(
     await _send(clients, catalog, checked, is_dry_run=True, watch=watch)
     if is_dry_run:
         return summary
-    await _send(clients, catalog, summary, is_dry_run=False, watch=watch)
     summary.warehouses_created = await _create_warehouses(clients, catalog.warehouses)
     receipts = catalog.receipts
     for start in range(0, len(receipts), MOVEMENTS_MAX):
@@ -61,6 +61,7 @@ async def import_catalog(
         summary.receipts += len(movements)
         summary.units += sum(movement.quantity for movement in movements)
         watch("receiving stock", summary.receipts, len(receipts))
+    await _send(clients, catalog, summary, is_dry_run=False, watch=watch)
     return summary
 
 

@@ -16,6 +16,7 @@ from emporion.platform.cli import (
     load,
     new,
     operators,
+    roll,
     sagas,
     serve,
     split,
@@ -40,6 +41,7 @@ Each command explains itself: emporion COMMAND --help.
 COMMANDS: Mapping[str, Callable[..., None]] = {
     "up": up.up,
     "split": split.split,
+    "roll": roll.roll,
     "import": import_catalog.import_,
     "load": load.load,
     "audit": audit.audit,

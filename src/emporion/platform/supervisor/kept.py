@@ -47,7 +47,7 @@ class Kept:
     """A part under care. `start` it once, then `watch` it in a task, `stop` it once."""
 
     def __init__(self, part: Part, run: Path, say: Say, *, policy: RestartPolicy = POLICY) -> None:
-        self.part = part
+        self.part: Part = part
         self.restarts = 0
         self._run = run
         self._say = say
@@ -97,11 +97,36 @@ class Kept:
             await asyncio.sleep(pause_s)
             await self._restart()
 
+    async def roll(self, successor: Part) -> float:
+        """Put another part in this one's place: started first, and ready, before the old one ends.
+
+        How many seconds that took. Raises StartFailed when the successor does not come up: then
+        the old one runs on.
+        """
+        began_s = time.monotonic()
+        old, old_child = self.part, self._child
+        next_ = Kept(successor, self._run, self._say, policy=self._policy)
+        await next_.start()
+        self.part, self._child, next_._child = successor, next_._child, None
+        if old_child is not None:
+            await self._leave(old, old_child)
+        return time.monotonic() - began_s
+
+    async def _leave(self, part: Part, child: Child) -> None:
+        if not child.ended.done():
+            with contextlib.suppress(TimeoutError, StartFailed):
+                async with asyncio.timeout(DRAIN_TIMEOUT_S):
+                    await self._unless_ended(child, part.drain())
+        await child.stop()
+        part.ended()
+
     async def _until_ended(self) -> str:
-        child = self._child
-        if child is None:
-            return "did not come up"
-        return f"ended ({_said(await asyncio.shield(child.ended))})"
+        """Until the program that runs has ended, whatever others it has taken the place of."""
+        while (child := self._child) is not None:
+            code = await asyncio.shield(child.ended)
+            if child is self._child:
+                return f"ended ({_said(code)})"
+        return "did not come up"
 
     async def stop(self) -> bool:
         """End it in bounded time and watch no longer; True when it ended by itself."""

@@ -51,6 +51,8 @@ class LocalShop:
             ServiceProcess(one, self.folders.process_file(one.instance), words=words)
             for one in told
         ]
+        twins = [(one, one.twin()) for one in self.processes if one.can_overlap]
+        self._instances = [*self.processes, *(twin for _, twin in twins)]
         self._read_ns = -1
         self._found: dict[str, list[Listening]] = {}
         self.edge = self._edge(topology, settings) if topology.edge is EdgeKind.ENVOY else None
@@ -62,6 +64,7 @@ class LocalShop:
                 [self.edge] if self.edge is not None else [],
             ],
             say,
+            twins={one.name: other for pair in twins for one, other in (pair, reversed(pair))},
         )
 
     @property
@@ -87,7 +90,7 @@ class LocalShop:
         changed_ns = _changed_ns(self.folders.listening)
         if changed_ns != self._read_ns:
             self._found = {one.told.process: [] for one in self.processes}
-            for one in self.processes:
+            for one in self._instances:
                 if (listening := one.listening) is not None:
                     self._found[one.told.process].append(listening)
             # In one tick of the file system's clock another may follow: then it is read once more.

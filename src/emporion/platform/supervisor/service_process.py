@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,7 @@ import msgspec
 from emporion.platform.supervisor.child import Command
 from emporion.platform.supervisor.http_look import look
 from emporion.platform.supervisor.part import NotReady
+from emporion.platform.topology.kinds import Engine
 from emporion.platform.topology.process_file import Listening, ProcessFile
 
 SERVE: Final = (sys.executable, "-m", "emporion.platform.cli", "serve", "--process-file")
@@ -18,6 +20,8 @@ STOP_MARGIN_S: Final = 10.0
 """Beyond the time that requests in flight may take: to close databases and end."""
 _READY_TIMEOUT_S: Final = 90.0
 _OK: Final = 200
+TWIN: Final = "b"
+"""Ends the name of an instance's twin; the two take turns when the shop is rolled."""
 
 
 class _Report(msgspec.Struct):
@@ -43,6 +47,24 @@ class ServiceProcess:
         self._file = file
         self._words = tuple(words)
         self._listening_file = Path(told.listening_file)
+
+    @property
+    def can_overlap(self) -> bool:
+        """Whether a successor may run beside it: a SQLite file has one writing process."""
+        return all(held.engine is not Engine.SQLITE for held in self.told.services)
+
+    def twin(self) -> "ServiceProcess":
+        """The same under another name, with files of its own, to take its place."""
+        told, name = self.told, f"{self.told.instance}{TWIN}"
+        settings = replace(told.settings, data=f"{told.settings.folder}{TWIN}")
+        twin = msgspec.structs.replace(
+            told,
+            instance=name,
+            settings=settings,
+            listening_file=str(self._listening_file.with_name(f"{name}.json")),
+            log_file=str(Path(told.log_file).with_name(f"{name}.log")),
+        )
+        return ServiceProcess(twin, self._file.with_name(f"{name}.json"), words=self._words)
 
     @property
     def listening(self) -> Listening | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +10,7 @@ from emporion.platform.data_folder import write_address
 from emporion.platform.supervisor.kept import POLICY, Kept, RestartPolicy, Say
 from emporion.platform.supervisor.part import Part
 from emporion.platform.supervisor.pid_file import end_leftovers
+from emporion.platform.supervisor.rolling import Rolling
 
 NAME_WIDTH: Final = 14
 
@@ -47,6 +48,7 @@ class Supervisor:
         stages: parts in the order of their start: databases and broker, services, edge.
         say: told what happens.
         policy: how parts that end are started again.
+        twins: for a part, by its name, the one that takes its place when the shop is rolled.
     """
 
     def __init__(
@@ -56,8 +58,10 @@ class Supervisor:
         say: Say,
         *,
         policy: RestartPolicy = POLICY,
+        twins: Mapping[str, Part] | None = None,
     ) -> None:
         self._run = data / "run"
+        self._twins = dict(twins or {})
         self._say = say
         self.stages = tuple(
             Stage([Kept(part, self._run, say, policy=policy) for part in parts], say)
@@ -96,6 +100,18 @@ class Supervisor:
         for stage in reversed(self.stages):
             await stage.stop()
 
+    async def roll(self) -> None:
+        """Replace every part that has a twin, one after the other, without taking the shop down.
+
+        Raises StartFailed when a successor does not come up: those before it have been replaced,
+        its predecessor and those after it run on.
+        """
+        for kept in self.kept.values():
+            old = kept.part.name
+            if (twin := self._twins.get(old)) is not None:
+                took_s = await kept.roll(twin)
+                self._say(f"  {twin.name} took the place of {old} in {took_s:.1f} s")
+
     def kill(self) -> None:
         """End everything now."""
         for kept in self.kept.values():
@@ -124,6 +140,7 @@ async def supervise(
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, ask)
+    rolling = Rolling(supervisor, data / "run")
     starting = asyncio.create_task(supervisor.start(), name="start")
     stopping = asyncio.create_task(asked.wait(), name="asked to stop")
     _ = await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -133,12 +150,14 @@ async def supervise(
         await starting
         write_address(data, url())
         announce()
+        rolling.open()
         _ = await stopping
     except asyncio.CancelledError:
         if not asked.is_set():
             raise
     finally:
         stopping.cancel()
+        rolling.close()
         await supervisor.stop()
 
 
