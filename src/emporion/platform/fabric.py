@@ -79,6 +79,11 @@ class Fabric(Protocol):
         """The folder of what all instances of a service on this machine have in common."""
         ...
 
+    @property
+    def instance(self) -> str:
+        """The name of this process among those that share its databases; empty when none do."""
+        ...
+
     def database(self, service: str) -> ServiceDatabase:
         """The database of a service, not open yet."""
         ...
@@ -104,6 +109,7 @@ class Embedded:
 
     services: Sequence[str] = tuple(SERVICES)
     is_sole_writer = True
+    instance = ""
 
     def __init__(self, settings: Settings, runtime: Runtime) -> None:
         self.shared = settings.folder

@@ -58,7 +58,7 @@ class Shop:
         for name in self.fabric.services:
             database = self.databases[name] = self.fabric.database(name)
             await database.open(self.fabric.migrations(name))
-            engine = SagaEngine(name, database, self.runtime)
+            engine = SagaEngine(name, database, self.runtime, instance=self.fabric.instance)
             needs = Needs(
                 runtime=self.runtime,
                 database=database,
@@ -115,6 +115,8 @@ class Shop:
         """Stop delivering and the alarms. What was cut off is taken up at the next start."""
         await self.bus.stop()
         await self._alarms.stop()
+        for engine in self.engines.values():
+            await engine.release()
 
     async def close(self) -> None:
         """Finish the transactions that wait, and close the databases."""

@@ -36,6 +36,7 @@ class Split:
         self.shared = told.settings.folder.parent
         """The folders of all instances lie in it."""
         self._held = {held.name: held for held in told.services}
+        self._instance = told.instance
         self._runtime = runtime
         self._make_bus = make_bus
         self._connect = connect
@@ -52,6 +53,11 @@ class Split:
         Also where one is planned: while a service is rolled, the old and the new one both run.
         """
         return all(held.engine is Engine.SQLITE for held in self._held.values())
+
+    @property
+    def instance(self) -> str:
+        """See Fabric.instance."""
+        return "" if self.is_sole_writer else self._instance
 
     def database(self, service: str) -> ServiceDatabase:
         """See Fabric.database."""

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ async def shop(folder: Path) -> AsyncIterator[Running]:
         running.kill()
 
 
-def emporion(folder: Path, *words: str, code: int = 0, **environ: str) -> str:
+def emporion(folder: Path, *words: str, code: int = 0, **environ: Any) -> str:
     """What a command says."""
     done = subprocess.run(
         [*COMMAND, *words, "--data", str(folder)],
@@ -140,7 +141,7 @@ async def test_a_subscriber_is_paused_beside_the_shop_and_resumed_on_its_files(f
 
 
 async def test_what_an_operator_cannot_have_is_told_in_a_line(folder, shop):
-    wrong = {"EMPORION_OPERATOR_PASSWORD": "something-else"}
+    wrong: dict[str, Any] = {"EMPORION_OPERATOR_PASSWORD": "something-else"}
     saga_id = "ord_" + "0" * 32
 
     assert "wrong" in emporion(folder, "events", "lag", code=1, **wrong)
@@ -150,12 +151,12 @@ async def test_what_an_operator_cannot_have_is_told_in_a_line(folder, shop):
 
 
 async def test_an_operator_is_added_beside_the_running_shop_by_another_one(folder, shop):
-    secret = {"EMPORION_NEW_PASSWORD": "ten-characters"}
-    as_grace = {
+    secret: dict[str, Any] = {"EMPORION_NEW_PASSWORD": "ten-characters"}
+    as_grace: dict[str, Any] = {
         "EMPORION_OPERATOR_EMAIL": "grace@b.test",
         "EMPORION_OPERATOR_PASSWORD": "ten-characters",
     }
-    wrong = {"EMPORION_OPERATOR_PASSWORD": "something-else"}
+    wrong: dict[str, Any] = {"EMPORION_OPERATOR_PASSWORD": "something-else"}
     add = ("operator", "add", "grace@b.test")
 
     assert "wrong" in emporion(folder, *add, code=1, **secret, **wrong)
@@ -164,7 +165,7 @@ async def test_an_operator_is_added_beside_the_running_shop_by_another_one(folde
     assert "stop the shop" in emporion(folder, *add, code=1, **secret)
 
     shop.kill()
-    reset = {"EMPORION_NEW_PASSWORD": "another-one"}
+    reset: dict[str, Any] = {"EMPORION_NEW_PASSWORD": "another-one"}
     assert "is an operator" in emporion(folder, *add, **reset)
 
 

@@ -102,7 +102,7 @@ class GrpcServer:
                 ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
                 ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
                 ("grpc.max_metadata_size", METADATA_BYTES_MAX),
-                ("grpc.http2.min_recv_ping_interval_without_data_ms", PING_MIN_MS),
+                ("grpc.http2.min_ping_interval_without_data_ms", PING_MIN_MS),
                 ("grpc.keepalive_permit_without_calls", 1),
             ],
         )

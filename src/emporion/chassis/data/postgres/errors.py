@@ -19,7 +19,7 @@ class Collision(Unavailable):
 class Lost(Unavailable):
     """The connection is gone before anything was committed."""
 
-    slug = "connection-lost"
+    slug = "database-connection-lost"
     title = "The connection to the database was lost; nothing was committed"
     is_outcome_known = True
 
