@@ -26,7 +26,7 @@ from emporion.platform.cli import (
 )
 from emporion.platform.cli.exits import INTERRUPTED, PROBLEM, USAGE, say
 
-HELP = """A commerce back end in one process: take orders tomorrow, grow without a rewrite.
+HELP = """A commerce back end: one process today, a process for each service when you grow.
 
 Start here:
 
