@@ -2,7 +2,6 @@
 
 import os
 import platform
-import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import uvloop
 
+from bench.page import bars, between, cpu, say
 from bench.shop import (
     SERVER_CORE,
     Figures,
@@ -112,12 +112,6 @@ def sagas(side: str) -> float:
     return float(done.stdout.split()[-1])
 
 
-def cpu() -> str:
-    """The processor's name, as the system tells it."""
-    found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    return found[1] if found else platform.processor()
-
-
 def machine(fsync: float, limit: float) -> str:
     """Where and when."""
     load_1, _, _ = os.getloadavg()
@@ -142,30 +136,6 @@ def table(rows: list[Figures]) -> str:
             for row in rows
         ]
     )
-
-
-def bars(rows: list[tuple[str, float, str, float]]) -> str:
-    """Each bar, met or missed."""
-    lines = ["| bar | measured | wanted | |", "|---|---|---|---|"]
-    for name, value, relation, wanted in rows:
-        is_met = value >= wanted if relation == ">=" else value <= wanted
-        lines.append(
-            f"| {name} | {value:,.1f} | {relation} {wanted:,} | {'met' if is_met else 'MISSED'} |"
-        )
-    return "\n".join(lines)
-
-
-def between(page: Path, mark: str, text: str) -> None:
-    """Put the text between its pair of marks."""
-    start, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
-    before, _, rest = page.read_text().partition(start)
-    _, _, after = rest.partition(end)
-    page.write_text(f"{before}{start}\n{text}\n{end}{after}")
-
-
-def say(what: str) -> None:
-    """Progress."""
-    print(f"... {what}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
