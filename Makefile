@@ -92,6 +92,10 @@ fuzz: $(STAMP)/dev ## Fuzz a whole shop by its API description, longer and by ch
 bench: $(STAMP)/bench ## Measure orders per second beside this machine's own limits (minutes)
 	@$(BIN)/python -m bench
 
+.PHONY: bench-split
+bench-split: $(STAMP)/bench ## Measure the split shop beside pgbench and the one process (minutes)
+	@$(BIN)/python -m bench.split
+
 .PHONY: coverage
 coverage: $(STAMP)/dev ## Which branches no test takes
 	@$(BIN)/coverage erase

@@ -25,7 +25,6 @@ from emporion.platform.supervisor.part import NotReady
 SERVICE = "bench"
 CLIENTS = (16, 64)
 PROBE_S = 0.1
-PAYLOAD = "x" * 250
 SCHEMA = """
 CREATE TABLE saga (id text PRIMARY KEY, key text UNIQUE, state text, input text);
 CREATE TABLE event (position bigserial PRIMARY KEY, stream text, version int, data text,
@@ -39,21 +38,21 @@ INSERT INTO level SELECT n::text, 1000000000, 0 FROM generate_series(0, 999) n;
 """
 STEPS = (
     # start: the saga, its first event, the order
-    f"""WITH s AS (INSERT INTO saga VALUES (:id, :id, 'running', '{PAYLOAD}')),
-    e AS (INSERT INTO event (stream, version, data, hash) VALUES (:id, 1, '{PAYLOAD}', 'h'))
+    """WITH s AS (INSERT INTO saga VALUES (:id, :id, 'running', repeat('x', 250))),
+    e AS (INSERT INTO event (stream, version, data, hash) VALUES (:id, 1, repeat('x', 250), 'h'))
     INSERT INTO row VALUES (:id, 'usr', 'pending', 5);""",
     # reserve: one level, one hold
     """WITH u AS (UPDATE level SET reserved = reserved + 1
     WHERE sku = :sku::text AND on_hand > reserved)
     INSERT INTO hold VALUES (:id, :sku::text, 'held', 1);""",
     # charge: an event, the capture, the ledger
-    f"""WITH e AS (INSERT INTO event (stream, version, data, hash)
-    VALUES ('p' || :id, 1, '{PAYLOAD}', 'h')),
+    """WITH e AS (INSERT INTO event (stream, version, data, hash)
+    VALUES ('p' || :id, 1, repeat('x', 250), 'h')),
     l AS (INSERT INTO ledger (debit, credit, amount) VALUES ('a', 'b', 5))
     INSERT INTO capture VALUES (:id, 'usr', 'captured', 5);""",
     # confirm: the second event, the order and the saga to their end
-    f"""WITH e AS (INSERT INTO event (stream, version, data, hash)
-    VALUES (:id, 2, '{PAYLOAD}', 'h')), r AS (UPDATE row SET state = 'paid' WHERE id = :id)
+    """WITH e AS (INSERT INTO event (stream, version, data, hash)
+    VALUES (:id, 2, repeat('x', 250), 'h')), r AS (UPDATE row SET state = 'paid' WHERE id = :id)
     UPDATE saga SET state = 'completed' WHERE id = :id;""",
 )
 _TPS = re.compile(r"tps = ([\d.]+)")
