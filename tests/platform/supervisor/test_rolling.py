@@ -7,6 +7,7 @@ import pytest
 
 from emporion.kernel.errors import Unavailable
 from emporion.platform.data_folder import DataFolder
+from emporion.platform.reading.processes import process_paths
 from emporion.platform.supervisor.rolling import (
     FILE,
     NothingToRoll,
@@ -54,6 +55,11 @@ async def test_whoever_asks_hears_when_it_is_done(data, shop):
 
     assert shop.rolls == 1
     assert took_s > 0
+
+
+async def test_what_the_supervisor_notes_is_never_taken_for_a_process_file(data):
+    assert (data / "run" / FILE).exists()
+    assert process_paths(data) == []
 
 
 async def test_whoever_asks_hears_why_it_was_not_done(data, shop):

@@ -12,7 +12,8 @@ import msgspec
 from emporion.kernel.errors import EmporionError, FailedPrecondition, Unavailable
 from emporion.platform.data_folder import DataFolder
 
-FILE: Final = "rolling.json"
+FILE: Final = "rolling.state"
+"""Not `.json`: whoever reads the shop takes each of those in `run` for a process file."""
 LOOK_S: Final = 0.2
 TIMEOUT_S: Final = 900.0
 
