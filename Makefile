@@ -36,12 +36,16 @@ split: $(STAMP)/engines ## Start it split: a process a service, PostgreSQL, Mong
 # --- to change it ------------------------------------------------------------------------------
 
 .PHONY: test
-test: lint types imports ## Everything: lint, types, import rules and all tests
-	@$(BIN)/pytest -q -n 2 --dist worksteal
+test: lint types imports ## Lint, types, import rules and all tests, on other engines in a short form
+	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not engines"
+
+.PHONY: engines
+engines: $(STAMP)/dev ## The rest of the tests: every suite on PostgreSQL, MongoDB, SNS and SQS, Envoy (minutes)
+	@$(BIN)/pytest -q -n 2 --dist worksteal -m engines
 
 .PHONY: check
 check: lint types imports ## The same without starting or killing real processes: under a minute
-	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not crash and not system"
+	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not crash and not system and not engines"
 
 .PHONY: lint
 lint: $(STAMP)/dev ## Check style, format, spelling and unused dependencies

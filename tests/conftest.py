@@ -1,5 +1,6 @@
 """What every test gets: properties that are tried without a stopwatch, and repeatable."""
 
+import re
 import sys
 
 import pytest
@@ -19,6 +20,28 @@ settings.load_profile("house")
 def engine(request):
     """Each engine of a service's SQL in turn: what holds on one holds on the other."""
     return request.param
+
+
+IN_SHORT = ("tests/chassis/data/", "tests/services/order/", "tests/services/inventory/test_holds.py")
+"""Here every engine is tried also in the short form; elsewhere it is SQLite only."""
+LONG = (
+    "tests/chassis/brokers/test_aws",
+    "tests/chassis/brokers/test_jetstream_postgres.py",
+    "tests/platform/audit/test_audit_split.py",
+    "tests/platform/edge/test_envoy.py",
+    "tests/platform/engines/",
+    "tests/platform/supervisor/test_supervisor.py",
+    "tests/services/inventory/test_mongodb.py",
+)
+_OTHER_ENGINES = re.compile(r"\[[^\]]*(postgres|mongodb|documentdb)")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make engines` runs beside the short form: see CONTRIBUTING.md."""
+    for item in items:
+        is_other = _OTHER_ENGINES.search(item.nodeid) and not item.nodeid.startswith(IN_SHORT)
+        if is_other or item.nodeid.startswith(LONG):
+            item.add_marker(pytest.mark.engines)
 
 
 def pytest_sessionfinish() -> None:

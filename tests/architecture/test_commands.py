@@ -29,6 +29,7 @@ def test_ci_runs_what_everybody_runs():
     assert os.access(script, os.X_OK)
     assert "set -euo pipefail" in script.read_text()
     assert "make --no-print-directory test" in script.read_text()
+    assert "make --no-print-directory engines" in script.read_text()
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
