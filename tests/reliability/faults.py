@@ -2,12 +2,14 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from tests.reliability.split_shop import SplitShop
 
 SERVICES = ("order", "inventory", "payment", "catalog", "user", "email")
+CRASHING_S, CRASHING_LOOK_S = 5.0, 0.1
 STOPPED_S = 3.0
 SLOW_S = 2.0
 SLOW_TIMES = 2
@@ -20,16 +22,15 @@ class Fault:
     Args:
         name: for the table.
         happen: breaks the shop under load, and returns once it is mended or mends itself.
-        may_refuse: whether orders may fail while it lasts, because no part can stand in; they
-            must all come through by retries in any case.
+        is_unnoticed: whether no request may fail meanwhile: not one may be sent again.
     """
 
     name: str
     happen: Callable[[SplitShop], Awaitable[None]]
-    short: bool = False
+    is_unnoticed: bool = False
 
 
-def killed(part: str, *, short: bool = False) -> Fault:
+def killed(part: str) -> Fault:
     """Kill -9; the supervisor starts it again."""
 
     async def happen(shop: SplitShop) -> None:
@@ -37,7 +38,29 @@ def killed(part: str, *, short: bool = False) -> Fault:
         shop.kill(part)
         await shop.until_back(part, before)
 
-    return Fault(f"kill -9 {part}", happen, short)
+    return Fault(f"kill -9 {part}", happen)
+
+
+def crashing(service: str, duration_s: float = CRASHING_S) -> Fault:
+    """Killed whenever it is up again, and back for good in the end."""
+
+    async def happen(shop: SplitShop) -> None:
+        end_s = time.monotonic() + duration_s
+        while time.monotonic() < end_s:
+            shop.kill_if_up(shop.instance(service))
+            await asyncio.sleep(CRASHING_LOOK_S)
+        await shop.until_ready(service)
+
+    return Fault(f"{service} crashes for {duration_s:g} s, again and again", happen)
+
+
+def rolled() -> Fault:
+    """No fault: every process replaced by a new one."""
+
+    async def happen(shop: SplitShop) -> None:
+        await shop.roll()
+
+    return Fault("all processes rolled", happen, is_unnoticed=True)
 
 
 def hung(part: str, duration_s: float = STOPPED_S) -> Fault:
@@ -69,8 +92,8 @@ def slow(part: str) -> Fault:
 
 
 FAULTS = (
-    *(killed(f"{name}-1", short=name == "payment") for name in SERVICES),
-    killed("nats", short=True),
+    *(killed(f"{name}-1") for name in SERVICES),
+    killed("nats"),
     killed("postgresql"),
     killed("mongodb"),
     killed("edge"),
@@ -79,4 +102,6 @@ FAULTS = (
     hung("postgresql"),
     slow("payment-1"),
     slow("inventory-1"),
+    crashing("email"),
+    rolled(),  # last: from here on the instances have other names
 )

@@ -1,6 +1,7 @@
 """A real split shop on a folder: started by the command line, loaded, broken and audited."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from emporion.contracts.operations import ListSagas, ListSubscribers, Operations
 from emporion.kernel.errors import EmporionError
 from emporion.platform.operating import Target, operate
 from emporion.platform.settings import Settings
+from emporion.platform.supervisor.service_process import TWIN
 from tests.system.polling import POLL_S, eventually
 from tests.system.running import COMMAND, ROOT, environment
 
@@ -30,6 +32,17 @@ class Load:
     """`emporion load` in a process of its own."""
 
     process: subprocess.Popen[str]
+
+    def __enter__(self) -> Self:
+        """It orders already."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave no process and no pipe, whatever happened."""
+        if not self.is_over():
+            self.process.kill()
+        with self.process:
+            pass
 
     def is_over(self) -> bool:
         """Whether it has ended."""
@@ -138,6 +151,46 @@ class SplitShop:
     def kill(self, part: str) -> None:
         """Kill -9 of a part."""
         os.kill(self.pid(part), signal.SIGKILL)
+
+    def instance(self, service: str) -> str:
+        """Which of the two names a service's only instance has: a roll changes it."""
+        twin = f"{service}-1{TWIN}"
+        return twin if (self.data / "run" / f"{twin}.pid").exists() else f"{service}-1"
+
+    def kill_if_up(self, part: str) -> None:
+        """Kill -9 of a part that may be dead already."""
+        with contextlib.suppress(OSError):
+            self.kill(part)
+
+    async def roll(self) -> float:
+        """`emporion roll`; how long that took, in seconds."""
+        started_s = time.monotonic()
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [*COMMAND, "roll", "--data", str(self.data)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=self.environ,
+        )
+        assert done.returncode == 0, done.stderr
+        return time.monotonic() - started_s
+
+    async def until_ready(self, service: str, *, within_s: float = 60.0) -> float:
+        """Wait until a service says that it is ready; how long that took, in seconds."""
+        part = self.instance(service)
+        listening = self.data / "run" / "listening" / f"{part}.json"
+        return await eventually(
+            lambda: listening.exists() and self._is_up(part),
+            within_s=within_s,
+            what=f"{part} is ready",
+        )
+
+    def _is_up(self, part: str) -> bool:
+        try:
+            return psutil.Process(self.pid(part)).status() != psutil.STATUS_ZOMBIE
+        except (OSError, psutil.Error):
+            return False
 
     async def until_back(self, part: str, before: int, *, within_s: float = 60.0) -> float:
         """Wait until the supervisor has started a part again; how long that took, in seconds."""
