@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -35,8 +36,10 @@ class Load:
     """What one load gave.
 
     Args:
-        cpu_us: CPU of one more order, by part, in microseconds.
+        cpu_us: CPU of an order, by part, in microseconds; without the shoppers' sign-up.
+        client_us: CPU of an order in the load generator.
         settled_s: from the end of the load until the shop had nothing to do: its deliveries.
+        retried, failed: attempts after the first; orders that came through not even by them.
     """
 
     shoppers: int
@@ -44,7 +47,10 @@ class Load:
     p50_ms: float
     p99_ms: float
     cpu_us: dict[str, float]
+    client_us: float
     settled_s: float
+    retried: int
+    failed: int
 
     @property
     def cpu_us_per_order(self) -> float:
@@ -86,35 +92,27 @@ class Shop:
         }
 
     def load(self, shoppers: int, duration_s: float) -> Load:
-        """Drive it. What signing up costs is taken out: a short load's CPU is subtracted."""
-        short, short_us, _ = self._loaded(shoppers, ("--orders", str(shoppers)))
-        long, long_us, settled_s = self._loaded(shoppers, ("--seconds", str(duration_s)))
-        orders = max(1, long["orders_decided"] - short["orders_decided"])
-        return Load(
-            shoppers,
-            long["orders_per_s"],
-            long["latency_ms"]["p50"],
-            long["latency_ms"]["p99"],
-            {name: (long_us[name] - short_us[name]) / orders for name in long_us},
-            settled_s,
-        )
-
-    def _loaded(self, shoppers: int, amount: tuple[str, str]) -> tuple[dict, dict, float]:
-        before_us = self.cpu_us()
-        done = subprocess.run(
-            [
-                *PROGRAM, "load", "--url", self.url, "--shoppers", str(shoppers), "--restock",
-                "--patience-s", "60", "--json", "-", *amount,
-            ],
-            capture_output=True,
-            text=True,
-            check=True,
-        )  # fmt: skip
+        """Drive it. CPU counts from when all shoppers have signed in until all is delivered."""
+        words = [sys.executable, "-m", "bench.driver", self.url, str(shoppers), str(duration_s)]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline(), "the load did not begin"
+            before_us = self.cpu_us()
+            report = json.loads(process.stdout.read())
         settled_s = self.settle()
         after_us = self.cpu_us()
-        report = json.loads(done.stdout)
-        assert report["adds_up"] is not False
-        return report, {name: after_us[name] - before_us[name] for name in before_us}, settled_s
+        orders = max(1, report["orders_decided"])
+        return Load(
+            shoppers,
+            report["orders_per_s"],
+            report["latency_ms"]["p50"],
+            report["latency_ms"]["p99"],
+            {name: (after_us[name] - before_us[name]) / orders for name in after_us},
+            report["cpu_s"] / orders * 1e6,
+            settled_s,
+            sum(report["retries"].values()),
+            sum(report["errors"].values()),
+        )
 
     def settle(self) -> float:
         """Wait until the shop has nothing to do; how long that took, in seconds."""

@@ -95,15 +95,17 @@ def rates(sides: tuple[Side, ...], bare: float) -> str:
     lines = [
         (
             "| topology | shoppers | orders/s | of pgbench's limit | p50 ms | p99 ms"
-            " | CPU us an order | settled after s |"
+            " | CPU us an order | of the load generator | settled after s"
+            " | retried | failed |"
         ),
-        "|---|--:|--:|--:|--:|--:|--:|--:|",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for side in sides:
         lines += [
             f"| {side.name} | {load.shoppers} | {load.orders_per_s:,.0f} |"
             f" {100 * load.orders_per_s / bare:.0f} % | {load.p50_ms:.1f} | {load.p99_ms:.1f} |"
-            f" {load.cpu_us_per_order:,.0f} | {load.settled_s:.1f} |"
+            f" {load.cpu_us_per_order:,.0f} | {load.client_us:,.0f} | {load.settled_s:.1f} |"
+            f" {load.retried} | {load.failed} |"
             for load in side.loads.values()
         ]
     return "\n".join(lines)
