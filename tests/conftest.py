@@ -22,7 +22,11 @@ def engine(request):
     return request.param
 
 
-IN_SHORT = ("tests/chassis/data/", "tests/services/order/", "tests/services/inventory/test_holds.py")
+IN_SHORT = (
+    "tests/chassis/data/",
+    "tests/services/order/",
+    "tests/services/inventory/test_holds.py",
+)
 """Here every engine is tried also in the short form; elsewhere it is SQLite only."""
 LONG = (
     "tests/chassis/brokers/test_aws",
