@@ -94,6 +94,22 @@ async def test_a_killed_instance_costs_queries_nothing_and_comes_back(shop: Loca
     await answered_only_by(shop, {"back-1", "back-2"}, within_s=HEALTH_BOUND_S * 4)
 
 
+async def test_a_change_that_cannot_be_written_is_told_as_soon_as_it_can(
+    shop: LocalShop, data: Path
+) -> None:
+    told = data / "run" / "edge" / "endpoints"
+    in_the_way = [file.with_suffix(".new") for file in told.glob("*.json")]
+    for path in in_the_way:
+        path.mkdir()
+    os.kill(shop.supervisor.kept["back-1"].pid, signal.SIGKILL)
+    await eventually(lambda: shop.supervisor.kept["back-1"].restarts == 1)
+
+    for path in in_the_way:
+        path.rmdir()
+
+    await answered_only_by(shop, {"back-1", "back-2"}, within_s=HEALTH_BOUND_S * 4)
+
+
 async def test_an_instance_that_drains_is_left_before_it_closes_its_door(shop: LocalShop) -> None:
     kept = shop.supervisor.kept["back-1"]
     os.kill(kept.pid, signal.SIGTERM)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ LOOK_S: Final = 0.1
 _READY_TIMEOUT_S: Final = 30.0
 _STOP_TIMEOUT_S: Final = 30.0
 _OK: Final = 200
+_log: Final = logging.getLogger(__name__)
 
 Instances = Callable[[], Mapping[str, Sequence[Listening]]]
 """The instances of every cluster that take requests now."""
@@ -139,9 +141,17 @@ class EnvoyEdge:
             self._feeding = None
 
     async def _feed(self) -> None:
+        problem = ""
         while True:
             await asyncio.sleep(LOOK_S)
-            self._tell()
+            try:
+                self._tell()
+            except OSError as error:  # a full disk: told again at the next look, until it is
+                if problem != str(error):
+                    problem = str(error)
+                    _log.warning("the edge is not told of a change yet: %s", problem)
+            else:
+                problem = ""
 
     def _tell(self) -> None:
         """Write the endpoints of every cluster that has changed, whole, where Envoy watches."""
