@@ -2,6 +2,8 @@
 
 python -m tests.reliability.drills           all of it, into docs/reliability.md
 python -m tests.reliability.drills kill      those with that word in their name
+python -m tests.reliability.drills checkout  what shoppers notice of the e-mail service, into it too
+python -m tests.reliability.drills disk      a full disk under the whole shop
 """
 
 import asyncio
@@ -9,11 +11,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.reliability.email_outage import compare
 from tests.reliability.faults import FAULTS, Fault
+from tests.reliability.full_disk import MountRefused, filled, small_disk
 from tests.reliability.split_shop import SplitShop
 from tests.system.report import machine, say, table
 from tests.system.running import ROOT
@@ -94,6 +99,20 @@ async def all_drills(faults: Sequence[Fault]) -> list[Outcome]:
     return outcomes
 
 
+async def full_disk() -> list[Outcome]:
+    """The shop on a small disk of its own, which is filled; nothing where none can be mounted."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        try:
+            disk = stack.enter_context(small_disk(Path(folder)))
+        except MountRefused as error:
+            say(f"disk full: not tried: {error}")
+            return []
+        async with SplitShop(disk / "shop") as shop:
+            outcome = await drill(shop, filled(disk))
+    say(f"{line(outcome)}")
+    return [outcome]
+
+
 def line(outcome: Outcome) -> list[str]:
     """A line of the table."""
     return [
@@ -118,15 +137,33 @@ def page(outcomes: Sequence[Outcome]) -> str:
     return f"On {machine()}.\n\n{table(head, lines, words=1)}\n"
 
 
+def write(name: str, text: str) -> None:
+    """Put a text between a pair of marks on the page."""
+    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, _, rest = PAGE.read_text().partition(start)
+    _, _, after = rest.partition(end)
+    PAGE.write_text(f"{before}{start}\n{text}{end}{after}")
+
+
+async def mail() -> None:
+    """The comparison, on a shop of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with SplitShop(Path(folder) / "shop") as shop:
+            found = await compare(shop)
+    say(found)
+    write("email", f"On {machine()}.\n\n{found}\n")
+
+
 def main(words: Sequence[str]) -> None:
     """Run the drills, and write the page when all were run."""
     faults = [fault for fault in FAULTS if all(word in fault.name for word in words)]
-    outcomes = asyncio.run(all_drills(faults))
+    outcomes = asyncio.run(all_drills(faults)) if faults else []
+    if not words or words == ["disk"]:
+        outcomes += asyncio.run(full_disk())
     if not words:
-        start, end = "<!-- drills -->", "<!-- /drills -->"
-        before, _, rest = PAGE.read_text().partition(start)
-        _, _, after = rest.partition(end)
-        PAGE.write_text(f"{before}{start}\n{page(outcomes)}{end}{after}")
+        write("drills", page(outcomes))
+    if not words or words == ["checkout"]:
+        asyncio.run(mail())
     unnoticed = {fault.name for fault in faults if fault.is_unnoticed}
     sys.exit(
         any(
