@@ -15,7 +15,7 @@ from emporion.chassis.http.app import Edge, HttpLimits
 from emporion.chassis.http.server import HttpServer, ServerSettings
 from emporion.chassis.http.throttle import ThrottleLimits
 from emporion.contracts.contract import BODY_BYTES_MAX, BULK_BYTES_MAX
-from emporion.platform import process
+from emporion.platform import front as fronts
 from tests.api.refusals import ORDER, ROW
 from tests.api.shopfront import PROBLEM, Shopfront, open_shopfront
 
@@ -82,7 +82,7 @@ async def abused(tmp_path_factory) -> AsyncIterator[Shopfront]:
         return replace(Edge(**parts), limits=limits)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(process, "Edge", hasty)
+        patch.setattr(fronts, "Edge", hasty)
         async with open_shopfront(tmp_path_factory.mktemp("abuse") / "data") as front:
             yield front
 
