@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines.mongodb import sockets_collected
+
+__all__ = ["data", "sockets_collected"]
+
 
 @pytest.fixture
 def data() -> Iterator[Path]:

@@ -109,6 +109,7 @@ async def test_the_broker_keeps_streams_and_refuses_strangers(data: Path) -> Non
         await client.close()
 
 
+@pytest.mark.usefixtures("sockets_collected")
 async def test_a_document_database_keeps_what_it_committed_and_refuses_strangers(
     data: Path,
 ) -> None:
