@@ -81,7 +81,7 @@ async def drill(shop: SplitShop, fault: Fault, *, after_s: float = AFTER_S) -> O
 def violations(books: dict[str, Any]) -> list[str]:
     """What an audit found, warnings too: after a drill nothing may be left."""
     return [
-        f"{one['check']}: {one['subject']}: {one['detail']}"
+        f"{finding['check']}: {one}"
         for finding in books["findings"]
         for one in finding["violations"]
     ]
