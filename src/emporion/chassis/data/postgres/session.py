@@ -1,5 +1,6 @@
 """One connection to PostgreSQL, with the time limits that keep it from waiting for ever."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ GRACE_S = 5.0
 """How much longer than the server's own limit we wait for its answer."""
 IDLE_IN_TRANSACTION_S = 30.0
 """A process that stopped in the middle of a transaction loses its locks after so long."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +125,23 @@ class Link:
     def __init__(self, connect: Callable[[], Awaitable[Session]]) -> None:
         self._connect = connect
         self._session: Session | None = None
+        self._is_away = False
 
     async def session(self) -> Session:
-        """The connection, a new one after a loss. Raises Unavailable."""
+        """The connection, a new one after a loss.
+
+        Raises Unavailable, which may reach clients: where the database is stands in the log only.
+        """
         if self._session is None or self._session.is_lost:
             self._session = None
-            self._session = await self._connect()
+            try:
+                self._session = await self._connect()
+            except Unavailable as error:
+                if not self._is_away:
+                    _log.warning("%s", error.detail)
+                self._is_away = True
+                raise Unavailable("the database cannot be reached now") from error
+            self._is_away = False
         return self._session
 
     def cut(self) -> None:
