@@ -1,6 +1,7 @@
 """Logs: one JSON object a line, with the trace and the user of the call they belong to."""
 
 import asyncio
+import errno
 import io
 import json
 import logging
@@ -119,6 +120,22 @@ def test_what_cannot_be_encoded_natively_is_written_as_text() -> None:
     log.logger.info("odd", extra={"where": object, "error_kind": ValueError("x")})
 
     assert log.lines[0]["fields"]["error_kind"] == "x"
+
+
+class FullDisk(io.BytesIO):
+    """Takes lines, and cannot keep them."""
+
+    def flush(self) -> None:
+        """Fails as the kernel does."""
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_under_the_log_does_not_end_the_work_that_is_logged() -> None:
+    json_logs = JsonLogs(FieldGuard(is_strict=True), stream=FullDisk())
+    record = logging.LogRecord("shop", logging.ERROR, "here", 1, "it failed", None, None)
+
+    json_logs.handle(record)
+    json_logs.flush()
 
 
 async def test_other_threads_may_log() -> None:

@@ -72,7 +72,7 @@ class JsonLogs(logging.Handler):
             self._flush_soon()
 
     def flush(self) -> None:
-        """Write what is buffered."""
+        """Write what is buffered; what cannot be written, as on a full disk, is lost."""
         self.acquire()
         try:
             lines, self._lines, self._size_bytes = self._lines, [], 0
@@ -80,6 +80,8 @@ class JsonLogs(logging.Handler):
                 stream = self._stream or sys.stderr.buffer
                 stream.write(b"\n".join(lines) + b"\n")
                 stream.flush()
+        except OSError:  # no log is worth the work it is about, and there is nobody left to tell
+            return
         finally:
             self.release()
 
