@@ -1,7 +1,9 @@
 """What every test gets: properties that are tried without a stopwatch, and repeatable."""
 
+import logging
 import re
 import sys
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -20,6 +22,18 @@ settings.load_profile("house")
 def engine(request):
     """Each engine of a service's SQL in turn: what holds on one holds on the other."""
     return request.param
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """A test that starts a process's logs in this one leaves the others their own."""
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    yield
+    root.setLevel(level)
+    for handler in [one for one in root.handlers if one not in handlers]:
+        if type(handler).__module__.startswith("emporion"):
+            root.removeHandler(handler)
 
 
 IN_SHORT = (

@@ -65,7 +65,7 @@ async def drill(shop: SplitShop, fault: Fault, *, after_s: float = AFTER_S) -> O
         load.end()
         report = await load.report()
     settled_s = await shop.until_quiet()
-    books = await shop.audit()
+    books = await shop.settled_books()
     return Outcome(
         fault.name,
         report["paid"],

@@ -24,6 +24,7 @@ from tests.system.running import COMMAND, ROOT, environment
 START_S_MAX = 180.0
 STOP_S_MAX = 90.0
 QUIET_S_MAX = 60.0
+AUDITED_EVERY_S = 2.0
 OPEN = "The shop is open at "
 
 
@@ -231,6 +232,22 @@ class SplitShop:
         assert done.stdout, done.stderr
         found: dict[str, Any] = json.loads(done.stdout)
         return found
+
+    async def settled_books(self) -> dict[str, Any]:
+        """The audit once every event is handled, or after QUIET_S_MAX what is left then.
+
+        The running shop tells what its subscribers have still to read; events that a publisher
+        has still to send are known to the audit alone.
+        """
+        started_s = time.monotonic()
+        books = await self.audit()
+        while (
+            any(finding["violations"] for finding in books["findings"])
+            and time.monotonic() - started_s < QUIET_S_MAX
+        ):
+            await asyncio.sleep(AUDITED_EVERY_S)
+            books = await self.audit()
+        return books
 
     async def until_quiet(self, *, within_s: float = QUIET_S_MAX) -> float:
         """Wait until every saga is over and every event delivered; how long, in seconds."""
