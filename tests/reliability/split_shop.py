@@ -18,13 +18,15 @@ from emporion.kernel.errors import EmporionError
 from emporion.platform.operating import Target, operate
 from emporion.platform.settings import Settings
 from emporion.platform.supervisor.service_process import TWIN
-from tests.system.polling import POLL_S, eventually
+from tests.system.polling import eventually
 from tests.system.running import COMMAND, ROOT, environment
 
 START_S_MAX = 180.0
 STOP_S_MAX = 90.0
 QUIET_S_MAX = 60.0
 AUDITED_EVERY_S = 2.0
+ASKED_EVERY_S = 0.5
+"""Each look signs in, and the shop slows down whoever does that without a pause."""
 OPEN = "The shop is open at "
 
 
@@ -253,7 +255,7 @@ class SplitShop:
         """Wait until every saga is over and every event delivered; how long, in seconds."""
         started_s = time.monotonic()
         while (left := await self.unfinished()) and time.monotonic() - started_s < within_s:
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(ASKED_EVERY_S)
         assert not left, left
         return time.monotonic() - started_s
 
@@ -268,7 +270,7 @@ class SplitShop:
         """Wait until an order has come in that was not there before."""
         newest = await operate(self._operator, _newest)
         while await operate(self._operator, _newest) == newest:
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(ASKED_EVERY_S)
 
     @property
     def _operator(self) -> Target:
