@@ -136,7 +136,7 @@ $(STAMP)/venv:
 
 $(STAMP)/runtime: $(STAMP)/venv requirements/runtime.lock requirements/build.lock
 	@echo "Installing the locked dependencies into $(VENV) ..."
-	@$(PIP) install --require-hashes -r requirements/runtime.lock -r requirements/build.lock
+	@$(PIP) install --no-deps --require-hashes -r requirements/runtime.lock -r requirements/build.lock
 	@touch $@
 
 $(STAMP)/package: $(STAMP)/runtime pyproject.toml
@@ -145,14 +145,14 @@ $(STAMP)/package: $(STAMP)/runtime pyproject.toml
 
 $(STAMP)/engines: $(STAMP)/package requirements/engines.lock
 	@echo "Installing the locked engines into $(VENV) ..."
-	@$(PIP) install --require-hashes -r requirements/engines.lock
+	@$(PIP) install --no-deps --require-hashes -r requirements/engines.lock
 	@touch $@
 
 $(STAMP)/dev: $(STAMP)/package requirements/dev.lock
 	@echo "Installing the locked tools into $(VENV) ..."
-	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@$(PIP) install --no-deps --require-hashes -r requirements/dev.lock
 	@touch $@
 
 $(STAMP)/bench: $(STAMP)/dev requirements/bench.lock
-	@$(PIP) install --require-hashes -r requirements/bench.lock
+	@$(PIP) install --no-deps --require-hashes -r requirements/bench.lock
 	@touch $@
