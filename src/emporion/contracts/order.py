@@ -139,6 +139,13 @@ class CancelOrder(Request, frozen=True, kw_only=True):
     reason: Note = ""
 
 
+class CallOffOrder(Request, frozen=True, kw_only=True):
+    """Which order the shop itself calls off, and why."""
+
+    order_id: OrderId
+    reason: Note
+
+
 class ListOrders(Request, frozen=True, kw_only=True):
     """Which of the caller's orders, newest first."""
 
@@ -346,3 +353,18 @@ class OrderService(Service, Protocol):
     @query(access=internal())
     async def is_hold_needed(self, request: OrderOf) -> HoldNeeded:
         """Whether the order still needs its stock: asked before an expired hold is released."""
+
+    @command(
+        access=internal(),
+        key="order_id",
+        timeout_s=10.0,
+        raises=(NotFound, FailedPrecondition),
+    )
+    async def call_off(self, request: CallOffOrder) -> Order:
+        """Call off a paid order for the shop: what `cancel_order` does for its owner.
+
+        Safe to repeat, and beside a cancellation by the owner: an order is called off once, for
+        the reason that came first. The stock is released and the money refunded by a saga that
+        goes on until both are done, whether or not the caller waits for the answer. Raises
+        NotFound, or FailedPrecondition in any state that cannot be cancelled.
+        """

@@ -20,6 +20,7 @@ from emporion.contracts.contract import Service
 from emporion.contracts.inventory import InventoryService, Line, OutOfStock
 from emporion.contracts.order import (
     AddToCart,
+    CallOffOrder,
     CancelOrder,
     CartChanged,
     CartFull,
@@ -38,7 +39,7 @@ from emporion.contracts.payment import PaymentDeclined, PaymentService
 from emporion.contracts.refusals import KeyReused
 from emporion.kernel.aggregate import NotInThisState
 from emporion.kernel.errors import NotFound
-from emporion.kernel.ids import Sku, UserId
+from emporion.kernel.ids import OrderId, Sku, UserId
 from emporion.kernel.money import CurrencyMismatch, Money
 from emporion.services.order import audit
 from emporion.services.order.service import build
@@ -224,6 +225,32 @@ async def test_a_cancelled_order_gives_stock_and_money_back_once(shop) -> None:
         assert not (await s.api.is_hold_needed(OrderOf(order_id=order.order_id))).is_needed
         assert await s.published() == ["orders.created", "orders.cancelled"]
         assert await s.books_balance()
+
+
+async def test_the_shop_calls_an_order_off_once_however_often_and_by_whom_it_is_asked(shop) -> None:
+    async with shop() as s:
+        order = await s.place()
+        request = CallOffOrder(order_id=order.order_id, reason="fraud")
+        asked = [s.api.call_off(request) for _ in range(5)]
+        mine = CancelOrder(order_id=order.order_id, reason="changed")
+        answers = await asyncio.gather(*asked, s.as_user(ADA, s.api.cancel_order(mine)))
+        assert {answer.status for answer in answers} == {OrderStatus.CANCELLED}
+        assert s.inventory.stock[Sku("bread")] == 100
+        assert s.payments.captured == {}
+        assert await s.published() == ["orders.created", "orders.cancelled"]
+        assert await s.books_balance()
+
+
+async def test_only_a_paid_order_can_be_called_off(shop) -> None:
+    async with shop() as s:
+        unknown = CallOffOrder(order_id=OrderId("ord_" + "0" * 32), reason="fraud")
+        with pytest.raises(NotFound):
+            await s.api.call_off(unknown)
+        s.payments.outages = 1
+        order = await s.place()
+        with pytest.raises(NotInThisState):
+            await s.api.call_off(CallOffOrder(order_id=order.order_id, reason="fraud"))
+        assert await s.published() == []
 
 
 async def test_a_rejected_order_cannot_be_cancelled(shop) -> None:

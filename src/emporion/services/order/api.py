@@ -3,6 +3,7 @@
 from emporion.chassis.calls.context import caller
 from emporion.contracts.order import (
     AddToCart,
+    CallOffOrder,
     CancelOrder,
     Cart,
     Checkout,
@@ -67,3 +68,6 @@ class OrderApi(OrderService):
 
     async def is_hold_needed(self, request: OrderOf) -> HoldNeeded:
         return await self._queries.is_hold_needed(request.order_id)
+
+    async def call_off(self, request: CallOffOrder) -> Order:
+        return await self._orders.call_off(request.order_id, request.reason)

@@ -83,7 +83,11 @@ class OrderCommands:
     async def cancel(self, request: CancelOrder, caller: Identity) -> Order:
         """See OrderService.cancel_order."""
         await self._queries.require_owner(request.order_id, caller)
-        order = await self._queries.get(request.order_id)
+        return await self.call_off(request.order_id, request.reason)
+
+    async def call_off(self, order_id: OrderId, reason: str) -> Order:
+        """See OrderService.call_off."""
+        order = await self._queries.get(order_id)
         start = Start(
             saga_id=self._runtime.ids.new(CANCELLATION),
             input_=CallOff(
@@ -91,13 +95,13 @@ class OrderCommands:
                 user_id=order.user_id,
                 lines=[Line(sku=line.sku, quantity=line.quantity) for line in order.lines],
                 total=order.total,
-                reason=request.reason,
+                reason=reason,
             ),
             key=f"cancel:{order.order_id}",
             fingerprint=b"",
         )
         await self._sagas.run(self._definitions.cancel_order, start, wait_s=WAIT_S)
-        return await self._queries.get(request.order_id)
+        return await self._queries.get(order_id)
 
     async def price(self, lines: Sequence[Line]) -> list[PricedLine]:
         """The lines at today's prices. Raises UnknownSku."""
