@@ -32,3 +32,5 @@ async def test_a_split_shop_is_killed_at_rolled_and_ended_and_loses_nothing(tmp_
 
     assert [process for process in family if process.is_running()] == []
     assert list((shop.data / "run").glob("*.pid")) == []
+    logs = [file for file in (shop.data / "logs").glob("*.log") if "-1" in file.name]
+    assert [file.name for file in logs if "failed to stop" in file.read_text()] == []

@@ -115,8 +115,9 @@ class Shop:
         """Stop delivering and the alarms. What was cut off is taken up at the next start."""
         await self.bus.stop()
         await self._alarms.stop()
-        for engine in self.engines.values():
-            await engine.release()
+        for name, assembly in self.assemblies.items():
+            if assembly.sagas:
+                await self.engines[name].release()
 
     async def close(self) -> None:
         """Finish the transactions that wait, and close the databases."""

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from emporion.platform.supervisor.local_shop import LocalShop
+from emporion.platform.supervisor.part import StartFailed
 from tests.platform.supervisor.conftest import ask, behave, eventually, open_shop, topology_text
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
@@ -120,6 +121,34 @@ async def test_an_instance_that_drains_is_left_before_it_closes_its_door(shop: L
                 statuses.add(answer.status)
 
     assert statuses == {200}
+
+
+async def test_a_roll_fails_no_command(data: Path, said: list[str]) -> None:
+    one_at_the_back = topology_text(engines=f"{{default: sqlite, {ELSEWHERE}}}")
+    async with open_shop(data, said, text=one_at_the_back) as shop:
+        for successor in ("back-1b", "back-1"):
+            rolling = asyncio.create_task(shop.supervisor.roll())
+            statuses = set()
+            async with aiohttp.ClientSession() as session:
+                while not rolling.done():
+                    async with session.post(f"{shop.url}/api/orders", data=b"{}") as answer:
+                        statuses.add(answer.status)
+            await rolling
+            assert statuses == {200}
+            assert (await ask(shop, "/api/orders"))[1]["instance"] == successor
+
+
+async def test_an_instance_that_the_edge_does_not_find_takes_nobodys_place(
+    data: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emporion.platform.edge.envoy.FOUND_S_MAX", 0.0)
+    one_at_the_back = topology_text(engines=f"{{default: sqlite, {ELSEWHERE}}}")
+    async with open_shop(data, said, text=one_at_the_back) as shop:
+        with pytest.raises(StartFailed, match="the edge has not found http://127"):
+            await shop.supervisor.roll()
+
+        assert (await ask(shop, "/api/orders"))[1]["instance"] == "back-1"
+        assert set(shop.supervisor.kept) == {"front-1", "back-1", "nats", "edge"}
 
 
 async def test_an_instance_that_comes_gets_its_share(data: Path, said: list[str]) -> None:

@@ -25,6 +25,7 @@ from emporion.platform.topology.process_file import Listening
 DRAIN_S: Final = 1
 WORKERS: Final = 2
 LOOK_S: Final = 0.1
+FOUND_S_MAX: Final = 20.0
 _READY_TIMEOUT_S: Final = 30.0
 _STOP_TIMEOUT_S: Final = 30.0
 _OK: Final = 200
@@ -118,10 +119,33 @@ class EnvoyEdge:
             raise NotReady("it starts")
         _, body = await self._admin("/clusters?format=json")
         waiting = sorted(
-            {name for name, told in self._told.items() if told} - _healthy_clusters(body)
+            {name for name, told in self._told.items() if told}
+            - {name for name, host in _hosts(body) if host.is_healthy}
         )
         if waiting:
             raise NotReady(f"no healthy instance of {', '.join(waiting)}")
+
+    async def until_found(self, listening: Listening) -> None:
+        """Wait until Envoy has found an instance healthy: requests may go to it from then on.
+
+        Raises StartFailed when it has not after FOUND_S_MAX.
+        """
+        address = _address_of(listening)
+        try:
+            async with asyncio.timeout(FOUND_S_MAX):
+                while not await self._has_found(address):  # noqa: ASYNC110 - Envoy tells nobody
+                    await asyncio.sleep(LOOK_S)
+        except TimeoutError:
+            raise StartFailed(
+                f"the edge has not found {listening.http} healthy within {FOUND_S_MAX:g} s"
+            ) from None
+
+    async def _has_found(self, address: tuple[str, int]) -> bool:
+        try:
+            _, body = await self._admin("/clusters?format=json")
+        except NotReady:  # it is being started again
+            return False
+        return any(host.at == address and host.is_healthy for _, host in _hosts(body))
 
     async def furnish(self) -> None:
         """See Part: its configuration is all."""
@@ -180,8 +204,30 @@ class _HealthStatus(msgspec.Struct):
     pending_active_hc: bool = False
 
 
+class _Socket(msgspec.Struct):
+    address: str = ""
+    port_value: int = 0
+
+
+class _Address(msgspec.Struct):
+    socket_address: _Socket = msgspec.field(default_factory=_Socket)
+
+
 class _Host(msgspec.Struct):
+    address: _Address = msgspec.field(default_factory=_Address)
     health_status: _HealthStatus = msgspec.field(default_factory=_HealthStatus)
+
+    @property
+    def at(self) -> tuple[str, int]:
+        """Where it listens."""
+        socket = self.address.socket_address
+        return socket.address, socket.port_value
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether it gets requests."""
+        status = self.health_status
+        return not status.failed_active_health_check and not status.pending_active_hc
 
 
 class _Cluster(msgspec.Struct):
@@ -193,18 +239,13 @@ class _Clusters(msgspec.Struct):
     cluster_statuses: list[_Cluster] = msgspec.field(default_factory=list)
 
 
-def _healthy_clusters(body: bytes) -> set[str]:
+def _hosts(body: bytes) -> list[tuple[str, _Host]]:
+    """What Envoy says of each instance, behind the name of its cluster."""
     try:
         found = msgspec.json.decode(body, type=_Clusters)
     except msgspec.MsgspecError:
-        return set()
-    return {
-        cluster.name
-        for cluster in found.cluster_statuses
-        for host in cluster.host_statuses
-        if not host.health_status.failed_active_health_check
-        and not host.health_status.pending_active_hc
-    }
+        return []
+    return [(one.name, host) for one in found.cluster_statuses for host in one.host_statuses]
 
 
 def _address_of(listening: Listening) -> tuple[str, int]:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,8 @@ DRAIN_TIMEOUT_S: Final = 25.0
 
 Say = Callable[[str], None]
 """Told what happens, a sentence each."""
+Known = Callable[[Part], Awaitable[None]]
+"""Returns when those who send requests send them to a part that is ready; raises StartFailed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +99,21 @@ class Kept:
             await asyncio.sleep(pause_s)
             await self._restart()
 
-    async def roll(self, successor: Part) -> float:
-        """Put another part in this one's place: started first, and ready, before the old one ends.
+    async def roll(self, successor: Part, known: Known) -> float:
+        """Put another part in this one's place: ready and known to all before the old one ends.
 
-        How many seconds that took. Raises StartFailed when the successor does not come up: then
-        the old one runs on.
+        How many seconds that took. Raises StartFailed when the successor does not come up, or is
+        not found: then the old one runs on.
         """
         began_s = time.monotonic()
         old, old_child = self.part, self._child
         next_ = Kept(successor, self._run, self._say, policy=self._policy)
         await next_.start()
+        try:
+            await known(successor)
+        except BaseException:
+            _ = await next_.stop()
+            raise
         self.part, self._child, next_._child = successor, next_._child, None
         if old_child is not None:
             await self._leave(old, old_child)

@@ -14,9 +14,10 @@ from emporion.platform.engines.secrets_file import SecretsFile
 from emporion.platform.settings import Settings
 from emporion.platform.supervisor.certificates import Authority
 from emporion.platform.supervisor.kept import Say
+from emporion.platform.supervisor.part import Part
 from emporion.platform.supervisor.plan import Folders, process_files
 from emporion.platform.supervisor.service_process import SERVE, ServiceProcess
-from emporion.platform.supervisor.supervisor import Supervisor
+from emporion.platform.supervisor.supervisor import Succession, Supervisor
 from emporion.platform.topology.kinds import EdgeKind
 from emporion.platform.topology.model import Topology
 from emporion.platform.topology.process_file import Listening
@@ -64,7 +65,10 @@ class LocalShop:
                 [self.edge] if self.edge is not None else [],
             ],
             say,
-            twins={one.name: other for pair in twins for one, other in (pair, reversed(pair))},
+            succession=Succession(
+                {one.name: other for pair in twins for one, other in (pair, reversed(pair))},
+                self._known,
+            ),
         )
 
     @property
@@ -97,6 +101,12 @@ class LocalShop:
             is_settled = time.time_ns() - changed_ns > SETTLED_NS
             self._read_ns = changed_ns if is_settled else -1
         return self._found
+
+    async def _known(self, part: Part) -> None:
+        """Until the edge sends it requests: before that its predecessor may not drain."""
+        listening = part.listening if isinstance(part, ServiceProcess) else None
+        if self.edge is not None and listening is not None:
+            await self.edge.until_found(listening)
 
     def _edge(self, topology: Topology, settings: Settings) -> EnvoyEdge:
         cluster_of = {

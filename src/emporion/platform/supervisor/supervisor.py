@@ -3,16 +3,37 @@
 import asyncio
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from emporion.platform.data_folder import write_address
-from emporion.platform.supervisor.kept import POLICY, Kept, RestartPolicy, Say
+from emporion.platform.supervisor.kept import POLICY, Kept, Known, RestartPolicy, Say
 from emporion.platform.supervisor.part import Part
 from emporion.platform.supervisor.pid_file import end_leftovers
 from emporion.platform.supervisor.rolling import Rolling
 
 NAME_WIDTH: Final = 14
+
+
+async def known_at_once(_part: Part) -> None:
+    """Known: nobody has to find it before the one before it may end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Succession:
+    """Who takes whose place when a shop is rolled.
+
+    Args:
+        twins: for a part, by its name, the one that takes its place.
+        known: waits until requests go to a successor, so that the one before it may end.
+    """
+
+    twins: Mapping[str, Part] = field(default_factory=dict)
+    known: Known = known_at_once
+
+
+NOBODY: Final = Succession()
 
 
 class Stage:
@@ -48,7 +69,7 @@ class Supervisor:
         stages: parts in the order of their start: databases and broker, services, edge.
         say: told what happens.
         policy: how parts that end are started again.
-        twins: for a part, by its name, the one that takes its place when the shop is rolled.
+        succession: who takes whose place when the shop is rolled.
     """
 
     def __init__(
@@ -58,10 +79,10 @@ class Supervisor:
         say: Say,
         *,
         policy: RestartPolicy = POLICY,
-        twins: Mapping[str, Part] | None = None,
+        succession: Succession = NOBODY,
     ) -> None:
         self._run = data / "run"
-        self._twins = dict(twins or {})
+        self._succession = succession
         self._say = say
         self.stages = tuple(
             Stage([Kept(part, self._run, say, policy=policy) for part in parts], say)
@@ -103,13 +124,13 @@ class Supervisor:
     async def roll(self) -> None:
         """Replace every part that has a twin, one after the other, without taking the shop down.
 
-        Raises StartFailed when a successor does not come up: those before it have been replaced,
-        its predecessor and those after it run on.
+        Raises StartFailed when a successor does not come up or is not found: those before it have
+        been replaced, its predecessor and those after it run on.
         """
         for kept in self.kept.values():
             old = kept.part.name
-            if (twin := self._twins.get(old)) is not None:
-                took_s = await kept.roll(twin)
+            if (twin := self._succession.twins.get(old)) is not None:
+                took_s = await kept.roll(twin, self._succession.known)
                 self._say(f"  {twin.name} took the place of {old} in {took_s:.1f} s")
 
     def kill(self) -> None:
