@@ -17,7 +17,7 @@ from emporion.kernel.ids import OrderId, UserId
 from emporion.kernel.money import Money
 from emporion.platform.audit import deliveries as module
 from emporion.platform.audit.deliveries import MARGIN_MS, deliveries, traffic_of, unread_orders
-from emporion.platform.audit.traffic import logs_are_whole, no_event_lost
+from emporion.platform.audit.traffic import events_taken, logs_are_whole, no_event_lost
 from tests.engines.mongodb import mongodb_url
 
 __all__ = ["mongodb_url", "road"]
@@ -76,6 +76,11 @@ class Road:
     async def unread(self):
         return sorted(unread_orders(await deliveries(self.databases), "email"))
 
+    async def unsent(self):
+        finding = await events_taken(self.databases, await deliveries(self.databases))
+        assert finding.is_warning
+        return [f"{violation.subject}: {violation.detail}" for violation in finding.violations]
+
     async def lost(self):
         finding = no_event_lost(await deliveries(self.databases))
         return [violation.detail.split()[2] for violation in finding.violations]
@@ -108,6 +113,19 @@ async def test_everything_is_to_come_to_who_has_not_begun_to_listen(road):
 
     assert await road.unread() == ["ord_1", "ord_2"]
     assert (await road.found()).waiting == 2
+
+
+async def test_what_the_broker_has_not_taken_is_told_whoever_subscribes(road):
+    await road.publish("ord_1", "ord_2")
+    assert await road.unsent() == []  # nobody listens to a broker: the shop has none
+
+    await road.hear()
+    assert await road.unsent() == ["order: 2 events are not sent"]
+    await road.send()
+    await road.publish("ord_3")
+    assert await road.unsent() == ["order: 1 events are not sent"]
+    await road.send()
+    assert await road.unsent() == []
 
 
 async def test_over_a_broker_what_is_not_in_the_inbox_is_to_come_sent_or_not(road):

@@ -14,6 +14,8 @@ import asyncpg
 import nats
 import psutil
 import pytest
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
 from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure
 
@@ -21,7 +23,7 @@ from emporion.platform.engines.mongodb import MongoServer
 from emporion.platform.engines.nats import NatsServer
 from emporion.platform.engines.postgres import PostgresServer, database_of
 from emporion.platform.engines.secrets_file import SecretsFile, SecretsUnreadable
-from emporion.platform.supervisor.kept import Kept
+from emporion.platform.supervisor.kept import Kept, RestartPolicy
 from emporion.platform.supervisor.part import EngineMissing, Part, StartFailed
 
 pytestmark = pytest.mark.system
@@ -107,6 +109,91 @@ async def test_the_broker_keeps_streams_and_refuses_strangers(data: Path) -> Non
         client = await nats.connect(again.address)
         assert (await client.jetstream().stream_info("orders")).state.messages == 1
         await client.close()
+
+
+def room_for_files(pid: int, size: int) -> None:
+    """Let a program write so many bytes into one file: beyond, its disk is as good as full."""
+    process = psutil.Process(pid)
+    _, most = process.rlimit(psutil.RLIMIT_FSIZE)
+    process.rlimit(psutil.RLIMIT_FSIZE, (size, most))
+
+
+@asynccontextmanager
+async def cared_for(server: NatsServer, data: Path, said: list[str]) -> AsyncIterator[Kept]:
+    """The broker with the stream `orders`, under a supervisor's eyes."""
+    kept = Kept(server, data / "run", said.append, policy=RestartPolicy(look_s=0.05))
+    _ = await kept.start()
+    async with publishing(server) as stream:
+        await stream.add_stream(name="orders", subjects=["orders.>"])
+    watching = asyncio.create_task(kept.watch())
+    try:
+        yield kept
+    finally:
+        watching.cancel()
+        assert await kept.stop()
+
+
+@asynccontextmanager
+async def publishing(server: NatsServer) -> AsyncIterator[JetStreamContext]:
+    client = await nats.connect(server.address)
+    try:
+        yield client.jetstream(timeout=1)
+    finally:
+        await client.close()
+
+
+async def until_refused(stream: JetStreamContext) -> int:
+    """Publish until one is not acknowledged; how many were."""
+    for number in range(100):
+        try:
+            await stream.publish("orders.created", b"1" * 1_000)
+        except NatsError:
+            return number
+    raise AssertionError("the disk was never full")
+
+
+async def test_a_broker_whose_disk_was_full_takes_events_again_and_keeps_what_it_took(
+    data: Path,
+) -> None:
+    said: list[str] = []
+    server = NatsServer(data, SecretsFile.open(data))
+    async with cared_for(server, data, said) as kept:
+        room_for_files(kept.pid, 20_000)
+        async with publishing(server) as stream:
+            taken = await until_refused(stream)
+        while kept.restarts == 0:
+            await asyncio.sleep(0.01)
+
+        async with publishing(server) as stream:
+            await stream.publish("orders.created", b"2")
+            assert (await stream.stream_info("orders")).state.messages == taken + 1
+    assert taken > 0
+    assert said[0].startswith("nats is ill (JetStream stream '$G > orders' write error: ")
+    assert said[0].endswith("; it starts again in 0.25 s")
+
+
+async def test_a_broker_is_not_started_anew_while_its_disk_is_full(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = NatsServer(data, SecretsFile.open(data))
+    async with running(server, data) as kept:
+        assert await server.ailment() == ""
+        room_for_files(kept.pid, 20_000)
+        async with publishing(server) as stream:
+            await stream.add_stream(name="orders", subjects=["orders.>"])
+            await until_refused(stream)
+        assert "write error" in await server.ailment()
+
+        monkeypatch.setattr("emporion.platform.engines.nats.ROOM_BYTES", 2**63)
+        assert await server.ailment() == ""
+
+
+async def test_a_broker_that_is_gone_has_no_ailment(data: Path) -> None:
+    server = NatsServer(data, SecretsFile.open(data))
+    async with running(server, data):
+        pass
+
+    assert await server.ailment() == ""
 
 
 @pytest.mark.usefixtures("sockets_collected")

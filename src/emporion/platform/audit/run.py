@@ -42,6 +42,7 @@ async def look_once(
     findings.append(await traffic.sagas_done(databases, open_, is_running=is_running))
     findings.append(await traffic.logs_are_whole(databases))
     findings.append(traffic.no_event_lost(found))
+    findings.append(await traffic.events_taken(databases, found))
     findings.append(traffic.events_delivered(found))
     findings.append(await traffic.no_dead_letters(databases))
     return findings

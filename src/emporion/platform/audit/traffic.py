@@ -136,6 +136,21 @@ def events_delivered(found: Sequence[Delivery]) -> Finding:
     return finding
 
 
+async def events_taken(databases: Mapping[str, Database], found: Sequence[Delivery]) -> Finding:
+    """The broker has taken what every service announced, also what nobody subscribes to.
+
+    A warning: what it has not taken stays in the outbox. In a shop of one process there is none.
+    """
+    finding = Finding("events taken by the broker", 0, [], 0, is_warning=True)
+    if not any(one.over_broker for one in found):
+        return finding
+    finding.examined = len(databases)
+    for service, database in databases.items():
+        if unsent := await traffic_of(database).unsent():
+            finding.add(Violation(finding.check, service, f"{unsent} events are not sent"))
+    return finding
+
+
 async def no_dead_letters(databases: Mapping[str, Database]) -> Finding:
     """No event waits for an operator; a warning, as none is lost."""
     finding = Finding("no dead letters", None, [], 0, is_warning=True)

@@ -81,6 +81,10 @@ class MongoTraffic:
         """See Traffic.waiting."""
         return _number(await self._told("outbox", [{"$match": _above(after, names)}, *_COUNT]))
 
+    async def unsent(self) -> int:
+        """See Traffic.unsent."""
+        return _number(await self._told("outbox", [{"$match": {"unsent": {"$gt": 0}}}, *_COUNT]))
+
     async def cursors(self) -> Sequence[Cursor]:
         """See Traffic.cursors."""
 

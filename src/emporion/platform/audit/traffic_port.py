@@ -95,6 +95,10 @@ class Traffic(Protocol):
         """How many events of these names there are above a position."""
         ...
 
+    async def unsent(self) -> int:
+        """How many events no broker has acknowledged."""
+        ...
+
     async def cursors(self) -> Sequence[Cursor]:
         """Whom this service hears, and how far it has."""
         ...

@@ -24,6 +24,7 @@ _PUBLISHED = (
     f"WHERE position > ? AND {_NAMED} ORDER BY position LIMIT ?"
 )
 _WAITING = f"SELECT count(*) FROM outbox WHERE position > ? AND {_NAMED}"  # noqa: S608 - same
+_UNSENT = "SELECT count(*) FROM outbox WHERE sent_at_ms IS NULL"
 _CURSORS = (
     "SELECT source, subscriber, position, generation, log, "
     "(SELECT count(*) FROM parked p WHERE p.source = c.source AND p.subscriber = c.subscriber "
@@ -78,6 +79,10 @@ class SqlTraffic:
         if self._database.engine == "sqlite":
             return (await feed.waiting(self._database, after, names))[0]
         return await self._number(_WAITING, after, json_list(names))
+
+    async def unsent(self) -> int:
+        """See Traffic.unsent."""
+        return await self._number(_UNSENT)
 
     async def cursors(self) -> Sequence[Cursor]:
         """See Traffic.cursors."""

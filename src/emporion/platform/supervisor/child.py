@@ -60,7 +60,10 @@ class Child:
 
     @classmethod
     async def start(cls, command: Command, run: Path) -> Self:
-        """Start the program; its pid file goes into the folder `run`. Raises OSError."""
+        """Start the program; its pid file goes into the folder `run`. Raises OSError.
+
+        One whose pid cannot be written down (the disk is full) does not run on.
+        """
         environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         with _appending(command.log) as log:
             process = await asyncio.create_subprocess_exec(
@@ -72,8 +75,14 @@ class Child:
                 start_new_session=True,  # Ctrl-C is the supervisor's: it stops them in order
             )
         pid_file = PidFile.of(command.name, run)
-        pid_file.write(process.pid, command.stop_signal, command.stop_timeout_s)
-        return cls(command, process, pid_file)
+        child = cls(command, process, pid_file)
+        try:
+            pid_file.write(process.pid, command.stop_signal, command.stop_timeout_s)
+        except OSError:
+            child.kill()
+            _ = await child.stop()
+            raise
+        return child
 
     @property
     def pid(self) -> int:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from emporion.kernel.errors import EmporionError
 from emporion.platform.supervisor.child import Child
-from emporion.platform.supervisor.part import NotReady, Part, StartFailed
+from emporion.platform.supervisor.part import Curable, NotReady, Part, StartFailed
 
 LOOK_S: Final = 0.02
 LOOK_S_MAX: Final = 0.25
@@ -31,11 +31,13 @@ class RestartPolicy:
         first_s: after a run of at least `healthy_s`; doubled for each shorter one.
         max_s: at most.
         healthy_s: a run that lasted so long is forgiven what was before.
+        look_s: how often a part that can fall ill is asked how it is.
     """
 
     first_s: float = 0.25
     max_s: float = 30.0
     healthy_s: float = 60.0
+    look_s: float = 5.0
 
     def pause_s(self, failures: int) -> float:
         """Before the next start, after so many short runs in a row."""
@@ -84,7 +86,7 @@ class Kept:
         return time.monotonic() - started_s
 
     async def watch(self) -> None:
-        """Start it again whenever it ends, and say so, until `stop`."""
+        """Start it again whenever it ends or falls ill, and say so, until `stop`."""
         failures = 0
         while True:
             began_s = time.monotonic()
@@ -130,10 +132,23 @@ class Kept:
     async def _until_ended(self) -> str:
         """Until the program that runs has ended, whatever others it has taken the place of."""
         while (child := self._child) is not None:
-            code = await asyncio.shield(child.ended)
+            why = await self._until_over(child)
             if child is self._child:
-                return f"ended ({_said(code)})"
+                return why
         return "did not come up"
+
+    async def _until_over(self, child: Child) -> str:
+        """Until this program has ended, or nothing but a new start can mend it."""
+        part = self.part
+        while isinstance(part, Curable):
+            _ = await asyncio.wait({child.ended}, timeout=self._policy.look_s)
+            if child.ended.done() or child is not self._child:
+                break
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PROBE_TIMEOUT_S):
+                    if ailment := await part.ailment():
+                        return f"is ill ({ailment})"
+        return f"ended ({_said(await asyncio.shield(child.ended))})"
 
     async def stop(self) -> bool:
         """End it in bounded time and watch no longer; True when it ended by itself."""

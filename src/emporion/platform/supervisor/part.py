@@ -1,6 +1,6 @@
 """What the supervisor asks of a part of the shop, and how a start can fail."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from emporion.kernel.errors import FailedPrecondition, Unavailable
 from emporion.platform.supervisor.child import Command
@@ -70,4 +70,16 @@ class Part(Protocol):
 
     def ended(self) -> None:
         """After every end, wanted or not: what it has said of itself holds no longer."""
+        ...
+
+
+@runtime_checkable
+class Curable(Protocol):
+    """A part that can fall ill while it runs, in a way that only a new start mends."""
+
+    async def ailment(self) -> str:
+        """What is wrong with it that a new start would mend now; empty: nothing, or unknown.
+
+        Asked while it runs. Raises nothing; the caller bounds its time.
+        """
         ...
