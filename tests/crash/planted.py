@@ -11,7 +11,7 @@ _ENGINE = "chassis/saga/engine.py"
 _TENURE = "chassis/saga/tenure.py"
 _PUMP = "chassis/events/pump.py"
 _ORDERS = "services/order/commands/orders.py"
-_PAYMENT = "services/payment/domain/payment.py"
+_PAYMENT = "services/payment/domain/names.py"
 _TX = "chassis/data/sqlite/transaction.py"
 _COMMIT = "chassis/data/sqlite/group_commit.py"
 

@@ -72,7 +72,7 @@ MONEY = (
         "every attempt gets a key of its own at the provider",
         "test_money.py::test_defect_02_a_charge_whose_answer_was_lost_is_repeated_under_its_key",
         Edit(
-            _PAYMENT,
+            "services/payment/domain/names.py",
             """
 -    return f"charge-{order_id}"
 +    return f"charge-{order_id}" + __import__("os").urandom(4).hex()
@@ -150,11 +150,11 @@ MONEY = (
             "services/payment/adapters/sql.py",
             """
 -    "INSERT INTO ledger_transfer"
--    " (payment_id, kind, debit_account, credit_account, amount_minor, currency, at_ms)"
--    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+-    " (payment_id, kind, debit_account, credit_account, amount_minor, currency, at_ms, refund_id)"
+-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 +    "INSERT INTO ledger_transfer"
-+    " (payment_id, kind, debit_account, credit_account, amount_minor, currency, at_ms)"
-+    " VALUES (? || abs(random()), ?, ?, ?, ?, ?, ?)"
++    " (payment_id, kind, debit_account, credit_account, amount_minor, currency, at_ms, refund_id)"
++    " VALUES (? || abs(random()), ?, ?, ?, ?, ?, ?, ?)"
 """,
         ),
     ),

@@ -23,6 +23,7 @@ from emporion.contracts.refusals import UnknownCursor
 from emporion.contracts.words import (
     Cursor,
     Instant,
+    Note,
     OrderId,
     OrderRef,
     PageSize,
@@ -45,6 +46,16 @@ PaymentToken = Annotated[
 ]
 
 
+RefundId = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_.-]{1,80}$(?!\n)",
+        description="Chosen by whoever asks for the refund; a retry must use it.",
+        examples=["rfd_1"],
+    ),
+]
+
+
 class PaymentDeclined(FailedPrecondition):
     """The provider said no (field `reason`); no money moved."""
 
@@ -59,6 +70,20 @@ class PaymentVoided(FailedPrecondition):
     title = "The payment was undone"
 
 
+class RefundExceedsCapture(FailedPrecondition):
+    """More was to go back than is left of what was captured (fields `left_minor`, `currency`)."""
+
+    slug = "refund-exceeds-capture"
+    title = "This is more than is left of the payment"
+
+
+class RefundRefused(FailedPrecondition):
+    """The provider will never give that refund back (field `reason`); no money moved."""
+
+    slug = "refund-refused"
+    title = "The provider refused the refund"
+
+
 class Charge(Request, frozen=True, kw_only=True):
     """Take `amount` (> 0) for an order, once, by the payment method behind the token.
 
@@ -71,8 +96,24 @@ class Charge(Request, frozen=True, kw_only=True):
     payment_token: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
 
 
+class RefundPart(Request, frozen=True, kw_only=True):
+    """Give back `amount` (> 0) of what an order's payment captured, under an id of its own.
+
+    The order stands; `refund` undoes it.
+    """
+
+    order_id: OrderRef
+    refund_id: RefundId
+    amount: Money
+    reason: Note = ""
+
+
 class PaymentStatus(StrEnum):
-    """Where a payment stands. Owed: taken after it was declined, and on its way back."""
+    """Where a payment stands.
+
+    Captured: some of it may have gone back. Refunded: all of it did. Owed: taken after it was
+    declined, and on its way back.
+    """
 
     PENDING = "pending"
     CAPTURED = "captured"
@@ -149,7 +190,7 @@ class PaymentCaptured(Event, frozen=True, kw_only=True):
 
 
 class PaymentRefunded(Event, frozen=True, kw_only=True):
-    """Money went back."""
+    """Money went back: `amount` by the refund of that id, or, without an id, by undoing it all."""
 
     SPEC = EventSpec("payments.refunded", key="order_id")
 
@@ -157,6 +198,7 @@ class PaymentRefunded(Event, frozen=True, kw_only=True):
     order_id: OrderRef
     amount: Money
     refunded_at: Instant
+    refund_id: str = ""
 
 
 class PaymentService(Service, Protocol):
@@ -183,10 +225,25 @@ class PaymentService(Service, Protocol):
 
     @command(access=internal(), key="order_id", timeout_s=10.0)
     async def refund(self, request: Charge) -> Payment:
-        """Undo `charge` in full, given its request.
+        """Undo `charge`, given its request: all goes back that has not gone back in parts.
 
         Safe to repeat, and to call before `charge`. Raises Unavailable while the provider's
         answer is unknown.
+        """
+
+    @command(
+        access=internal(),
+        key="refund_id",
+        timeout_s=10.0,
+        raises=(RefundExceedsCapture, RefundRefused),
+    )
+    async def refund_part(self, request: RefundPart) -> Payment:
+        """Give back a part of what was captured, once, however often it is asked.
+
+        All refunds of a payment never exceed its capture, also when they come at once. Raises
+        RefundExceedsCapture, which says how much is left (nothing, when nothing was captured),
+        RefundRefused when the provider said no (the same answer for ever), and Unavailable while
+        its answer is unknown: repeat it with the same id until it is known.
         """
 
     @query(

@@ -12,7 +12,7 @@ from emporion.chassis.runtime.assembly import Assembly
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.testing.databases import Engine, SqlDatabase, migrations_of, sql_database
 from emporion.chassis.testing.time import START_MS, ManualClock, manual_runtime
-from emporion.contracts.payment import Charge, PaymentService
+from emporion.contracts.payment import Charge, PaymentService, RefundPart
 from emporion.kernel.ids import OrderId, UserId
 from emporion.kernel.money import Money
 from emporion.services.payment.adapters.book import Entry, entries_in
@@ -152,6 +152,18 @@ def request(
         user_id=user,
         amount=amount or Money(1250, "EUR"),
         payment_token=token,
+    )
+
+
+def part(
+    refund_id: str, minor: int, *, order: int = 1, currency: str = "EUR", reason: str = "broken"
+) -> RefundPart:
+    """A part of the 12.50 EUR of `request()`."""
+    return RefundPart(
+        order_id=order_id(order),
+        refund_id=refund_id,
+        amount=Money(minor, currency),
+        reason=reason,
     )
 
 

@@ -10,7 +10,7 @@ from emporion.services.payment import audit
 from emporion.services.payment.adapters import book as book_module
 from emporion.services.payment.adapters.book import Book, Entry, entries_in
 from emporion.services.payment.domain import charge_key
-from tests.services.payment.desk import Desk, number_of, order_id, request
+from tests.services.payment.desk import Desk, number_of, order_id, part, request
 
 SWAPPED = (
     "UPDATE ledger_transfer SET debit_account = credit_account, credit_account = debit_account"
@@ -37,6 +37,8 @@ async def busy_desk(desk: Desk) -> Desk:
     with pytest.raises(Unavailable):
         await desk.service.charge(request("tok_timeout", order=6))
     await desk.service.refund(request("tok_timeout", order=6))
+    await desk.service.charge(request(order=7))
+    await desk.service.refund_part(part("r1", 10, order=7))
     return desk
 
 
@@ -60,12 +62,14 @@ async def test_right_books_have_no_violations(busy_desk: Desk):
         ("UPDATE payment SET status = 'captured' WHERE order_id = '{3}'", audit.REPLAY),
         ("UPDATE payment SET amount_minor = 9 WHERE order_id = '{1}'", audit.REPLAY),
         ("UPDATE payment SET refunded_minor = 0 WHERE order_id = '{2}'", audit.REPLAY),
+        ("UPDATE payment SET parts_minor = 9 WHERE order_id = '{7}'", audit.REPLAY),
+        ("UPDATE ledger_transfer SET refund_id = 'x' WHERE payment_id = '{p7}'", audit.LEDGER),
         (
             "UPDATE event SET data = CAST('{}' AS BLOB) WHERE stream = '{p1}' AND version = 1",
             audit.CHAIN,
         ),
         ("DELETE FROM event WHERE stream = '{p2}' AND version = 1", audit.CHAIN),
-        ("DELETE FROM event WHERE stream = '{p2}' AND version = 2", audit.REPLAY),
+        ("DELETE FROM event WHERE stream = '{p2}' AND version = 3", audit.REPLAY),
         ("DELETE FROM ledger_transfer WHERE payment_id = '{p1}'", audit.LEDGER),
         ("UPDATE ledger_transfer SET amount_minor = 1 WHERE payment_id = '{p1}'", audit.LEDGER),
         (SWAPPED, audit.LEDGER),
@@ -76,7 +80,7 @@ async def test_each_way_to_cook_the_books_is_found(
     busy_desk: Desk, engine: Engine, sql: str, check: str
 ):
     sql = sql.replace("BLOB", "bytea") if engine == "postgres" else sql
-    orders = [order_id(number) for number in range(4)]
+    orders = [order_id(number) for number in range(8)]
     names = {f"p{number}": "pay_" + order[4:] for number, order in enumerate(orders)}
     for number, order in enumerate(orders):
         sql = sql.replace(f"{{{number}}}", order)
@@ -89,20 +93,21 @@ async def test_each_way_to_cook_the_books_is_found(
 async def test_the_facts_say_what_was_taken_and_given_back(busy_desk: Desk):
     facts = [fact async for fact in audit.payments(busy_desk.database)]
 
-    assert [(number_of(f.order_id), f.captured_minor, f.refunded_minor) for f in facts] == [
-        (1, 1250, 0),
-        (2, 1250, 1250),
-        (3, 0, 0),
-        (4, 0, 0),
-        (5, 0, 0),
-        (6, 1250, 1250),
+    assert [(number_of(f.order_id), *f[2:5]) for f in facts] == [
+        (1, 1250, 0, 0),
+        (2, 1250, 1250, 0),
+        (3, 0, 0, 0),
+        (4, 0, 0, 0),
+        (5, 0, 0, 0),
+        (6, 1250, 1250, 0),
+        (7, 1250, 10, 10),
     ]
 
 
 async def test_facts_are_read_in_pages(busy_desk: Desk, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(audit, "PAGE_SIZE", 2)
 
-    assert len([fact async for fact in audit.payments(busy_desk.database)]) == 6
+    assert len([fact async for fact in audit.payments(busy_desk.database)]) == 7
 
 
 async def test_money_that_only_the_provider_knows_of_is_found(busy_desk: Desk):
@@ -127,7 +132,8 @@ async def test_money_that_only_we_know_of_is_found(busy_desk: Desk):
     found = [f async for f in audit.differences(busy_desk.database, [])]
 
     assert [f.detail for f in found] == [
-        "is captured with 1250 kept here, 0 at the provider (minor)"
+        "is captured with 1250 kept here, 0 at the provider (minor)",
+        "is captured with 1240 kept here, 0 at the provider (minor)",
     ]
 
 
@@ -172,6 +178,25 @@ def test_a_long_book_remembers_the_newest_and_finds_the_oldest(
     monkeypatch.setattr(book_module, "_whole_lines", None)  # and for newer ones nobody looks
     assert book.find("charge-" + order_id(101)) is None
     assert book.find("refund-" + order_id(100)) == entries[-1]
+    book.close()
+
+
+@pytest.mark.parametrize("is_opened_again", [False, True])
+def test_a_book_knows_what_went_back_for_every_order(tmp_path, monkeypatch, is_opened_again):
+    monkeypatch.setattr(book_module, "REMEMBERED_MAX", 10)
+    book = Book(tmp_path / "provider.log")
+    for round_ in range(3):
+        for number in range(1, 21):
+            key = f"refund-{order_id(number)}-r-{round_}"
+            book.put(Entry("refund", key, key, Money(number, "EUR")))
+            book.put(Entry("refund", key, key, Money(number, "EUR")))
+    if is_opened_again:
+        book.close()
+        book = Book(tmp_path / "provider.log")
+
+    returned = [book.returned_minor(order_id(number)) for number in range(1, 22)]
+
+    assert returned == [*(3 * number for number in range(1, 21)), 0]
     book.close()
 
 

@@ -14,12 +14,16 @@ class OrderFact(NamedTuple):
 
 
 class PaymentFact(NamedTuple):
-    """The payment service's row; `captured_minor` was taken, `refunded_minor` given back."""
+    """The payment service's row; `captured_minor` was taken, `refunded_minor` given back.
+
+    `parts_minor` of that went back in parts, so that the order stands without it.
+    """
 
     order_id: str
     status: str
     captured_minor: int
     refunded_minor: int
+    parts_minor: int
     currency: str
 
 
@@ -60,6 +64,11 @@ class Story:
         if self.payment is None:
             return 0
         return self.payment.captured_minor - self.payment.refunded_minor
+
+    @property
+    def sold_minor(self) -> int:
+        """The money the order was sold for: kept, or given back in parts while it stands."""
+        return self.net_minor + (self.payment.parts_minor if self.payment else 0)
 
 
 class Violation(NamedTuple):

@@ -16,13 +16,13 @@ SOLD = frozenset({OrderStatus.PAID, OrderStatus.CANCELLED})
 
 
 def paid_means_captured(story: Story) -> str | None:
-    """A paid order has captured exactly its total."""
+    """A paid order has captured exactly its total; what went back in parts is still its own."""
     order, payment = story.order, story.payment
     if order is None or order.status != OrderStatus.PAID:
         return None
     if payment is None:
         return f"is paid ({_money(order.total_minor, order.currency)}) without a payment"
-    kept = (story.net_minor, payment.currency)
+    kept = (story.sold_minor, payment.currency)
     if kept != (order.total_minor, order.currency):
         return f"costs {_money(order.total_minor, order.currency)}, kept are {_money(*kept)}"
     return ""

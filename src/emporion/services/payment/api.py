@@ -11,6 +11,7 @@ from emporion.contracts.payment import (
     PaymentPage,
     PaymentService,
     PaymentStatus,
+    RefundPart,
 )
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.money import Money
@@ -36,6 +37,9 @@ class PaymentApi(PaymentService):
 
     async def refund(self, request: Charge) -> Payment:
         return view(await self._commands.refund(request))
+
+    async def refund_part(self, request: RefundPart) -> Payment:
+        return view(await self._commands.refunds.refund_part(request))
 
     async def get_payment(self, request: PaymentOf) -> Payment:
         stored = await self._queries.get(request.order_id)

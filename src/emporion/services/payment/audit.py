@@ -30,7 +30,7 @@ LEDGER = "ledger = payments"
 BOOK = "provider's book = payments"
 
 _TRANSFERS = (
-    "SELECT payment_id, kind, debit_account, credit_account, amount_minor, currency"
+    "SELECT payment_id, kind, debit_account, credit_account, amount_minor, currency, refund_id"
     " FROM ledger_transfer WHERE payment_id > ? AND payment_id <= ? ORDER BY seq"
 )
 _STRAY = (
@@ -49,12 +49,16 @@ class Violation(NamedTuple):
 
 
 class PaymentFact(NamedTuple):
-    """What was taken for an order and what was given back, minor units."""
+    """What was taken for an order and what was given back, minor units.
+
+    `parts_minor` of what was given back left the order standing.
+    """
 
     order_id: OrderId
     status: Status
     captured_minor: int
     refunded_minor: int
+    parts_minor: int
     currency: str
 
 
@@ -125,6 +129,7 @@ def _fact(row: StoredPayment) -> PaymentFact:
         status=row.status,
         captured_minor=row.amount.amount_minor if is_taken else 0,
         refunded_minor=row.refunded_minor,
+        parts_minor=row.parts_minor,
         currency=row.amount.currency,
     )
 
@@ -196,6 +201,7 @@ def _compared(payment: Payment, row: StoredPayment) -> list[Violation]:
         "user": (payment.user_id, row.user_id),
         "amount": (payment.amount, row.amount),
         "refunded": (payment.refunded_minor, row.refunded_minor),
+        "given back in parts": (payment.refunds.parts_minor, row.parts_minor),
         "reference": (payment.reference, row.reference),
     }
     return [
@@ -209,7 +215,14 @@ def _posted(
     row: StoredPayment, history: list[PaymentEvent], transfers: list[Row]
 ) -> list[Violation]:
     due = [
-        (one.kind, one.debit, one.credit, one.amount.amount_minor, one.amount.currency)
+        (
+            one.kind,
+            one.debit,
+            one.credit,
+            one.amount.amount_minor,
+            one.amount.currency,
+            one.refund_id,
+        )
         for event in history
         for one in transfers_of(event)
     ]

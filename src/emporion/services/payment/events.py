@@ -6,9 +6,9 @@ from emporion.contracts.contract import Event
 from emporion.contracts.payment import PaymentCaptured, PaymentRefunded
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.ids import PaymentId
-from emporion.kernel.money import Money
 from emporion.services.payment.domain import (
     Captured,
+    PartRefunded,
     Payment,
     PaymentEvent,
     Refunded,
@@ -17,31 +17,33 @@ from emporion.services.payment.domain import (
 )
 
 
-def captured(payment: Payment, amount: Money, at_ms: int) -> PaymentCaptured:
+def captured(payment: Payment, event: PaymentEvent, at_ms: int) -> PaymentCaptured:
     """Money was taken."""
     return PaymentCaptured(
         payment_id=PaymentId(payment.id),
         order_id=payment.order_id,
-        amount=amount,
+        amount=event.amount,
         captured_at=to_datetime(at_ms),
     )
 
 
-def refunded(payment: Payment, amount: Money, at_ms: int) -> PaymentRefunded:
+def refunded(payment: Payment, event: PaymentEvent, at_ms: int) -> PaymentRefunded:
     """Money went back."""
     return PaymentRefunded(
         payment_id=PaymentId(payment.id),
         order_id=payment.order_id,
-        amount=amount,
+        refund_id=event.refund_id if isinstance(event, PartRefunded | Refunded) else "",
+        amount=event.amount,
         refunded_at=to_datetime(at_ms),
     )
 
 
-Announcement = Callable[[Payment, Money, int], Event]
+Announcement = Callable[[Payment, PaymentEvent, int], Event]
 ANNOUNCED: Mapping[type[PaymentEvent], tuple[Announcement, ...]] = {
     # domain event  integration events
     Captured: (captured,),
     TakenLate: (captured,),
+    PartRefunded: (refunded,),
     Refunded: (refunded,),
     Returned: (captured, refunded),
 }
@@ -50,7 +52,7 @@ ANNOUNCED: Mapping[type[PaymentEvent], tuple[Announcement, ...]] = {
 def announcements(payment: Payment, at_ms: int) -> list[Event]:
     """The integration events of a payment's pending domain events, in order."""
     return [
-        announce(payment, event.amount, at_ms)
+        announce(payment, event, at_ms)
         for event in payment.pending
         for announce in ANNOUNCED.get(type(event), ())
     ]

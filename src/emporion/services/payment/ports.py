@@ -48,7 +48,10 @@ class PaymentProvider(Protocol):
         ...
 
     async def refund(self, *, key: str, reference: str, amount: Money) -> Reversal:
-        """Give back `amount` of the charge `reference`, at most what was taken."""
+        """Give back `amount` of the charge `reference`; all refunds of it at most what it took.
+
+        Also raises FailedPrecondition: it will never be given back under that key.
+        """
         ...
 
     async def find(self, *, key: str) -> Answer | None:
@@ -61,13 +64,17 @@ class PaymentProvider(Protocol):
 
 
 class StoredPayment(msgspec.Struct, frozen=True, gc=False):
-    """A payment's row: what its events add up to. Instants in ms since the epoch."""
+    """A payment's row: what its events add up to. Instants in ms since the epoch.
+
+    `parts_minor` of `refunded_minor` went back in parts, so that the order stands without them.
+    """
 
     order_id: OrderId
     user_id: UserId
     status: Status
     amount: Money
     refunded_minor: int
+    parts_minor: int
     reference: str
     decline_reason: str
     recheck_at_ms: int | None
@@ -108,15 +115,15 @@ class PaymentStore(Protocol):
         ...
 
     async def postpone(self, tx: Tx, order_id: OrderId, recheck_at_ms: int | None) -> None:
-        """When to look at the provider again for a charge of this voided payment."""
+        """When to look at this payment again, unless nothing is open about it any more."""
         ...
 
     async def due_rechecks(self, tx: Tx, now_ms: int, *, limit: int) -> list[OrderId]:
-        """Voided and owed payments to look at by now."""
+        """Payments to look at by now: voided, owed, or with a refund on its way."""
         ...
 
     async def next_recheck_ms(self, tx: Tx) -> int | None:
-        """When the next voided or owed payment is to be looked at, or None."""
+        """When the next payment is to be looked at again, or None."""
         ...
 
     async def page(

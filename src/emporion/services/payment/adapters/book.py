@@ -37,9 +37,9 @@ _decode = msgspec.json.Decoder(Entry).decode
 class Book:
     """The entries by key; on a file, or in memory without a path.
 
-    Memory holds a number for each of the newest REMEMBERED_MAX entries. Order ids sort by time,
-    so that a key of a newer order than any forgotten one is not looked for in vain; one of an
-    older order costs a look through the file. A last line that was cut off is removed when the
+    Memory holds a few numbers for each of the newest REMEMBERED_MAX entries. Order ids sort by
+    time, so that a key of a newer order than any forgotten one is not looked for in vain; one of
+    an older order costs a look through the file. A last line that was cut off is removed when the
     book is opened: its effect was never answered. Raises Unavailable when the file cannot be
     opened.
 
@@ -53,6 +53,7 @@ class Book:
         self._is_shared = is_shared
         self._lines: list[bytes] = []
         self._where: dict[str, int] = {}
+        self._returned: dict[str, int] = {}
         self._newest_forgotten = ""
         self._end = 0
         self._file = -1
@@ -71,6 +72,17 @@ class Book:
         if self._path is None or _about(key) > self._newest_forgotten:
             return None
         return _found(key, self._path)
+
+    def returned_minor(self, order_id: str) -> int:
+        """How much was given back for an order, under whatever keys."""
+        with self._alone():
+            if self._path is None or order_id > self._newest_forgotten:
+                return self._returned.get(order_id, 0)
+            return sum(
+                entry.amount.amount_minor
+                for entry in entries_in(self._path)
+                if entry.kind == "refund" and _order_of(entry.key) == order_id
+            )
 
     def put(self, entry: Entry) -> Entry:
         """The entry of that key: this one, unless some process has written one before.
@@ -103,7 +115,7 @@ class Book:
                 os.ftruncate(self._file, where)
                 raise Unavailable("the provider's book cannot be written: no space")
             self._end += written
-        self._remember(entry.key, where)
+        self._remember(entry, where)
 
     def close(self) -> None:
         """Close the file."""
@@ -111,11 +123,16 @@ class Book:
             os.close(self._file)
             self._file = -1
 
-    def _remember(self, key: str, where: int) -> None:
-        self._where[key] = where
+    def _remember(self, entry: Entry, where: int) -> None:
+        self._where[entry.key] = where
+        if entry.kind == "refund":
+            order_id = _order_of(entry.key)
+            minor = self._returned.get(order_id, 0) + entry.amount.amount_minor
+            self._returned[order_id] = minor
         if len(self._where) > REMEMBERED_MAX and self._path is not None:
             oldest = next(iter(self._where))
             del self._where[oldest]
+            self._returned.pop(_order_of(oldest), None)
             self._newest_forgotten = max(self._newest_forgotten, _about(oldest))
 
     def _line(self, where: int) -> bytes:
@@ -148,13 +165,18 @@ class Book:
 
     def _read_on(self, path: Path) -> None:
         for where, line in _whole_lines(path, self._end):
-            self._remember(_decode(line).key, where)
+            self._remember(_decode(line), where)
             self._end = where + len(line)
 
 
 def _about(key: str) -> str:
     """The order that a key is about: what stands behind its first hyphen."""
     return key.partition("-")[2] or key
+
+
+def _order_of(key: str) -> str:
+    """The order that a key is about, without the id of a part of it."""
+    return _about(key).partition("-")[0]
 
 
 def _found(key: str, path: Path) -> Entry | None:

@@ -20,6 +20,7 @@ from emporion.chassis.runtime.ports import Tasks
 from emporion.kernel.errors import FailedPrecondition, Unavailable
 from emporion.kernel.money import Money
 from emporion.services.payment.adapters.book import Book, Entry
+from emporion.services.payment.domain import order_of_key
 from emporion.services.payment.ports import Answer, Approval, Decline, Listener, Reversal
 
 BOOK_FILE = "provider.log"
@@ -74,15 +75,14 @@ class RehearsalProvider:
         return await behave(key, amount)
 
     async def refund(self, *, key: str, reference: str, amount: Money) -> Reversal:
-        """Also raises FailedPrecondition for an unknown charge, or for more than it took."""
+        """Give money back, unless the charge is unknown or all refunds would exceed it."""
         done = self._book.find(key)
         if done is None:
             taken = self._book.find(_key_in(reference))
             if taken is None or taken.kind != "charge":
                 raise FailedPrecondition("there is no such charge")
-            if taken.amount.currency != amount.currency or (
-                taken.amount.amount_minor < amount.amount_minor
-            ):
+            returned = Money(self._book.returned_minor(order_of_key(taken.key)), amount.currency)
+            if (taken.amount - returned - amount).amount_minor < 0:
                 raise FailedPrecondition("this is more than was taken")
             done = self._book.put(Entry("refund", key, _reference(key), amount))
         return Reversal(done.reference)

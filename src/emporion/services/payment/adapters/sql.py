@@ -10,8 +10,10 @@ from emporion.kernel.ids import OrderId, UserId
 from emporion.kernel.money import Money
 from emporion.services.payment.domain import (
     EVENTS,
+    REFUND_PATIENCE_MS,
     Payment,
     PaymentEvent,
+    Refunds,
     Status,
     payment_id_of,
     transfers_of,
@@ -19,22 +21,22 @@ from emporion.services.payment.domain import (
 from emporion.services.payment.ports import Posted, StoredPayment
 
 _COLUMNS = (
-    "order_id, user_id, status, amount_minor, currency, refunded_minor, reference,"
+    "order_id, user_id, status, amount_minor, currency, refunded_minor, parts_minor, reference,"
     " decline_reason, recheck_at_ms, created_at_ms, updated_at_ms"
 )
 _FIND = f"SELECT {_COLUMNS} FROM payment WHERE order_id = ?"  # noqa: S608 - constants only
-_INSERT = f"INSERT INTO payment ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants only
+_INSERT = f"INSERT INTO payment ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants only
 _UPDATE = (
-    "UPDATE payment SET status = ?, refunded_minor = ?, reference = ?, decline_reason = ?,"
-    " recheck_at_ms = ?, updated_at_ms = ? WHERE order_id = ?"
+    "UPDATE payment SET status = ?, refunded_minor = ?, parts_minor = ?, reference = ?,"
+    " decline_reason = ?, recheck_at_ms = ?, updated_at_ms = ? WHERE order_id = ?"
     " RETURNING created_at_ms"
 )
 _TRANSFER = (
     "INSERT INTO ledger_transfer"
-    " (payment_id, kind, debit_account, credit_account, amount_minor, currency, at_ms)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+    " (payment_id, kind, debit_account, credit_account, amount_minor, currency, at_ms, refund_id)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_POSTPONE = "UPDATE payment SET recheck_at_ms = ? WHERE order_id = ? AND status = 'voided'"
+_POSTPONE = "UPDATE payment SET recheck_at_ms = ? WHERE order_id = ? AND recheck_at_ms IS NOT NULL"
 _DUE = (
     "SELECT order_id FROM payment WHERE recheck_at_ms IS NOT NULL AND recheck_at_ms <= ?"
     " ORDER BY recheck_at_ms LIMIT ?"
@@ -61,10 +63,11 @@ _STATE = {
     "user_id": UserId,
     "amount": Money | None,
     "refunded_minor": int,
+    "refunds": Refunds,
     "reference": str,
     "decline_reason": str,
 }
-_STATE_SHAPE = 1
+_STATE_SHAPE = 2
 _VOIDED, _OWED = Status.VOIDED, Status.OWED
 
 
@@ -104,6 +107,7 @@ class SqlPayments:
                     transfer.amount.amount_minor,
                     transfer.amount.currency,
                     at_ms,
+                    transfer.refund_id,
                 )
         return stored
 
@@ -153,6 +157,7 @@ async def _insert(tx: Tx, payment: Payment, at_ms: int) -> StoredPayment:
         stored.amount.amount_minor,
         stored.amount.currency,
         stored.refunded_minor,
+        stored.parts_minor,
         stored.reference,
         stored.decline_reason,
         stored.recheck_at_ms,
@@ -167,6 +172,7 @@ async def _update(tx: Tx, payment: Payment, at_ms: int) -> StoredPayment:
         _UPDATE,
         payment.status,
         payment.refunded_minor,
+        payment.refunds.parts_minor,
         payment.reference,
         payment.decline_reason,
         _recheck_at_ms(payment, at_ms),
@@ -188,6 +194,7 @@ def _folded(payment: Payment, *, created_at_ms: int, at_ms: int) -> StoredPaymen
         status=cast("Status", payment.status),
         amount=payment.amount,
         refunded_minor=payment.refunded_minor,
+        parts_minor=payment.refunds.parts_minor,
         reference=payment.reference,
         decline_reason=payment.decline_reason,
         recheck_at_ms=_recheck_at_ms(payment, at_ms),
@@ -197,8 +204,10 @@ def _folded(payment: Payment, *, created_at_ms: int, at_ms: int) -> StoredPaymen
 
 
 def _recheck_at_ms(payment: Payment, at_ms: int) -> int | None:
-    """What may have to go back is looked at at once."""
-    return at_ms if payment.status is _VOIDED or payment.status is _OWED else None
+    """What may have to go back is looked at at once; a refund on its way, in a while."""
+    if payment.status is _VOIDED or payment.status is _OWED:
+        return at_ms
+    return at_ms + REFUND_PATIENCE_MS if payment.refunds.open_ids else None
 
 
 def _stored(row: Row) -> StoredPayment:
@@ -208,9 +217,10 @@ def _stored(row: Row) -> StoredPayment:
         status=Status(row[2]),
         amount=Money(row[3], row[4]),
         refunded_minor=row[5],
-        reference=row[6],
-        decline_reason=row[7],
-        recheck_at_ms=row[8],
-        created_at_ms=row[9],
-        updated_at_ms=row[10],
+        parts_minor=row[6],
+        reference=row[7],
+        decline_reason=row[8],
+        recheck_at_ms=row[9],
+        created_at_ms=row[10],
+        updated_at_ms=row[11],
     )

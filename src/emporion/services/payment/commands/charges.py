@@ -16,6 +16,7 @@ from emporion.services.payment import domain
 from emporion.services.payment.commands.first_sight import FirstSight
 from emporion.services.payment.commands.lanes import Lanes
 from emporion.services.payment.commands.recorder import Recorder
+from emporion.services.payment.commands.refunds import RefundCommands
 from emporion.services.payment.domain import DifferentCharge, NoPaymentMethod, Payment, Status
 from emporion.services.payment.ports import (
     Answer,
@@ -46,6 +47,9 @@ class Commands:
         self._runtime = runtime
         self._lanes = Lanes()
         self.rechecks = Alarm("give back stray money", runtime, self.give_back_stray)
+        self.refunds = RefundCommands(
+            recorder, provider, lanes=self._lanes, poke=self.rechecks.poke
+        )
 
     async def charge(self, request: Charge) -> StoredPayment:
         """See PaymentService.charge."""
@@ -73,7 +77,9 @@ class Commands:
                     request.order_id, lambda payment: _void(payment, request)
                 )
             _require_same(known, request)
-            if known.status is Status.CAPTURED or known.status is Status.OWED:
+            if known.status is Status.CAPTURED:
+                return await self.refunds.undo(known)
+            if known.status is Status.OWED:
                 return await self._give_back(known)
             if known.status is Status.VOIDED and self._is_recheck_due(known):
                 return await self._clear(known)
@@ -103,8 +109,9 @@ class Commands:
                     await self._clear(known)
 
     async def give_back_stray(self) -> int | None:
-        """Give back what the provider took for voided and declined payments; when to look again.
+        """Give back stray money, and settle refunds whose answer was lost; when to look again.
 
+        Stray is what the provider took for voided and declined payments.
         Raises the last error when one could not be given back or looked up; the others were.
         """
         failure: EmporionError | None = None
@@ -126,6 +133,8 @@ class Commands:
                 await self._give_back(known)
             elif known.status is Status.VOIDED:
                 await self._clear(known)
+            elif known.status is Status.CAPTURED:
+                await self.refunds.settle_open(known)
 
     async def _owe(self, order_id: OrderId, approval: Approval) -> None:
         def decide(payment: Payment) -> None:
@@ -184,18 +193,18 @@ class Commands:
 
         await self._recorder.change(request.order_id, decide)
 
-    async def _give_back(self, taken: StoredPayment) -> StoredPayment:
+    async def _give_back(self, owed: StoredPayment) -> StoredPayment:
         reversal = await self._provider.refund(
-            key=domain.refund_key(taken.order_id),
-            reference=taken.reference,
-            amount=taken.amount,
+            key=domain.refund_key(owed.order_id),
+            reference=owed.reference,
+            amount=owed.amount,
         )
 
         def decide(payment: Payment) -> None:
-            if payment.status is Status.CAPTURED or payment.status is Status.OWED:
-                payment.refund(reference=reversal.reference)
+            if payment.status is Status.OWED:
+                payment.return_owed(reference=reversal.reference)
 
-        return await self._recorder.change(taken.order_id, decide)
+        return await self._recorder.change(owed.order_id, decide)
 
     async def _clear(self, voided: StoredPayment) -> StoredPayment:
         """Look for a charge of a voided payment at the provider, and give it back."""

@@ -40,16 +40,22 @@ class Recorder:
 
         Returns the row as it is then. Raises NotFound when there is none.
         """
+        return (await self.decide(order_id, decide))[0]
 
-        async def work(tx: Tx) -> StoredPayment:
+    async def decide(
+        self, order_id: OrderId, decide: Callable[[Payment], None]
+    ) -> tuple[StoredPayment, Payment]:
+        """Like `change`; also returns the payment that the row stands for."""
+
+        async def work(tx: Tx) -> tuple[StoredPayment, Payment]:
             payment = await self._store.load(tx, order_id)
             decide(payment)
             if payment.pending:
-                return await self._save(tx, payment)
+                return await self._save(tx, payment), payment
             stored = await self._store.find(tx, order_id)
             if stored is None:
                 raise NotFound(f"{order_id} has no payment")
-            return stored
+            return stored, payment
 
         return await self._database.transaction(work)
 
@@ -61,7 +67,7 @@ class Recorder:
         )
 
     async def due_rechecks(self) -> list[OrderId]:
-        """Voided and owed payments to look at now."""
+        """Payments to look at now."""
         now_ms = self._clock.now_ms()
         return await self._database.read(
             lambda tx: self._store.due_rechecks(tx, now_ms, limit=RECHECKS_PER_RUN)

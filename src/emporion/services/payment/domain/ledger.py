@@ -4,11 +4,14 @@ from enum import StrEnum
 
 from emporion.kernel.money import Money
 from emporion.kernel.value import Value
-from emporion.services.payment.domain.payment import (
+from emporion.services.payment.domain.events import (
     Attempted,
     Captured,
     Declined,
+    PartRefunded,
     PaymentEvent,
+    RefundBegun,
+    RefundDropped,
     Refunded,
     Returned,
     TakenLate,
@@ -26,7 +29,7 @@ class Account(StrEnum):
 
 
 class TransferKind(StrEnum):
-    """Why money moved; a payment has at most one transfer of each kind."""
+    """Why money moved; a payment has at most one capture, and one refund under each id."""
 
     CAPTURE = "capture"
     REFUND = "refund"
@@ -36,12 +39,14 @@ class Transfer(Value, frozen=True):
     """One movement of money: a debit and a credit of the same amount in one row.
 
     The books are double-entry by construction: there is no row that could hold one side only.
+    `refund_id` says which part went back; empty: all that was left.
     """
 
     kind: TransferKind
     debit: Account
     credit: Account
     amount: Money
+    refund_id: str = ""
 
 
 def transfers_of(event: PaymentEvent) -> tuple[Transfer, ...]:
@@ -49,11 +54,11 @@ def transfers_of(event: PaymentEvent) -> tuple[Transfer, ...]:
     match event:
         case Captured(amount=amount) | TakenLate(amount=amount):
             return (Transfer(*_CAPTURE, amount),)
-        case Refunded(amount=amount):
-            return (Transfer(*_REFUND, amount),)
+        case Refunded(amount=amount) | PartRefunded(amount=amount):
+            return (Transfer(*_REFUND, amount, event.refund_id),)
         case Returned(amount=amount):
             return Transfer(*_CAPTURE, amount), Transfer(*_REFUND, amount)
-        case Attempted() | Declined() | Voided():
+        case Attempted() | Declined() | Voided() | RefundBegun() | RefundDropped():
             return ()
 
 

@@ -1,14 +1,36 @@
-"""The rules of a payment: taken once for an order, given back at most once, never revived."""
+"""The rules of a payment: taken once for an order, never given back beyond that, never revived."""
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import ClassVar, Self, TypeAlias, get_args
+from typing import ClassVar, Self
 
 from emporion.kernel.aggregate import Aggregate, NotInThisState
 from emporion.kernel.errors import Conflict, InvalidArgument
-from emporion.kernel.ids import ORDER, PAYMENT, OrderId, PaymentId, UserId
+from emporion.kernel.ids import OrderId, PaymentId, UserId
 from emporion.kernel.money import Money
-from emporion.kernel.value import Value
+from emporion.services.payment.domain.events import (
+    Attempted,
+    Captured,
+    Declined,
+    PartRefunded,
+    PaymentEvent,
+    RefundBegun,
+    RefundDropped,
+    Refunded,
+    Returned,
+    TakenLate,
+    Voided,
+)
+from emporion.services.payment.domain.names import order_id_of, payment_id_of
+from emporion.services.payment.domain.refunds import (
+    NO_REFUNDS,
+    UNDO,
+    DifferentRefund,
+    MoreThanIsLeft,
+    Refund,
+    RefundState,
+    require_refundable,
+)
 
 RECHECK_DELAYS_MS = (60_000, 600_000, 3_600_000, 86_400_000)
 """How long after it was voided a payment is looked up at the provider again: a charge that was
@@ -55,62 +77,6 @@ class Status(StrEnum):
 _NEW, _PENDING = Status.NEW, Status.PENDING
 
 
-class Attempted(Value, frozen=True):
-    """The provider was asked for money and did not answer."""
-
-    user_id: UserId
-    amount: Money
-
-
-class Captured(Value, frozen=True):
-    """The provider took the money."""
-
-    user_id: UserId
-    amount: Money
-    reference: str
-
-
-class Declined(Value, frozen=True):
-    """The provider said no; no money moved."""
-
-    user_id: UserId
-    amount: Money
-    reason: str
-
-
-class TakenLate(Value, frozen=True):
-    """The provider took the money though it had said no: nobody waits for it any more."""
-
-    amount: Money
-    reference: str
-
-
-class Refunded(Value, frozen=True):
-    """All of the captured money went back."""
-
-    amount: Money
-    reference: str
-
-
-class Voided(Value, frozen=True):
-    """The payment was undone before a charge of it was known."""
-
-    user_id: UserId
-    amount: Money
-
-
-class Returned(Value, frozen=True):
-    """A charge of a voided payment came to light at the provider, and its money went back."""
-
-    amount: Money
-    charge_reference: str
-    refund_reference: str
-
-
-PaymentEvent: TypeAlias = Attempted | Captured | Declined | TakenLate | Refunded | Voided | Returned
-EVENTS: tuple[type[PaymentEvent], ...] = get_args(PaymentEvent)
-
-
 class Payment(Aggregate[PaymentEvent]):
     """The one payment of an order."""
 
@@ -124,6 +90,9 @@ class Payment(Aggregate[PaymentEvent]):
         (Status.PENDING, Captured): Status.CAPTURED,
         (Status.PENDING, Declined): Status.DECLINED,
         (Status.PENDING, Voided): Status.VOIDED,
+        (Status.CAPTURED, RefundBegun): Status.CAPTURED,
+        (Status.CAPTURED, PartRefunded): Status.CAPTURED,
+        (Status.CAPTURED, RefundDropped): Status.CAPTURED,
         (Status.CAPTURED, Refunded): Status.REFUNDED,
         (Status.DECLINED, TakenLate): Status.OWED,
         (Status.OWED, Refunded): Status.REFUNDED,
@@ -136,6 +105,7 @@ class Payment(Aggregate[PaymentEvent]):
         self.user_id = UserId("")
         self.amount: Money | None = None
         self.refunded_minor = 0
+        self.refunds = NO_REFUNDS
         self.reference = ""
         self.decline_reason = ""
 
@@ -172,8 +142,55 @@ class Payment(Aggregate[PaymentEvent]):
         self._require_same(user_id, amount)
         self.record(Voided(user_id, amount))
 
-    def refund(self, *, reference: str) -> None:
-        """All money went back. Raises NotInThisState unless it was taken."""
+    @property
+    def left(self) -> Money:
+        """What may still go back: captured, and neither given back nor on its way.
+
+        Raises NotInThisState when no amount is known.
+        """
+        amount = self._amount()
+        if self.status is not Status.CAPTURED:
+            return Money.zero(amount.currency)
+        return amount - Money(self.refunded_minor + self.refunds.open_minor, amount.currency)
+
+    def begin_refund(self, refund_id: str, amount: Money, reason: str) -> None:
+        """Put an amount aside to be given back; the same id again changes nothing.
+
+        Raises NothingToRefund, CurrencyMismatch, MoreThanIsLeft, TooManyRefunds, and
+        DifferentRefund when the id stands for another amount.
+        """
+        require_refundable(amount)
+        known = self.refunds.of(refund_id)
+        if known is None:
+            left = self.left
+            if (left - amount).amount_minor < 0:
+                raise MoreThanIsLeft(left)
+            if refund_id != UNDO:
+                self.refunds.require_room()
+            self.record(RefundBegun(refund_id, amount, reason))
+        elif Money(known.amount_minor, self._amount().currency) != amount:
+            raise DifferentRefund(refund_id=refund_id)
+
+    def end_refund(self, refund_id: str, *, reference: str) -> None:
+        """That refund reached the customer; nothing when it is settled. Raises NotInThisState."""
+        amount = self._open_amount(refund_id)
+        if amount is None:
+            return
+        if self.refunded_minor + amount.amount_minor == self._amount().amount_minor:
+            self.record(Refunded(amount, reference, refund_id))
+        else:
+            self.record(PartRefunded(refund_id, amount, reference))
+
+    def drop_refund(self, refund_id: str, *, reason: str) -> None:
+        """The provider refused that refund for ever; nothing when it is settled."""
+        amount = self._open_amount(refund_id)
+        if amount is not None:
+            self.record(RefundDropped(refund_id, amount, reason))
+
+    def return_owed(self, *, reference: str) -> None:
+        """What was taken after a decline went back. Raises NotInThisState unless it is owed."""
+        if self.status is not Status.OWED:
+            raise NotInThisState(f"{self.id} is {self.status}; nothing is owed")
         self.record(Refunded(self._amount(), reference))
 
     def give_back(self, *, charge_reference: str, refund_reference: str) -> None:
@@ -202,9 +219,24 @@ class Payment(Aggregate[PaymentEvent]):
         """Take over who and how much was undone."""
         self.user_id, self.amount = event.user_id, event.amount
 
+    def on_refund_begun(self, event: RefundBegun) -> None:
+        """Put it aside."""
+        refund = Refund(event.amount.amount_minor, RefundState.BEGUN, event.reason)
+        self.refunds = self.refunds.with_(event.refund_id, refund)
+
+    def on_part_refunded(self, event: PartRefunded) -> None:
+        """Some of it went back."""
+        self.refunds = self.refunds.settled(event.refund_id, RefundState.DONE, event.reference)
+        self.refunded_minor += event.amount.amount_minor
+
+    def on_refund_dropped(self, event: RefundDropped) -> None:
+        """It is ours to give back again."""
+        self.refunds = self.refunds.settled(event.refund_id, RefundState.DROPPED, event.reason)
+
     def on_refunded(self, event: Refunded) -> None:
-        """All of it went back."""
-        self.refunded_minor = event.amount.amount_minor
+        """The last of it went back; before there were parts, nothing was begun first."""
+        self.refunds = self.refunds.settled(event.refund_id, RefundState.DONE, event.reference)
+        self.refunded_minor += event.amount.amount_minor
 
     def on_returned(self, event: Returned) -> None:
         """It was taken, and all of it went back."""
@@ -216,6 +248,12 @@ class Payment(Aggregate[PaymentEvent]):
         if self.amount is not None and (self.user_id != user_id or self.amount != amount):
             raise DifferentCharge
 
+    def _open_amount(self, refund_id: str) -> Money | None:
+        known = self.refunds.of(refund_id)
+        if known is None:
+            raise NotInThisState(f"{self.id} has no refund {refund_id!r}")
+        return Money(known.amount_minor, self._amount().currency) if known.is_open else None
+
     def _amount(self) -> Money:
         if self.amount is None:
             raise NotInThisState(f"{self.id} is {self.status}; there is nothing to give back")
@@ -226,31 +264,6 @@ def require_chargeable(amount: Money) -> None:
     """Raises NothingToCharge unless the amount is more than zero."""
     if amount.amount_minor <= 0:
         raise NothingToCharge(f"{amount} is not an amount to charge")
-
-
-def payment_id_of(order_id: OrderId) -> PaymentId:
-    """One order, one payment: so the payment's id is the order's under another prefix."""
-    return PaymentId(PAYMENT + order_id[len(ORDER) :])
-
-
-def order_id_of(payment_id: PaymentId) -> OrderId:
-    """The order of a payment."""
-    return OrderId(ORDER + payment_id[len(PAYMENT) :])
-
-
-def charge_key(order_id: OrderId) -> str:
-    """The provider's idempotency key of the order's charge: the same at every attempt."""
-    return f"charge-{order_id}"
-
-
-def refund_key(order_id: OrderId) -> str:
-    """The provider's idempotency key of the order's refund."""
-    return f"refund-{order_id}"
-
-
-def order_of_key(key: str) -> OrderId:
-    """The order that a charge's or refund's key belongs to."""
-    return OrderId(key.partition("-")[2])
 
 
 def next_recheck_ms(voided_at_ms: int, now_ms: int) -> int | None:
