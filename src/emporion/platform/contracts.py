@@ -10,6 +10,7 @@ from emporion.chassis.surfaces.openapi import openapi
 from emporion.contracts.catalog import CatalogService
 from emporion.contracts.contract import Service
 from emporion.contracts.email import EmailService
+from emporion.contracts.fraud import FraudService
 from emporion.contracts.inventory import InventoryService
 from emporion.contracts.operations import OperationsService
 from emporion.contracts.order import OrderService
@@ -23,6 +24,7 @@ CONTRACTS: Final[Sequence[type[Service]]] = (
     OrderService,
     PaymentService,
     EmailService,
+    FraudService,
     OperationsService,
 )
 TITLE: Final = "Emporion"

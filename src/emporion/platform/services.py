@@ -11,6 +11,7 @@ from emporion.services.email import service as email
 from emporion.services.email.adapters.kept import KeptMailer
 from emporion.services.email.adapters.smtp import Security, SmtpConfig, SmtpMailer
 from emporion.services.email.ports import Mailer
+from emporion.services.fraud import service as fraud
 from emporion.services.inventory import service as inventory
 from emporion.services.order import service as order
 from emporion.services.payment import service as payment
@@ -85,6 +86,10 @@ def _email(given: Given) -> Assembly:
     )
 
 
+def _fraud(given: Given) -> Assembly:
+    return fraud.build(given.needs)
+
+
 def _mailer(settings: Settings) -> Mailer:
     if not settings.smtp_host:
         return KeptMailer()
@@ -107,5 +112,6 @@ SERVICES: Mapping[str, Callable[[Given], Assembly]] = {
     "payment": _payment,
     "order": _order,
     "email": _email,
+    "fraud": _fraud,
 }
 """By name; the name is the folder, the database file and the gRPC package."""

@@ -24,7 +24,15 @@ from emporion.platform.settings import Settings
 from emporion.services.user.service import UserAssembly
 
 STAFF_SCOPES = frozenset(
-    {"catalog:write", "inventory:read", "inventory:write", "payments:read", "mails:read"}
+    {
+        "catalog:write",
+        "inventory:read",
+        "inventory:write",
+        "payments:read",
+        "mails:read",
+        "fraud:read",
+        "fraud:write",
+    }
 )
 
 

@@ -12,6 +12,7 @@ def _names(*events: type[Event]) -> Sequence[str]:
 
 REACTS_TO: Mapping[str, Sequence[str]] = {
     "email": _names(OrderCreated, OrderCancelled, OrderRejected),
+    "fraud": _names(OrderCreated, OrderCancelled, OrderRejected),
     "inventory": _names(OrderCreated),
 }
 """By service; the tests compare it with the services' own tables of subscriptions."""

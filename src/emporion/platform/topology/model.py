@@ -18,6 +18,7 @@ ENGINES_OF: Final[Mapping[str, tuple[Engine, ...]]] = {
     "inventory": (Engine.SQLITE, Engine.POSTGRES, Engine.MONGODB),
     "payment": (Engine.SQLITE, Engine.POSTGRES),
     "email": (Engine.SQLITE, Engine.POSTGRES),
+    "fraud": (Engine.SQLITE, Engine.POSTGRES),
 }
 """The engines that each service has an adapter for."""
 

@@ -1,0 +1,1 @@
+"""Fraud's ports, implemented."""

@@ -1,0 +1,1 @@
+"""What fraud does: screen orders, decide reviews."""

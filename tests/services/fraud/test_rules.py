@@ -1,0 +1,202 @@
+"""The rules: what each kind counts, what is refused, and what is remembered."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emporion.kernel.money import Money
+from emporion.services.fraud.domain.facts import (
+    TRIES_MAX,
+    WINDOW_S_MAX,
+    Facts,
+    Order,
+    Past,
+    Sum,
+    Trail,
+    Try,
+    facts_of,
+)
+from emporion.services.fraud.domain.judging import Judge
+from emporion.services.fraud.domain.review import LIFECYCLE, Act, Status, after
+from emporion.services.fraud.domain.rules import (
+    DEFAULT,
+    RULES_MAX,
+    TAKES,
+    BadRules,
+    Kind,
+    Parameters,
+    Rule,
+    RuleSet,
+    require_usable,
+)
+
+EVERY_KIND = {
+    Kind.AMOUNT: Parameters(amount_minor=100, currency="EUR"),
+    Kind.USER_VELOCITY: Parameters(window_s=60, more_than=2),
+    Kind.METHOD_VELOCITY: Parameters(window_s=60, more_than=2),
+    Kind.METHOD_USERS: Parameters(window_s=60, more_than=1),
+    Kind.DECLINES: Parameters(window_s=60, more_than=1),
+    Kind.AMOUNT_OVER_HISTORY: Parameters(percent=200, orders_min=2),
+    Kind.NEW_ACCOUNT: Parameters(age_s=60),
+    Kind.NEW_CURRENCY: Parameters(orders_min=2),
+}
+PLAIN = Facts(amount_minor=99, currency="EUR", account_age_s=60)
+OK, NO = False, True
+
+
+def seen(kind: Kind, facts: Facts) -> int | None:
+    """What a rule of that kind saw; None when it did not count."""
+    judged = Judge(RuleSet(1, (Rule("it", kind, 7, EVERY_KIND[kind]),))).judge(facts)
+    assert judged.score == 7 * len(judged.fired)
+    return judged.fired[0].observed if judged.fired else None
+
+
+def facts(**but: object) -> Facts:
+    given = {name: getattr(PLAIN, name) for name in Facts.__struct_fields__}
+    return Facts(**{**given, **but})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_nothing_counts_for_an_ordinary_order(kind: Kind):
+    assert seen(kind, PLAIN) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "what", "observed"),
+    [
+        (Kind.AMOUNT, facts(amount_minor=100), 100),
+        (Kind.AMOUNT, facts(amount_minor=100, currency="USD"), None),
+        (Kind.USER_VELOCITY, facts(own=(Past(0, OK), Past(59, OK))), 3),
+        (Kind.USER_VELOCITY, facts(own=(Past(0, OK), Past(60, OK))), None),
+        (Kind.USER_VELOCITY, facts(own=(Past(0, OK), Past(1, NO))), None),
+        (Kind.METHOD_VELOCITY, facts(has_method=True, method=(Past(0, OK), Past(59, OK))), 3),
+        (Kind.METHOD_VELOCITY, facts(has_method=True, own=(Past(0, OK), Past(9, OK))), None),
+        (Kind.METHOD_USERS, facts(has_method=True, method=(Past(0, OK, 1),)), 2),
+        (Kind.METHOD_USERS, facts(has_method=True, method=(Past(0, OK), Past(60, OK, 1))), None),
+        (Kind.DECLINES, facts(own=(Past(0, NO), Past(59, NO))), 2),
+        (Kind.DECLINES, facts(own=(Past(0, NO), Past(59, OK), Past(60, NO))), None),
+        (Kind.AMOUNT_OVER_HISTORY, facts(amount_minor=201, sums={"EUR": Sum(2, 200)}), 201),
+        (Kind.AMOUNT_OVER_HISTORY, facts(amount_minor=200, sums={"EUR": Sum(2, 200)}), None),
+        (Kind.AMOUNT_OVER_HISTORY, facts(amount_minor=900, sums={"EUR": Sum(1, 100)}), None),
+        (Kind.AMOUNT_OVER_HISTORY, facts(amount_minor=900, sums={"USD": Sum(2, 200)}), None),
+        (Kind.AMOUNT_OVER_HISTORY, facts(amount_minor=900, sums={"EUR": Sum(2, 0)}), None),
+        (Kind.NEW_ACCOUNT, facts(account_age_s=59), 59),
+        (Kind.NEW_ACCOUNT, facts(account_age_s=None), None),
+        (Kind.NEW_CURRENCY, facts(sums={"USD": Sum(1, 1), "JPY": Sum(1, 1)}), 2),
+        (Kind.NEW_CURRENCY, facts(sums={"USD": Sum(1, 1)}), None),
+        (Kind.NEW_CURRENCY, facts(sums={"EUR": Sum(1, 1), "JPY": Sum(9, 1)}), None),
+    ],
+)
+def test_a_rule_counts_what_its_kind_says(kind: Kind, what: Facts, observed: int | None):
+    assert seen(kind, what) == observed
+
+
+def test_the_score_is_the_sum_of_the_weights_that_count_and_rules_that_are_off_do_not():
+    rules = tuple(
+        Rule(f"rule-{number}", Kind.AMOUNT, number, EVERY_KIND[Kind.AMOUNT], number != 2)
+        for number in (1, 2, 3)
+    )
+    judged = Judge(RuleSet(4, rules)).judge(facts(amount_minor=100))
+
+    assert (judged.score, judged.is_held) == (4, True)
+    assert [each.name for each in judged.fired] == ["rule-1", "rule-3"]
+
+
+def test_the_shipped_rules_can_be_used():
+    require_usable(DEFAULT)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_rule_takes_the_parameters_of_its_kind_and_no_others(kind: Kind):
+    require_usable(RuleSet(1, (Rule("it", kind, 1, EVERY_KIND[kind]),)))
+    given = {name: getattr(EVERY_KIND[kind], name) for name in TAKES[kind]}
+    spare = next(n for n in ("window_s", "age_s") if n not in given)
+    for wrong in (
+        {name: value for name, value in given.items() if name != next(iter(given))},
+        {**given, spare: 5},
+        {},
+    ):
+        with pytest.raises(BadRules, match=f"it: {kind} takes") as refused:
+            require_usable(RuleSet(1, (Rule("it", kind, 1, Parameters(**wrong)),)))
+        assert refused.value.fields == {"rule": "it"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "but"),
+    [
+        (Kind.AMOUNT, {"amount_minor": 0}),
+        (Kind.AMOUNT, {"currency": "EURO"}),
+        (Kind.USER_VELOCITY, {"window_s": WINDOW_S_MAX + 1}),
+        (Kind.USER_VELOCITY, {"window_s": 0}),
+        (Kind.DECLINES, {"more_than": TRIES_MAX}),
+        (Kind.DECLINES, {"more_than": -1}),
+        (Kind.AMOUNT_OVER_HISTORY, {"percent": 0}),
+        (Kind.AMOUNT_OVER_HISTORY, {"orders_min": 0}),
+        (Kind.NEW_ACCOUNT, {"age_s": 0}),
+    ],
+)
+def test_a_parameter_with_which_a_rule_could_never_count_is_refused(kind: Kind, but):
+    given = {name: getattr(EVERY_KIND[kind], name) for name in TAKES[kind]}
+    with pytest.raises(BadRules):
+        require_usable(RuleSet(1, (Rule("it", kind, 1, Parameters(**{**given, **but})),)))
+
+
+def rule(number: int = 1, weight: int = 1) -> Rule:
+    return Rule(f"rule-{number}", Kind.AMOUNT, weight, EVERY_KIND[Kind.AMOUNT])
+
+
+@pytest.mark.parametrize(
+    "rule_set",
+    [
+        RuleSet(0, ()),
+        RuleSet(10**6, ()),
+        RuleSet(1, (rule(), rule())),
+        RuleSet(1, (rule(weight=0),)),
+        RuleSet(1, (rule(weight=1_001),)),
+        RuleSet(1, tuple(rule(number) for number in range(RULES_MAX + 1))),
+    ],
+)
+def test_a_set_that_makes_no_sense_is_refused(rule_set: RuleSet):
+    with pytest.raises(BadRules):
+        require_usable(rule_set)
+
+
+@given(st.lists(st.integers(0, WINDOW_S_MAX * 3_000), max_size=100))
+def test_a_trail_keeps_the_newest_tries_and_stays_small(instants: list[int]):
+    trail = Trail()
+    for number, at_ms in enumerate(instants):
+        trail = trail.with_try(Try(at_ms, f"ord_{number}", is_declined=False))
+
+    kept = [each.at_ms for each in trail.tries]
+    assert len(kept) <= TRIES_MAX
+    assert kept == sorted(kept)
+    if instants:
+        newest = sorted(instants)[-TRIES_MAX:]
+        assert kept == [at for at in newest if at >= max(instants) - WINDOW_S_MAX * 1_000]
+
+
+@given(st.lists(st.integers(1, 10**9), min_size=1))
+def test_sums_lose_nothing(amounts: list[int]):
+    trail = Trail()
+    for amount in amounts:
+        trail = trail.with_sale(Money(amount, "EUR"))
+
+    assert trail.sums == {"EUR": Sum(len(amounts), sum(amounts))}
+
+
+def test_people_of_a_method_are_numbers_and_the_one_who_orders_is_zero():
+    me, bea, cleo = ("0" * 31 + digit for digit in "abc")
+    tries = [(bea, 1), (me, 2), (cleo, 3), (bea, 4), (me, 5)]
+    trail = Trail(tuple(Try(at, f"ord_{at}", is_declined=False, who=who) for who, at in tries))
+
+    known = facts_of(Order("ord_9", me, Money(1, "EUR"), 9_000, "m"), Trail(), trail)
+
+    assert [each.person for each in known.method] == [1, 0, 2, 1, 0]
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("act", Act)
+def test_what_is_not_in_the_table_of_a_review_is_refused(status: Status, act: Act):
+    assert after(status, act) == LIFECYCLE.get((status, act))
+    if status is Status.WITHDRAWN:
+        assert after(status, act) is None
