@@ -18,9 +18,9 @@ from emporion.platform.data_folder import address_in
 from emporion.platform.reading.processes import services_in
 from emporion.platform.shop_folder import SERVICES
 
-TOPOLOGY = """processes:
-  shop: [user, catalog, inventory, payment, order, email]
-engines: {default: postgres, inventory: mongodb}
+TOPOLOGY = f"""processes:
+  shop: [{", ".join(SERVICES)}]
+engines: {{default: postgres, inventory: mongodb}}
 bus: nats
 """
 Document = dict[str, Any]

@@ -11,6 +11,7 @@ import pytest
 from emporion.kernel.errors import EmporionError
 from emporion.platform.audit.run import audit_folder
 from emporion.platform.audit.stored import stored_dead_letters, stored_lags, stored_sagas
+from emporion.platform.audit.subscribers import REACTS_TO
 from emporion.platform.data_folder import DataFolder, FolderInUse
 from emporion.platform.reading.processes import files_of_processes, forget_processes, is_split
 from emporion.platform.reading.refusals import NoShopHere, ReadOnly, ShopNotRunning
@@ -83,13 +84,14 @@ async def test_a_split_shop_adds_up_beside_its_processes(folder):
     assert examined["order: decided orders are announced"] == ORDERS
     assert 0 < examined["one confirmation per sold order"] < ORDERS
     assert examined["payment: provider's book = payments"]
-    assert examined["no event lost at the broker"] == 2
+    assert examined["no event lost at the broker"] == sum(map(bool, REACTS_TO.values()))
 
 
 async def test_what_is_stored_of_events_and_sagas_is_read_for_their_commands(folder):
     lags = {lag.subscriber: lag.waiting for lag in await stored_lags(folder)}
 
-    assert lags == {"email": 0, "inventory": 0}
+    assert {"email", "inventory"} <= lags.keys()
+    assert not any(lags.values())
     assert not await stored_sagas(folder)
     assert not await stored_dead_letters(folder, 9)
 

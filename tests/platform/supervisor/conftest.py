@@ -19,13 +19,15 @@ import pytest
 from emporion.platform.data_folder import DataFolder
 from emporion.platform.settings import Settings
 from emporion.platform.supervisor.local_shop import LocalShop
+from emporion.platform.topology.model import ENGINES_OF
 from emporion.platform.topology.reading import parse_topology
 
 FAKE = (sys.executable, str(Path(__file__).with_name("fake_process.py")))
-TWO = """processes:
+BACK = [name for name in ENGINES_OF if name not in {"user", "catalog"}]
+TWO = f"""processes:
   front: [user, catalog]
-  back: {services: [inventory, payment, order, email], instances: INSTANCES}
-engines: {default: postgres, user: sqlite, catalog: sqlite}
+  back: {{services: [{", ".join(BACK)}], instances: INSTANCES}}
+engines: {{default: postgres, user: sqlite, catalog: sqlite}}
 bus: nats
 edge: envoy
 """

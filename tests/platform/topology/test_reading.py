@@ -10,7 +10,8 @@ from emporion.platform.topology.kinds import BusKind, DiscoveryKind, EdgeKind, E
 from emporion.platform.topology.model import ENGINES_OF
 from emporion.platform.topology.reading import parse_topology
 
-REST = "[catalog, inventory, payment, order, email]"
+OTHERS = [name for name in ENGINES_OF if name != "user"]
+REST = f"[{', '.join(OTHERS)}]"
 GOOD = f"processes:\n  one: [user]\n  two: {REST}\nengines: postgres\nbus: nats\n"
 
 
@@ -31,7 +32,7 @@ WRONG = {
         "(more of them: `instances`)"),
     ),
     "a service in no process is named": (
-        GOOD.replace(", email]", "]"),
+        GOOD.replace(" email,", ""),
         "shop.yaml:2: processes: no process holds email; add a process, or put it into one",
     ),
     "an in-process bus cannot join two processes": (
@@ -75,8 +76,9 @@ WRONG = {
     "a service without an engine is named": (
         GOOD.replace(
             "engines: postgres",
-            "engines: {user: postgres, catalog: postgres, inventory: postgres, payment: postgres, "
-            "order: postgres}",
+            "engines: {"
+            + ", ".join(f"{name}: postgres" for name in ENGINES_OF if name != "email")
+            + "}",
         ),
         "shop.yaml:4: engines: no engine for email; add `email: postgres`, or a `default:`",
     ),
@@ -110,8 +112,8 @@ WRONG = {
     ),
     "static discovery names every service": (
         GOOD + "discovery: {kind: static, endpoints: {user: 'a:1'}}\n",
-        ("shop.yaml:6: discovery.endpoints: static discovery names no endpoint of catalog, order, "
-        "inventory, payment, email; add host:port of gRPC"),
+        ("shop.yaml:6: discovery.endpoints: static discovery names no endpoint of "
+        f"{', '.join(OTHERS)}; add host:port of gRPC"),
     ),
     "DNS needs a namespace": (
         GOOD + "discovery: dns\n",
@@ -159,7 +161,7 @@ def test_the_split_shop_has_the_engines_that_each_service_is_made_for() -> None:
     topology = find_topology("per-service")
 
     assert topology.local_services(Engine.MONGODB) == ("inventory",)
-    assert len(topology.local_services(Engine.POSTGRES)) == 5
+    assert len(topology.local_services(Engine.POSTGRES)) == len(ENGINES_OF) - 1
     assert (topology.bus.kind, topology.edge) == (BusKind.NATS, EdgeKind.ENVOY)
     assert topology.discovery.kind is DiscoveryKind.REGISTRY
     assert not topology.is_one_process

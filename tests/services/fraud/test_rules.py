@@ -53,7 +53,7 @@ def seen(kind: Kind, facts: Facts) -> int | None:
 
 def facts(**but: object) -> Facts:
     given = {name: getattr(PLAIN, name) for name in Facts.__struct_fields__}
-    return Facts(**{**given, **but})  # type: ignore[arg-type]
+    return Facts(**{**given, **but})
 
 
 @pytest.mark.parametrize("kind", Kind)
