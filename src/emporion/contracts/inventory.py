@@ -34,6 +34,8 @@ from emporion.contracts.words import (
     OrderRef,
     PageSize,
     Quantity,
+    ReturnId,
+    ShipmentId,
     Sku,
     SkuRef,
     WarehouseId,
@@ -53,6 +55,13 @@ class ReservationReleased(FailedPrecondition):
 
     slug = "reservation-released"
     title = "The reservation was released"
+
+
+class UnitsNotHeld(FailedPrecondition):
+    """Fewer units than that are held for the order in that warehouse; nothing left it."""
+
+    slug = "units-not-held"
+    title = "So many units are not held there for the order"
 
 
 class Line(Part, frozen=True, kw_only=True):
@@ -83,11 +92,15 @@ class ReservationStatus(StrEnum):
 
 
 class Allocation(Message, frozen=True, kw_only=True):
-    """Units of a SKU held in one warehouse: of all lines of the order that name it."""
+    """Units of a SKU held in one warehouse: of all lines of the order that name it.
+
+    `departed` of them have left it in shipments.
+    """
 
     sku: Sku
     warehouse_id: WarehouseId
     quantity: Annotated[int, Meta(ge=1)]
+    departed: Annotated[int, Meta(ge=0)] = 0
 
 
 class Reservation(Reply, frozen=True, kw_only=True):
@@ -246,6 +259,30 @@ class ReservationOf(Request, frozen=True, kw_only=True):
     order_id: OrderId
 
 
+class WarehouseOf(Request, frozen=True, kw_only=True):
+    """Which warehouse."""
+
+    warehouse_id: WarehouseId
+
+
+class Depart(Request, frozen=True, kw_only=True):
+    """Units held for an order that leave a warehouse as one shipment."""
+
+    shipment_id: ShipmentId
+    order_id: OrderId
+    warehouse_id: WarehouseId
+    lines: Lines
+
+
+class Restock(Request, frozen=True, kw_only=True):
+    """Units of an order that came back, and lie in a warehouse to be sold again."""
+
+    return_id: ReturnId
+    order_id: OrderId
+    warehouse_id: WarehouseId
+    lines: Lines
+
+
 class StockReleased(Event, frozen=True, kw_only=True):
     """A hold ended without a sale: released by its order, or expired."""
 
@@ -256,17 +293,16 @@ class StockReleased(Event, frozen=True, kw_only=True):
     released_at: Instant
 
 
+_READ, _WRITE = staff("inventory:read"), staff("inventory:write")
+
+
 class InventoryService(Service, Protocol):
     """Stock levels, warehouses, reservations with expiry, movements."""
 
     NAME: ClassVar[str] = "inventory"
     SUMMARY: ClassVar[str] = "Warehouses, stock levels, movements, and holds on stock for orders."
 
-    @command(
-        access=internal(),
-        key="order_id",
-        raises=(OutOfStock, ReservationReleased),
-    )
+    @command(access=internal(), key="order_id", raises=(OutOfStock, ReservationReleased))
     async def reserve(self, request: Reserve) -> Reservation:
         """Hold stock for an order, spread over warehouses where needed.
 
@@ -278,36 +314,52 @@ class InventoryService(Service, Protocol):
     async def release(self, request: Reserve) -> Reservation:
         """Undo `reserve`, given its request. Safe to repeat, and to call before `reserve`."""
 
-    @query(
-        access=staff("inventory:read"),
-        rest=get("/api/inventory/reservations"),
-        raises=(UnknownCursor,),
-    )
+    @query(access=internal(), raises=(NotFound,))
+    async def hold_of(self, request: ReservationOf) -> Reservation:
+        """The hold of an order, for who ships it. Raises NotFound."""
+
+    @query(access=internal(), raises=(NotFound,))
+    async def warehouse(self, request: WarehouseOf) -> Warehouse:
+        """One warehouse. Raises NotFound."""
+
+    @command(access=internal(), key="shipment_id", raises=(UnitsNotHeld, KeyReused))
+    async def depart(self, request: Depart) -> Movements:
+        """Let units leave: no longer reserved, no longer on hand; a shipment leaves once.
+
+        Raises UnitsNotHeld unless the order's hold is committed and that many of its units still
+        lie in that warehouse; KeyReused when the shipment left with other units before.
+        """
+
+    @command(access=internal(), key="return_id", raises=(NotFound, FailedPrecondition, KeyReused))
+    async def restock(self, request: Restock) -> Movements:
+        """Put what came back onto the shelf; a return is restocked once.
+
+        Raises NotFound for an unknown warehouse, FailedPrecondition when it cannot hold so many,
+        KeyReused when the return was restocked with other units before.
+        """
+
+    @query(access=_READ, rest=get("/api/inventory/reservations"), raises=(UnknownCursor,))
     async def list_reservations(self, request: ListReservations) -> ReservationPage:
         """Holds on stock, newest first. Raises UnknownCursor."""
 
-    @query(
-        access=staff("inventory:read"),
-        rest=get("/api/inventory/reservations/{order_id}"),
-        raises=(NotFound,),
-    )
+    @query(access=_READ, rest=get("/api/inventory/reservations/{order_id}"), raises=(NotFound,))
     async def get_reservation(self, request: ReservationOf) -> Reservation:
         """The hold of an order. Raises NotFound."""
 
     @command(
-        access=staff("inventory:write"),
+        access=_WRITE,
         key="warehouse_id",
         rest=put("/api/inventory/warehouses/{warehouse_id}"),
     )
     async def put_warehouse(self, request: PutWarehouse) -> Warehouse:
         """Create or change a warehouse."""
 
-    @query(access=staff("inventory:read"), rest=get("/api/inventory/warehouses"))
+    @query(access=_READ, rest=get("/api/inventory/warehouses"))
     async def list_warehouses(self, request: AllWarehouses) -> WarehouseList:
         """Every warehouse."""
 
     @command(
-        access=staff("inventory:write"),
+        access=_WRITE,
         key="movement_key",
         rest=post("/api/inventory/movements", status=201),
         raises=(NotFound, FailedPrecondition, KeyReused),
@@ -320,7 +372,7 @@ class InventoryService(Service, Protocol):
         """
 
     @command(
-        access=staff("inventory:write"),
+        access=_WRITE,
         rest=post("/api/inventory/movements/batch", status=201, body_bytes_max=BULK_BYTES_MAX),
         timeout_s=30.0,
         raises=(NotFound, FailedPrecondition, KeyReused),
@@ -332,19 +384,11 @@ class InventoryService(Service, Protocol):
         is refused.
         """
 
-    @query(
-        access=staff("inventory:read"),
-        rest=get("/api/inventory/movements"),
-        raises=(UnknownCursor,),
-    )
+    @query(access=_READ, rest=get("/api/inventory/movements"), raises=(UnknownCursor,))
     async def list_movements(self, request: ListMovements) -> MovementPage:
         """Movements, newest first. Raises UnknownCursor."""
 
-    @query(
-        access=staff("inventory:read"),
-        rest=get("/api/inventory/levels"),
-        raises=(UnknownCursor,),
-    )
+    @query(access=_READ, rest=get("/api/inventory/levels"), raises=(UnknownCursor,))
     async def list_levels(self, request: ListLevels) -> LevelPage:
         """Stock levels by SKU and warehouse. Raises UnknownCursor."""
 

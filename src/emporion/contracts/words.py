@@ -21,6 +21,10 @@ PaymentId = Annotated[
     ids.PaymentId, Meta(pattern=f"^{ids.PAYMENT}{_ID}", examples=["pay_" + _ZEROS])
 ]
 MailId = Annotated[ids.MailId, Meta(pattern=f"^{ids.MAIL}{_ID}", examples=["mail_" + _ZEROS])]
+ShipmentId = Annotated[
+    ids.ShipmentId, Meta(pattern=f"^{ids.SHIPMENT}{_ID}", examples=["shp_" + _ZEROS])
+]
+ReturnId = Annotated[ids.ReturnId, Meta(pattern=f"^{ids.RETURN}{_ID}", examples=["ret_" + _ZEROS])]
 WarehouseId = Annotated[
     ids.WarehouseId,
     Meta(

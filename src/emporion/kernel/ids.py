@@ -10,12 +10,16 @@ WarehouseId = NewType("WarehouseId", str)
 OrderId = NewType("OrderId", str)
 PaymentId = NewType("PaymentId", str)
 MailId = NewType("MailId", str)
+ShipmentId = NewType("ShipmentId", str)
+ReturnId = NewType("ReturnId", str)
 
 USER = "usr"
 PRODUCT = "prd"
 ORDER = "ord"
 PAYMENT = "pay"
 MAIL = "mail"
+SHIPMENT = "shp"
+RETURN = "ret"
 EVENT = "evt"
 
 _ID = re.compile(r"[a-z]{2,8}_[0-9a-f]{32}")

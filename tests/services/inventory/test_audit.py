@@ -125,7 +125,7 @@ class Shop:
         )
         self.assembly = build(needs)
         self.api = cast("InventoryService", self.assembly.implementation)
-        self.holds, _ = stores(database)
+        self.holds, _, _ = stores(database)
 
     def request(self, number: int) -> Reserve:
         return Reserve(

@@ -62,7 +62,7 @@ def test_no_more_is_taken_from_a_shelf_than_is_free_on_it(lines, shelves):
     free = {
         (sku, shelf.warehouse_id): shelf.available for sku, on in shelves.items() for shelf in on
     }
-    taken = Counter({(sku, warehouse): quantity for sku, warehouse, quantity in allocations})
+    taken = Counter({(sku, warehouse): quantity for sku, warehouse, quantity, _ in allocations})
     assert len(taken) == len(allocations)
     assert all(0 < taken[shelf] <= free[shelf] for shelf in taken)
 
@@ -73,7 +73,7 @@ def test_a_warehouse_is_touched_only_when_those_before_it_are_empty(lines, shelv
 
     allocations, _ = allocate(wanted, shelves)
 
-    taken = {(sku, warehouse): quantity for sku, warehouse, quantity in allocations}
+    taken = {(sku, warehouse): quantity for sku, warehouse, quantity, _ in allocations}
     for sku in {allocation.sku for allocation in allocations}:
         missing = wanted[sku]
         for shelf in sorted(shelves[sku], key=lambda each: (each.priority, each.warehouse_id)):

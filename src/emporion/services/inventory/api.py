@@ -4,6 +4,7 @@ from emporion.contracts.inventory import (
     AllWarehouses,
     Availability,
     AvailabilityOf,
+    Depart,
     InventoryService,
     LevelPage,
     ListLevels,
@@ -19,8 +20,10 @@ from emporion.contracts.inventory import (
     ReservationOf,
     ReservationPage,
     Reserve,
+    Restock,
     Warehouse,
     WarehouseList,
+    WarehouseOf,
 )
 from emporion.services.inventory.commands import HoldCommands, StockCommands
 from emporion.services.inventory.queries import InventoryQueries
@@ -41,6 +44,18 @@ class InventoryApi(InventoryService):
 
     async def release(self, request: Reserve) -> Reservation:
         return await self._holds.release(request)
+
+    async def hold_of(self, request: ReservationOf) -> Reservation:
+        return await self._queries.reservation(request.order_id)
+
+    async def warehouse(self, request: WarehouseOf) -> Warehouse:
+        return await self._queries.warehouse(request.warehouse_id)
+
+    async def depart(self, request: Depart) -> Movements:
+        return await self._stock.depart(request)
+
+    async def restock(self, request: Restock) -> Movements:
+        return await self._stock.restock(request)
 
     async def list_reservations(self, request: ListReservations) -> ReservationPage:
         return await self._queries.reservations(request)

@@ -5,21 +5,32 @@ import logging
 from collections.abc import Callable, Sequence
 
 from emporion.contracts.inventory import (
+    Depart,
     MoveManyStock,
     Movement,
+    MovementReason,
     Movements,
     MoveStock,
     PutWarehouse,
     Reservation,
     Reserve,
+    Restock,
     Warehouse,
 )
 from emporion.contracts.order import OrderOf, OrderService
 from emporion.kernel.clock import Clock
 from emporion.kernel.errors import EmporionError, InvalidArgument
 from emporion.kernel.ids import OrderId
-from emporion.services.inventory.domain import Action, Verdict, units_per_sku, verdict
-from emporion.services.inventory.ports import HoldStore, StockStore
+from emporion.services.inventory.domain import (
+    COMEBACK,
+    Action,
+    Verdict,
+    is_own_key,
+    movement_key,
+    units_per_sku,
+    verdict,
+)
+from emporion.services.inventory.ports import Departure, DepartureStore, HoldStore, StockStore
 from emporion.services.inventory.queries import reservation_of
 
 _log = logging.getLogger(__name__)
@@ -59,10 +70,11 @@ class HoldCommands:
 
 
 class StockCommands:
-    """Warehouses and physical stock."""
+    """Warehouses and physical stock, also what leaves and what comes back."""
 
-    def __init__(self, stock: StockStore, clock: Clock) -> None:
+    def __init__(self, stock: StockStore, departures: DepartureStore, clock: Clock) -> None:
         self._stock = stock
+        self._departures = departures
         self._clock = clock
 
     async def put_warehouse(self, request: PutWarehouse) -> Warehouse:
@@ -70,15 +82,46 @@ class StockCommands:
         return await self._stock.put_warehouse(request)
 
     async def move(self, request: MoveStock) -> Movement:
-        """See InventoryService.move_stock. Raises InvalidArgument for a movement of nothing."""
+        """See InventoryService.move_stock. Raises InvalidArgument for a movement of nothing.
+
+        And for a key that belongs to a shipment or a return.
+        """
         return (await self._move([request]))[0]
 
     async def move_many(self, request: MoveManyStock) -> Movements:
         """See InventoryService.move_many_stock. Raises InvalidArgument like `move`."""
         return Movements(movements=await self._move(request.movements))
 
+    async def depart(self, request: Depart) -> Movements:
+        """See InventoryService.depart."""
+        units = units_per_sku([(line.sku, line.quantity) for line in request.lines])
+        leaving = Departure(request.shipment_id, request.order_id, request.warehouse_id, units)
+        now_ms = self._clock.now_ms()
+        return Movements(movements=await self._departures.depart(leaving, now_ms=now_ms))
+
+    async def restock(self, request: Restock) -> Movements:
+        """See InventoryService.restock."""
+        units = units_per_sku([(line.sku, line.quantity) for line in request.lines])
+        moves = [
+            MoveStock(
+                movement_key=movement_key(COMEBACK, request.return_id, sku),
+                sku=sku,
+                warehouse_id=request.warehouse_id,
+                quantity=quantity,
+                reason=MovementReason.RETURNED,
+                note=request.order_id,
+            )
+            for sku, quantity in units.items()
+        ]
+        return Movements(movements=await self._stock.move(moves, now_ms=self._clock.now_ms()))
+
     async def _move(self, moves: Sequence[MoveStock]) -> list[Movement]:
         for move in moves:
+            if is_own_key(move.movement_key):
+                raise InvalidArgument(
+                    f"the key {move.movement_key!r} is one of a shipment or a return",
+                    field="movement_key",
+                )
             if move.quantity == 0:
                 raise InvalidArgument(
                     f"a movement of 0 units of {move.sku} moves nothing", field="quantity"

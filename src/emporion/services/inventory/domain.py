@@ -10,6 +10,8 @@ from emporion.kernel.value import Value
 ON_HAND_MAX = 10**12
 """Units of one SKU in one warehouse: sums over 200 warehouses stay exact in JSON and JavaScript."""
 WAREHOUSES_MAX = 200
+DEPARTURE = "shipment"
+COMEBACK = "return"
 
 
 class Status(StrEnum):
@@ -30,6 +32,7 @@ class Action(StrEnum):
     RELEASE = "release"
     EXTEND = "extend"
     EXPIRE = "expire"
+    DEPART = "depart"
 
 
 class Effect(StrEnum):
@@ -56,6 +59,7 @@ LIFECYCLE: Mapping[tuple[Status, Action], Status] = {
     (Status.COMMITTED, Action.RESERVE): Status.COMMITTED,
     (Status.COMMITTED, Action.COMMIT): Status.COMMITTED,
     (Status.COMMITTED, Action.RELEASE): Status.RELEASED,  # a paid order was cancelled
+    (Status.COMMITTED, Action.DEPART): Status.COMMITTED,  # some or all of its units left
     (Status.RELEASED, Action.RELEASE): Status.RELEASED,
     (Status.RELEASED, Action.COMMIT): Status.RELEASED,  # cancelled before the news of it came
     # RELEASED and RESERVE is missing: what was undone is never done again
@@ -65,11 +69,17 @@ OPEN = (Status.HELD, Status.COMMITTED)
 
 
 class Allocation(NamedTuple):
-    """Units of a SKU held in one warehouse."""
+    """Units of a SKU held in one warehouse, of which `departed` have left it."""
 
     sku: Sku
     warehouse_id: WarehouseId
     quantity: int
+    departed: int = 0
+
+    @property
+    def reserved(self) -> int:
+        """Units that still lie there for the order."""
+        return self.quantity - self.departed
 
 
 class Hold(Value, frozen=True, gc=False):
@@ -170,6 +180,33 @@ def _spread(sku: Sku, quantity: int, ranked: Iterable[Shelf]) -> Iterable[Alloca
 def is_same_request(hold: Hold, wanted: Mapping[Sku, int]) -> bool:
     """Whether the hold was made for exactly these units."""
     return units_per_sku((held.sku, held.quantity) for held in hold.allocations) == wanted
+
+
+def after_departure(
+    hold: Hold, warehouse_id: WarehouseId, leaving: Mapping[Sku, int]
+) -> list[Allocation] | None:
+    """The allocations once those units left the warehouse; None when fewer are held there."""
+    if after(hold.status, Action.DEPART) is None:
+        return None
+    missing = dict(leaving)
+    allocations = []
+    for each in hold.allocations:
+        is_there = each.warehouse_id == warehouse_id
+        gone = min(missing.get(each.sku, 0), each.reserved) if is_there else 0
+        if gone:
+            missing[each.sku] -= gone
+        allocations.append(each._replace(departed=each.departed + gone))
+    return None if any(missing.values()) else allocations
+
+
+def movement_key(kind: str, id_: str, sku: Sku) -> str:
+    """The key of a movement that follows from a shipment or a return: staff cannot use it."""
+    return f"{kind}/{id_}/{sku}"
+
+
+def is_own_key(key: str) -> bool:
+    """Whether only inventory itself may use the key."""
+    return key.startswith((f"{DEPARTURE}/", f"{COMEBACK}/"))
 
 
 def verdict(order_id: OrderId, *, is_needed: bool, is_paid: bool, extended_to_ms: int) -> Verdict:

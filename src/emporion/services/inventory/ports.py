@@ -8,9 +8,16 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from emporion.chassis.data.database import Tx
-from emporion.contracts.inventory import Level, Movement, MoveStock, PutWarehouse, Warehouse
-from emporion.kernel.ids import OrderId, Sku, WarehouseId
-from emporion.services.inventory.domain import Hold, Status, Verdict
+from emporion.contracts.inventory import (
+    Level,
+    Movement,
+    MovementReason,
+    MoveStock,
+    PutWarehouse,
+    Warehouse,
+)
+from emporion.kernel.ids import OrderId, ShipmentId, Sku, WarehouseId
+from emporion.services.inventory.domain import DEPARTURE, Hold, Status, Verdict, movement_key
 
 
 class HoldStore(Protocol):
@@ -75,6 +82,41 @@ class HoldStore(Protocol):
 
     async def page(self, *, status: Status | None, before: str, limit: int) -> list[Hold]:
         """Holds by falling order id, below `before` unless that is empty."""
+        ...
+
+
+class Departure(NamedTuple):
+    """Units held for an order that leave a warehouse together, by SKU in rising order."""
+
+    shipment_id: ShipmentId
+    order_id: OrderId
+    warehouse_id: WarehouseId
+    units: Mapping[Sku, int]
+
+    def moves(self) -> list[MoveStock]:
+        """The movements that it is, one a SKU, each with a key of its own."""
+        return [
+            MoveStock(
+                movement_key=movement_key(DEPARTURE, self.shipment_id, sku),
+                sku=sku,
+                warehouse_id=self.warehouse_id,
+                quantity=-quantity,
+                reason=MovementReason.SHIPPED,
+                note=self.order_id,
+            )
+            for sku, quantity in self.units.items()
+        ]
+
+
+class DepartureStore(Protocol):
+    """Held units that leave for good: hold, level and movement change together."""
+
+    async def depart(self, leaving: Departure, *, now_ms: int) -> list[Movement]:
+        """Let the units leave; repeated, it returns the stored movements.
+
+        Raises UnitsNotHeld, KeyReused when the shipment left with other units, and Unavailable
+        when the engine cannot answer: then nothing, or all of it, was done.
+        """
         ...
 
 

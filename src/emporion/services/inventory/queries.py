@@ -14,12 +14,13 @@ from emporion.contracts.inventory import (
     Reservation,
     ReservationPage,
     ReservationStatus,
+    Warehouse,
     WarehouseList,
 )
 from emporion.contracts.refusals import UnknownCursor
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import NotFound
-from emporion.kernel.ids import ORDER, OrderId, Sku, has_prefix
+from emporion.kernel.ids import ORDER, OrderId, Sku, WarehouseId, has_prefix
 from emporion.services.inventory.domain import Hold, Status
 from emporion.services.inventory.ports import HoldStore, StockStore
 
@@ -59,6 +60,13 @@ class InventoryQueries:
     async def warehouses(self) -> WarehouseList:
         """Every warehouse, in the order in which stock is taken from them."""
         return WarehouseList(warehouses=await self._stock.warehouses())
+
+    async def warehouse(self, warehouse_id: WarehouseId) -> Warehouse:
+        """One of them. Raises NotFound."""
+        for warehouse in await self._stock.warehouses():
+            if warehouse.warehouse_id == warehouse_id:
+                return warehouse
+        raise NotFound(f"there is no warehouse {warehouse_id!r}")
 
     async def movements(self, request: ListMovements) -> MovementPage:
         """Movements, newest first. Raises UnknownCursor."""
@@ -103,8 +111,8 @@ def reservation_of(hold: Hold) -> Reservation:
         order_id=hold.order_id,
         status=_STATUSES[hold.status],
         allocations=[
-            Allocation(sku=sku, warehouse_id=warehouse_id, quantity=quantity)
-            for sku, warehouse_id, quantity in hold.allocations
+            Allocation(sku=sku, warehouse_id=warehouse_id, quantity=quantity, departed=departed)
+            for sku, warehouse_id, quantity, departed in hold.allocations
         ],
         created_at=to_datetime(hold.created_at_ms),
         expires_at=None if expires_at_ms is None else to_datetime(expires_at_ms),

@@ -7,19 +7,23 @@ from emporion.chassis.runtime.alarm import Alarm
 from emporion.chassis.runtime.assembly import Assembly, Needs
 from emporion.contracts.inventory import InventoryService
 from emporion.contracts.order import OrderService
-from emporion.services.inventory.adapters.mongo import MongoHoldStore, MongoStockStore
-from emporion.services.inventory.adapters.sql import SqlHoldStore, SqlStockStore
+from emporion.services.inventory.adapters.mongo import (
+    MongoDepartureStore,
+    MongoHoldStore,
+    MongoStockStore,
+)
+from emporion.services.inventory.adapters.sql import SqlDepartureStore, SqlHoldStore, SqlStockStore
 from emporion.services.inventory.api import InventoryApi
 from emporion.services.inventory.commands import HoldCommands, OverdueHolds, StockCommands
 from emporion.services.inventory.events import reactions
-from emporion.services.inventory.ports import HoldStore, StockStore
+from emporion.services.inventory.ports import DepartureStore, HoldStore, StockStore
 from emporion.services.inventory.queries import InventoryQueries
 
 
 def build(needs: Needs) -> Assembly:
     """Inventory on the database handed in; it asks the order service before it lets a hold go."""
     clock = needs.runtime.clock
-    holds, stock = stores(needs.database)
+    holds, stock, departures = stores(needs.database)
     overdue = OverdueHolds(holds, needs.clients.get(OrderService), clock)
     alarm = Alarm("inventory: overdue holds", needs.runtime, overdue.run_due)
     overdue.wake = alarm.poke
@@ -27,7 +31,7 @@ def build(needs: Needs) -> Assembly:
         contract=InventoryService,
         implementation=InventoryApi(
             HoldCommands(holds, clock, overdue),
-            StockCommands(stock, clock),
+            StockCommands(stock, departures, clock),
             InventoryQueries(holds, stock),
         ),
         subscriptions=reactions(holds, clock),
@@ -36,11 +40,11 @@ def build(needs: Needs) -> Assembly:
     )
 
 
-def stores(database: Database) -> tuple[HoldStore, StockStore]:
+def stores(database: Database) -> tuple[HoldStore, StockStore, DepartureStore]:
     """The books, in the way of the engine that the platform chose."""
     if database.engine == "mongodb":
-        return MongoHoldStore(database), MongoStockStore(database)
-    return SqlHoldStore(database), SqlStockStore(database)
+        return MongoHoldStore(database), MongoStockStore(database), MongoDepartureStore(database)
+    return SqlHoldStore(database), SqlStockStore(database), SqlDepartureStore(database)
 
 
 def _probe(stock: StockStore) -> Callable[[], Awaitable[None]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from emporion.contracts.inventory import Movement, MoveStock, OutOfStock
+from emporion.contracts.inventory import Movement, MoveStock, OutOfStock, UnitsNotHeld
 from emporion.contracts.refusals import KeyReused
 from emporion.kernel.errors import FailedPrecondition
 from emporion.services.inventory.domain import WAREHOUSES_MAX, Shortage
@@ -14,6 +14,15 @@ def out_of_stock(shortages: Sequence[Shortage]) -> OutOfStock:
     more = f" and {len(shortages) - 5} more" if len(shortages) > 5 else ""  # noqa: PLR2004 - as above
     return OutOfStock(
         f"Not enough of {told}{more}", shortages=[short._asdict() for short in shortages]
+    )
+
+
+def units_not_held(order_id: str, warehouse_id: str) -> UnitsNotHeld:
+    """The refusal of units that cannot leave."""
+    return UnitsNotHeld(
+        f"{warehouse_id} does not hold so many units for {order_id}, or no longer",
+        order_id=order_id,
+        warehouse_id=warehouse_id,
     )
 
 

@@ -11,7 +11,8 @@ nor bulk writes over several collections, so a reservation costs a round trip mo
 """
 
 from emporion.services.inventory.adapters.mongo.books import MongoBooks
+from emporion.services.inventory.adapters.mongo.departures import MongoDepartureStore
 from emporion.services.inventory.adapters.mongo.holds import MongoHoldStore
 from emporion.services.inventory.adapters.mongo.stock import MongoStockStore
 
-__all__ = ["MongoBooks", "MongoHoldStore", "MongoStockStore"]
+__all__ = ["MongoBooks", "MongoDepartureStore", "MongoHoldStore", "MongoStockStore"]

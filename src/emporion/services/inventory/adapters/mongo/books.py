@@ -10,8 +10,8 @@ from emporion.chassis.data.database import Database
 from emporion.chassis.data.documents import Document, Find, documents
 from emporion.kernel.ids import OrderId
 from emporion.services.inventory.adapters.mongo.levels import LEVEL
+from emporion.services.inventory.adapters.mongo.movements import MOVEMENT
 from emporion.services.inventory.adapters.mongo.records import HOLD
-from emporion.services.inventory.adapters.mongo.stock import MOVEMENT
 from emporion.services.inventory.domain import OPEN, Status
 from emporion.services.inventory.ports import Imbalance, OpenHold
 
@@ -26,7 +26,12 @@ _HELD: Sequence[Document] = [
         "$project": {
             "sku": "$allocations.sku",
             "warehouse_id": "$allocations.warehouse_id",
-            "figure": "$allocations.quantity",
+            "figure": {
+                "$subtract": [
+                    "$allocations.quantity",
+                    {"$ifNull": ["$allocations.departed", 0]},
+                ]
+            },
         }
     },
 ]

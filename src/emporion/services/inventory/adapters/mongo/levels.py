@@ -4,7 +4,7 @@
 guard is a plain comparison, which an index serves and every engine of this protocol has.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from emporion.chassis.data.documents import DocumentTx, Update
 from emporion.kernel.ids import Sku, WarehouseId
@@ -50,17 +50,30 @@ def taking(allocations: Iterable[Allocation]) -> list[Update]:
             {"_id": level_id(sku, warehouse_id), "free": {"$gte": quantity}},
             {"$inc": {"reserved": quantity, "free": -quantity}},
         )
-        for sku, warehouse_id, quantity in allocations
+        for sku, warehouse_id, quantity, _ in allocations
     ]
 
 
 def giving_back(allocations: Iterable[Allocation]) -> list[Update]:
-    """Return the units to their shelves, each where that many are reserved."""
+    """Return what has not left to its shelves, each where that many are reserved."""
+    return [
+        Update(
+            LEVEL,
+            {"_id": level_id(each.sku, each.warehouse_id), "reserved": {"$gte": each.reserved}},
+            {"$inc": {"reserved": -each.reserved, "free": each.reserved}},
+        )
+        for each in allocations
+        if each.reserved
+    ]
+
+
+def taking_away(warehouse_id: WarehouseId, leaving: Mapping[Sku, int]) -> list[Update]:
+    """Reserved units leave the warehouse, each where that many are reserved."""
     return [
         Update(
             LEVEL,
             {"_id": level_id(sku, warehouse_id), "reserved": {"$gte": quantity}},
-            {"$inc": {"reserved": -quantity, "free": quantity}},
+            {"$inc": {"reserved": -quantity, "on_hand": -quantity}},
         )
-        for sku, warehouse_id, quantity in allocations
+        for sku, quantity in leaving.items()
     ]

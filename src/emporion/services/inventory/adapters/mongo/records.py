@@ -20,7 +20,13 @@ def put(stored: Hold | None, hold: Hold) -> Change:
     guard = {"_id": stored.order_id, "status": stored.status.value}
     if stored.expires_at_ms is not None:
         guard["expires_at_ms"] = stored.expires_at_ms  # type: ignore[assignment]
+    if stored.status is Status.COMMITTED:  # its units may be leaving just now
+        guard["departed"] = _departed(stored) or {"$exists": False}  # type: ignore[assignment]
     return Update(HOLD, guard, change)
+
+
+def _departed(hold: Hold) -> int:
+    return sum(each.departed for each in hold.allocations)
 
 
 def _columns_of(hold: Hold) -> dict[str, object]:
@@ -29,6 +35,9 @@ def _columns_of(hold: Hold) -> dict[str, object]:
         "allocations": [each._asdict() for each in hold.allocations],
         "created_at_ms": hold.created_at_ms,
     }
+    departed = _departed(hold)
+    if departed:
+        columns["departed"] = departed
     if hold.expires_at_ms is not None:
         columns["expires_at_ms"] = hold.expires_at_ms  # absent where it never ends: few are due
     return columns
@@ -46,7 +55,12 @@ def hold_from(found: Document) -> Hold:
         OrderId(found["_id"]),
         Status(found["status"]),
         [
-            Allocation(Sku(each["sku"]), WarehouseId(each["warehouse_id"]), each["quantity"])
+            Allocation(
+                Sku(each["sku"]),
+                WarehouseId(each["warehouse_id"]),
+                each["quantity"],
+                each.get("departed", 0),
+            )
             for each in found["allocations"]
         ],
         found["created_at_ms"],
@@ -59,5 +73,5 @@ def keys_of(holds: Iterable[Hold]) -> set[str]:
     keys: set[str] = set()
     for hold in holds:
         keys.add(hold.order_id)
-        keys.update(sku for sku, _, _ in hold.allocations)
+        keys.update(each.sku for each in hold.allocations)
     return keys

@@ -139,7 +139,7 @@ class Reserving:
 
 def _empty(free: _Shelves, allocations: Iterable[Allocation]) -> None:
     """Take the units off the shelves that the next order is allocated from."""
-    for sku, warehouse_id, quantity in allocations:
+    for sku, warehouse_id, quantity, _ in allocations:
         free[sku] = [
             shelf._replace(available=shelf.available - quantity)
             if shelf.warehouse_id == warehouse_id
@@ -152,7 +152,7 @@ def _summed(holds: Iterable[Hold]) -> list[Allocation]:
     """What all of them take of each level, in the order of the levels."""
     totals: dict[tuple[Sku, WarehouseId], int] = {}
     for hold in holds:
-        for sku, warehouse_id, quantity in hold.allocations:
+        for sku, warehouse_id, quantity, _ in hold.allocations:
             totals[sku, warehouse_id] = totals.get((sku, warehouse_id), 0) + quantity
     return [Allocation(sku, place, totals[sku, place]) for sku, place in sorted(totals)]
 

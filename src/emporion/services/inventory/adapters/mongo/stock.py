@@ -15,15 +15,20 @@ from emporion.chassis.data.documents import (
 from emporion.contracts.inventory import (
     Level,
     Movement,
-    MovementReason,
     MoveStock,
     PutWarehouse,
     Warehouse,
 )
-from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import NotFound
 from emporion.kernel.ids import Sku, WarehouseId
 from emporion.services.inventory.adapters.mongo.levels import LEVEL, level_id
+from emporion.services.inventory.adapters.mongo.movements import (
+    COUNTER,
+    MOVEMENT,
+    count,
+    movement_from,
+    movement_record,
+)
 from emporion.services.inventory.adapters.mongo.plans import carry_out, settled
 from emporion.services.inventory.adapters.refusals import (
     impossible_movement,
@@ -33,8 +38,6 @@ from emporion.services.inventory.adapters.refusals import (
 from emporion.services.inventory.domain import ON_HAND_MAX, WAREHOUSES_MAX
 
 WAREHOUSE = "warehouse"
-MOVEMENT = "movement"
-COUNTER = "counter"
 
 
 class MongoStockStore:
@@ -54,7 +57,7 @@ class MongoStockStore:
                 (counted,) = await self._read(Find(COUNTER, {"_id": WAREHOUSE}))
                 if counted["value"] >= WAREHOUSES_MAX:
                     raise too_many_warehouses()
-                changes = [Insert(WAREHOUSE, {"_id": id_, **columns}), _count(WAREHOUSE, counted)]
+                changes = [Insert(WAREHOUSE, {"_id": id_, **columns}), count(WAREHOUSE, counted)]
             await carry_out(self._database, changes, keys=(WAREHOUSE,))
 
         await settled(plan)
@@ -87,7 +90,7 @@ class MongoStockStore:
         if before:
             chosen["seq"] = {"$lt": before}
         found = await self._read(Find(MOVEMENT, chosen, [("seq", -1)], limit))
-        return [(each["seq"], _movement(each)) for each in found]
+        return [(each["seq"], movement_from(each)) for each in found]
 
     async def levels(
         self,
@@ -162,7 +165,7 @@ class _Books:
         self.added: list[dict[str, object]] = []
         self._levels = {level["_id"]: level for level in levels}
         self._shelves: dict[str, _Shelf] = {}
-        self._stored = {each["_id"]: _movement(each) for each in stored}
+        self._stored = {each["_id"]: movement_from(each) for each in stored}
         self._counted = counted
 
     @classmethod
@@ -193,49 +196,24 @@ class _Books:
         if not shelf.move(move.quantity):
             raise impossible_movement(move, on_hand=shelf.on_hand, reserved=shelf.reserved)
         self._shelves[id_] = shelf
-        added = {
-            "_id": move.movement_key,
-            "seq": self._counted["value"] + len(self.added) + 1,
-            "sku": move.sku,
-            "warehouse_id": move.warehouse_id,
-            "quantity": move.quantity,
-            "reason": move.reason.value,
-            "note": move.note,
-            "moved_at_ms": now_ms,
-        }
+        seq = self._counted["value"] + len(self.added) + 1
+        added = movement_record(move, seq=seq, now_ms=now_ms)
         self.added.append(added)
-        moved = self._stored[move.movement_key] = _movement(added)
+        moved = self._stored[move.movement_key] = movement_from(added)
         return moved
 
     def changes(self) -> list[Change]:
         """All of it, each change guarded by what was read."""
         return [
-            _count(MOVEMENT, self._counted, len(self.added)),
+            count(MOVEMENT, self._counted, len(self.added)),
             *(shelf.change() for shelf in self._shelves.values()),
             *(Insert(MOVEMENT, added) for added in self.added),
         ]
 
 
-def _count(name: str, counted: Document, more: int = 1) -> Change:
-    """Raise a counter that still stands where it was read."""
-    return Update(COUNTER, {"_id": name, "value": counted["value"]}, {"$inc": {"value": more}})
-
-
 def _chosen(sku: Sku | None, warehouse_id: WarehouseId | None) -> dict[str, object]:
     named = {"sku": sku, "warehouse_id": warehouse_id}
     return {field: value for field, value in named.items() if value is not None}
-
-
-def _movement(found: Document) -> Movement:
-    return Movement(
-        movement_key=found["_id"],
-        sku=found["sku"],
-        warehouse_id=found["warehouse_id"],
-        quantity=found["quantity"],
-        reason=MovementReason(found["reason"]),
-        note=found["note"],
-        moved_at=to_datetime(found["moved_at_ms"]),
-    )
 
 
 def _level(found: Document) -> Level:

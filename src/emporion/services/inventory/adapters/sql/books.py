@@ -14,7 +14,8 @@ HOLDS_AND_LEVELS = """
 SELECT sku, warehouse_id, CAST(SUM(reserved) AS BIGINT), CAST(SUM(held) AS BIGINT) FROM (
     SELECT sku, warehouse_id, reserved, 0 AS held FROM level
     UNION ALL
-    SELECT a.value ->> 0, a.value ->> 1, 0, CAST(a.value ->> 2 AS BIGINT)
+    SELECT a.value ->> 0, a.value ->> 1, 0,
+        CAST(a.value ->> 2 AS BIGINT) - COALESCE(CAST(a.value ->> 3 AS BIGINT), 0)
     FROM hold h, {members} WHERE h.status IN ('held', 'committed')
 ) AS both_books GROUP BY sku, warehouse_id HAVING SUM(reserved) <> SUM(held) LIMIT ?"""
 MEMBERS = {

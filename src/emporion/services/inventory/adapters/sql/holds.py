@@ -175,7 +175,7 @@ class SqlHoldStore:
             await _insert(tx, Hold(order_id, Status.COMMITTED, allocations, now_ms, None))
         else:
             again = replace(stored, status=Status.COMMITTED, allocations=allocations)
-            await _change(tx, again)
+            await change_hold(tx, again)
 
     async def due(self, *, now_ms: int, limit: int) -> list[OrderId]:
         async def work(tx: Tx) -> list[OrderId]:
@@ -193,7 +193,7 @@ class SqlHoldStore:
                     await _end(tx, hold, action, now_ms=now_ms)
                 else:
                     status = after(hold.status, action) or hold.status
-                    await _change(tx, replace(hold, status=status, expires_at_ms=expires_at_ms))
+                    await change_hold(tx, replace(hold, status=status, expires_at_ms=expires_at_ms))
 
         await self._database.transaction(work)
 
@@ -219,6 +219,11 @@ class SqlHoldStore:
         return await self._database.read(work)
 
 
+async def hold_to_change(tx: Tx, order_id: OrderId) -> Hold | None:
+    """The hold of an order, kept from being changed by others until the transaction ends."""
+    return await _find(tx, order_id, _TO_CHANGE)
+
+
 async def _find(tx: Tx, order_id: OrderId, sql: str = _FIND) -> Hold | None:
     row = await tx.fetch_one(sql, order_id)
     return _hold(row) if row else None
@@ -240,7 +245,8 @@ def _row(hold: Hold) -> tuple[str, str, str, int, int | None]:
     return hold.order_id, hold.status, stored, hold.created_at_ms, hold.expires_at_ms
 
 
-async def _change(tx: Tx, hold: Hold) -> Hold:
+async def change_hold(tx: Tx, hold: Hold) -> Hold:
+    """Write down what became of a hold."""
     stored = _encode(hold.allocations).decode()
     await tx.execute(_CHANGE, hold.status, stored, hold.expires_at_ms, hold.order_id)
     return hold
@@ -259,7 +265,7 @@ async def _reserve_again(
     allocations, shortages = await take(tx, wanted)
     if shortages:
         return shortages
-    return await _change(
+    return await change_hold(
         tx,
         replace(stored, status=status, allocations=allocations, expires_at_ms=expires_at_ms),
     )
@@ -279,4 +285,4 @@ async def _end(tx: Tx, hold: Hold, action: Action, *, now_ms: int) -> Hold:
                 released_at=to_datetime(now_ms),
             )
         )
-    return await _change(tx, replace(hold, status=status, expires_at_ms=None))
+    return await change_hold(tx, replace(hold, status=status, expires_at_ms=None))

@@ -17,6 +17,9 @@ WHERE sku = ? AND warehouse_id = ? AND on_hand - reserved >= ? AND NOT EXISTS (
 SELECT 1 FROM level o WHERE o.sku = level.sku AND o.warehouse_id <> level.warehouse_id
 AND o.on_hand > o.reserved)"""
 _GIVE_BACK = "UPDATE level SET reserved = reserved - ? WHERE sku = ? AND warehouse_id = ?"
+_TAKE_AWAY = """
+UPDATE level SET on_hand = on_hand - ?, reserved = reserved - ?
+WHERE sku = ? AND warehouse_id = ? AND reserved >= ?"""
 _SHELVES = """
 SELECT warehouse_id,
     (SELECT priority FROM warehouse WHERE warehouse.warehouse_id = level.warehouse_id),
@@ -50,14 +53,25 @@ async def take(tx: Tx, wanted: Mapping[Sku, int]) -> tuple[list[Allocation], lis
         for sku in wanted
     }
     allocations, shortages = allocate(wanted, shelves)
-    for sku, warehouse_id, quantity in allocations:
+    for sku, warehouse_id, quantity, _ in allocations:
         if not await tx.execute(_TAKE, quantity, sku, warehouse_id, quantity):
             raise Internal(f"the locked stock of {sku} changed while it was being allocated")
     return allocations, shortages
 
 
 async def give_back(tx: Tx, allocations: Iterable[Allocation]) -> None:
-    """Return units to their shelves. Raises Internal when a level is missing: books are broken."""
-    for sku, warehouse_id, quantity in allocations:
-        if not await tx.execute(_GIVE_BACK, quantity, sku, warehouse_id):
-            raise Internal(f"no level of {sku} in {warehouse_id} to give {quantity} back to")
+    """Return what has not left to its shelves.
+
+    Raises Internal when a level is missing: books are broken.
+    """
+    for sku, warehouse_id, quantity, departed in allocations:
+        back = quantity - departed
+        if back and not await tx.execute(_GIVE_BACK, back, sku, warehouse_id):
+            raise Internal(f"no level of {sku} in {warehouse_id} to give {back} back to")
+
+
+async def take_away(tx: Tx, warehouse_id: WarehouseId, leaving: Mapping[Sku, int]) -> None:
+    """Reserved units leave the warehouse. Raises Internal when books are broken."""
+    for sku, quantity in leaving.items():
+        if not await tx.execute(_TAKE_AWAY, quantity, quantity, sku, warehouse_id, quantity):
+            raise Internal(f"fewer than {quantity} of {sku} are reserved in {warehouse_id}")

@@ -125,17 +125,29 @@ class SqlStockStore:
 
 
 async def _move(tx: Tx, move: MoveStock, now_ms: int) -> Movement:
-    key, sku, warehouse_id = move.movement_key, move.sku, move.warehouse_id
-    row = (key, sku, warehouse_id, move.quantity, move.reason.value, move.note, now_ms)
-    if not await tx.execute(_ADD_MOVEMENT, *row):
-        return await _stored_movement(tx, move)
+    sku, warehouse_id = move.sku, move.warehouse_id
+    movement, is_new = await record_movement(tx, move, now_ms)
+    if not is_new:
+        return movement
     if move.quantity > 0:
         is_moved = await tx.execute(_ADD, sku, warehouse_id, move.quantity, ON_HAND_MAX)
     else:
         is_moved = await tx.execute(_SUBTRACT, -move.quantity, sku, warehouse_id, -move.quantity)
     if not is_moved:
         raise await _impossible(tx, move)
-    return _movement(row)
+    return movement
+
+
+async def record_movement(tx: Tx, move: MoveStock, now_ms: int) -> tuple[Movement, bool]:
+    """Write a movement down, or find it stored; whether it is new. Raises KeyReused.
+
+    The level has still to follow.
+    """
+    key, sku, warehouse_id = move.movement_key, move.sku, move.warehouse_id
+    row = (key, sku, warehouse_id, move.quantity, move.reason.value, move.note, now_ms)
+    if await tx.execute(_ADD_MOVEMENT, *row):
+        return _movement(row), True
+    return await _stored_movement(tx, move), False
 
 
 async def _stored_movement(tx: Tx, move: MoveStock) -> Movement:
