@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from emporion.chassis.testing.asgi import Answer
+from emporion.platform.shop_folder import SERVICES
 from tests.api.refusals import CROISSANT, ORDER, PRODUCT, VARIANT
 from tests.api.shopfront import JSON, NOBODY, Person, Shopfront, must, open_shopfront
 
@@ -228,7 +229,7 @@ async def test_no_span_tells_a_secret(planted):
     assert found(repr(ring), planted.secrets | {ADDRESS}) == []
 
 
-@pytest.mark.parametrize("database", ["user", "catalog", "order", "inventory", "payment", "email"])
+@pytest.mark.parametrize("database", SERVICES)
 async def test_no_table_keeps_a_secret_once_everything_is_over(planted, database):
     for table, text in cells(planted.front, database).items():
         assert found(text, planted.secrets) == [], table

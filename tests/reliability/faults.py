@@ -6,9 +6,9 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from emporion.platform.shop_folder import SERVICES
 from tests.reliability.split_shop import SplitShop
 
-SERVICES = ("order", "inventory", "payment", "catalog", "user", "email")
 CRASHING_S, CRASHING_LOOK_S = 5.0, 0.1
 STOPPED_S = 3.0
 SLOW_S = 2.0

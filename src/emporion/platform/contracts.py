@@ -15,6 +15,7 @@ from emporion.contracts.inventory import InventoryService
 from emporion.contracts.operations import OperationsService
 from emporion.contracts.order import OrderService
 from emporion.contracts.payment import PaymentService
+from emporion.contracts.recommendation import RecommendationService
 from emporion.contracts.user import UserService
 
 CONTRACTS: Final[Sequence[type[Service]]] = (
@@ -25,6 +26,7 @@ CONTRACTS: Final[Sequence[type[Service]]] = (
     PaymentService,
     EmailService,
     FraudService,
+    RecommendationService,
     OperationsService,
 )
 TITLE: Final = "Emporion"

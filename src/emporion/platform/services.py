@@ -16,6 +16,7 @@ from emporion.services.inventory import service as inventory
 from emporion.services.order import service as order
 from emporion.services.payment import service as payment
 from emporion.services.payment.adapters.rehearsal import BOOK_FILE, RehearsalProvider
+from emporion.services.recommendation import service as recommendation
 from emporion.services.user import service as user
 
 
@@ -90,6 +91,10 @@ def _fraud(given: Given) -> Assembly:
     return fraud.build(given.needs)
 
 
+def _recommendation(given: Given) -> Assembly:
+    return recommendation.build(given.needs)
+
+
 def _mailer(settings: Settings) -> Mailer:
     if not settings.smtp_host:
         return KeptMailer()
@@ -113,5 +118,6 @@ SERVICES: Mapping[str, Callable[[Given], Assembly]] = {
     "order": _order,
     "email": _email,
     "fraud": _fraud,
+    "recommendation": _recommendation,
 }
 """By name; the name is the folder, the database file and the gRPC package."""

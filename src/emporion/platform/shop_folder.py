@@ -12,7 +12,16 @@ from emporion.platform.data_folder import DataFolder
 from emporion.platform.reading.processes import is_split
 from emporion.platform.reading.refusals import NoShopHere, ShopNotRunning
 
-SERVICES = ("user", "catalog", "order", "inventory", "payment", "email", "fraud")
+SERVICES = (
+    "user",
+    "catalog",
+    "order",
+    "inventory",
+    "payment",
+    "email",
+    "fraud",
+    "recommendation",
+)
 SUFFIX = ".sqlite"
 
 

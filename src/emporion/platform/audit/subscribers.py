@@ -14,5 +14,6 @@ REACTS_TO: Mapping[str, Sequence[str]] = {
     "email": _names(OrderCreated, OrderCancelled, OrderRejected),
     "fraud": _names(OrderCreated, OrderCancelled, OrderRejected),
     "inventory": _names(OrderCreated),
+    "recommendation": _names(OrderCreated, OrderCancelled),
 }
 """By service; the tests compare it with the services' own tables of subscriptions."""

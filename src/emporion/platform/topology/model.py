@@ -19,6 +19,7 @@ ENGINES_OF: Final[Mapping[str, tuple[Engine, ...]]] = {
     "payment": (Engine.SQLITE, Engine.POSTGRES),
     "email": (Engine.SQLITE, Engine.POSTGRES),
     "fraud": (Engine.SQLITE, Engine.POSTGRES),
+    "recommendation": (Engine.SQLITE, Engine.POSTGRES),
 }
 """The engines that each service has an adapter for."""
 
