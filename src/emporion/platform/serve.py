@@ -86,7 +86,7 @@ class _Process:
         fabric = Split(
             told,
             runtime,
-            make_bus=lambda observe: broker_bus(told.bus, runtime, observe),
+            make_bus=lambda observe: broker_bus(told.bus, runtime, observe, instance=told.instance),
             connect=self.neighbours.connect,
         )
         self.shop = Shop(told.settings, runtime, telemetry, fabric=fabric)

@@ -81,12 +81,14 @@ class Split:
         self._connect(directory)
 
 
-def broker_bus(place: BusPlace, runtime: Runtime, observe: Observer) -> ServiceBus:
-    """The bus over the broker of the topology. Connects to nothing.
+def broker_bus(
+    place: BusPlace, runtime: Runtime, observe: Observer, *, instance: str
+) -> ServiceBus:
+    """The bus over the broker of the topology, for a process of that name. Connects to nothing.
 
     Raises InvalidArgument for the bus of one process: it does not reach others.
     """
-    return BrokerBus(runtime, _broker(place, runtime), observe=observe)
+    return BrokerBus(runtime, _broker(place, runtime), observe=observe, instance=instance)
 
 
 def _broker(place: BusPlace, runtime: Runtime) -> Broker:

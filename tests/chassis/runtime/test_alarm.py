@@ -9,6 +9,7 @@ from emporion.chassis.runtime.alarm import NAP_S_MAX, Alarm
 from emporion.chassis.runtime.alarms import AlarmRunner
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.testing.time import START_MS, ManualClock, manual_runtime
+from emporion.kernel.errors import Unavailable
 
 
 class Work:
@@ -110,6 +111,23 @@ async def test_a_poke_during_a_run_brings_another_run(clock: ManualClock, runtim
     await clock.run(0)
 
     assert runs == 2
+
+
+async def test_an_engine_that_is_away_is_asked_for_every_two_seconds_and_told_of_once(
+    clock: ManualClock,
+    runtime: Runtime,
+    alarm: Alarm,
+    work: Work,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    work.answers = [*[Unavailable("PostgreSQL is away") for _ in range(4)], None]
+    _serving = serve(runtime, alarm)
+
+    await clock.run(100)
+
+    assert work.runs == [0.0, 1.0, 3.0, 5.0, 7.0]
+    assert caplog.messages == ["mail sender: what it needs is away: PostgreSQL is away"]
+    assert alarm.failures == 4
 
 
 async def test_a_poke_wakes_it_before_its_instant(

@@ -78,11 +78,32 @@ class Agency:
         return Empty()
 
 
+class Frail:
+    """A real database that goes away: after so many writes, or for readers as well."""
+
+    def __init__(self, database: SqlDatabase) -> None:
+        self._database = database
+        self.writes_left = 1_000
+        self.is_readable = True
+
+    async def transaction(self, work):
+        if not self.writes_left:
+            raise Unavailable
+        self.writes_left -= 1
+        return await self._database.transaction(work)
+
+    async def read(self, work):
+        if not self.is_readable:
+            raise Unavailable
+        return await self._database.read(work)
+
+
 class World:
     """An engine over a real database, two remote services, and local steps counted in a table."""
 
     def __init__(self, database: SqlDatabase, runtime: Runtime) -> None:
         self.database = database
+        self.frail = Frail(database)
         self.runtime = runtime
         self.flight, self.hotel = Agency(), Agency()
         self.saga = self._saga()
@@ -107,7 +128,7 @@ class World:
 
     def new_engine(self) -> SagaEngine:
         """As after a restart: it knows nothing but what is stored."""
-        engine = SagaEngine("test", self.database, self.runtime)
+        engine = SagaEngine("test", self.frail, self.runtime)  # type: ignore[arg-type]
         engine.register([self.saga])
         return engine
 
@@ -299,6 +320,51 @@ async def test_an_interrupted_saga_goes_on_without_a_restart(world) -> None:
             await w.go()
         await w.engine.run_due()
         assert await w.state() == "confirmed"
+
+
+async def test_a_saga_whose_failed_attempt_cannot_be_stored_is_tried_again_without_its_lease(
+    world,
+) -> None:
+    """Defect: with the database away meanwhile it lay for thirty seconds from its start."""
+    async with world() as w:
+        w.hotel.fail("do", "before", Unavailable())
+        w.frail.writes_left = 1
+        outcome = await w.go()
+        assert outcome.state is SagaState.RUNNING
+        assert await w.pause_ms() > 20_000, "the row does not know"
+
+        w.frail.writes_left = 1_000
+        w.runtime.clock.advance(1)
+        await w.engine.run_due()
+
+        assert await w.state() == "confirmed"
+
+
+async def test_a_saga_cut_short_is_not_forgotten_by_a_look_that_fails(world) -> None:
+    async with world() as w:
+        w.hotel.fail("do", "after", asyncio.CancelledError())
+        with pytest.raises(asyncio.CancelledError):
+            await w.go()
+        w.frail.is_readable = False
+        with pytest.raises(Unavailable):
+            await w.engine.run_due()
+
+        w.frail.is_readable = True
+        await w.engine.run_due()
+
+        assert await w.state() == "confirmed"
+
+
+async def test_a_saga_that_can_never_be_stored_is_not_tried_all_the_time(world) -> None:
+    async with world() as w:
+        w.hotel.fail("do", "before", Unavailable(), times=3)
+        w.frail.writes_left = 1
+        await w.go()
+
+        due_ms = await w.engine.run_due()
+
+        assert len(w.hotel.faults) == 2, "it was tried once"
+        assert due_ms > w.runtime.clock.now_ms()
 
 
 async def test_one_key_starts_one_saga_however_many_ask_at_once(world) -> None:

@@ -5,10 +5,13 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from emporion.chassis.runtime.ports import Runtime
+from emporion.kernel.errors import Unavailable
 
 _log = logging.getLogger(__name__)
 ERROR_PAUSE_S = 1.0
 ERROR_PAUSE_S_MAX = 60.0
+AWAY_PAUSE_S_MAX = 2.0
+"""What is away is asked for more often: it is back after seconds, and work waits for it."""
 NAP_S_MAX = 60.0
 """The wall clock is looked at again after so long: it may have been set, or the machine slept."""
 
@@ -19,8 +22,9 @@ class Alarm:
     `run_due` does what is due now, at most a bounded batch, and returns the instant (ms since
     the epoch) of the next work, or None when only a poke can bring some. Returning an instant
     that has passed means "again at once". An exception is logged and retried with a doubling
-    pause up to a minute: work is never dropped because one run failed. Runs never overlap, and a
-    poke during a run brings another one.
+    pause up to a minute: work is never dropped because one run failed. Unavailable says that an
+    engine is away: it is logged once and retried every AWAY_PAUSE_S_MAX. Runs never overlap, and
+    a poke during a run brings another one.
     """
 
     def __init__(
@@ -32,6 +36,7 @@ class Alarm:
         self._run_due = run_due
         self._is_poked = False
         self._is_closing = False
+        self._is_away = False
         self._waiting: asyncio.Future[None] | None = None
 
     def poke(self) -> None:
@@ -51,14 +56,24 @@ class Alarm:
             self._is_poked = False
             try:
                 due_ms = await self._run_due()
+            except Unavailable as error:
+                if not self._is_away:
+                    _log.warning("%s: what it needs is away: %s", self.name, error.detail)
+                self._is_away = True
+                pause_s = await self._failed(min(pause_s, AWAY_PAUSE_S_MAX), AWAY_PAUSE_S_MAX)
             except Exception:  # noqa: BLE001 - whatever it was, it is logged and the work stays due
-                self.failures += 1
                 _log.exception("%s failed; again in %.0f s", self.name, pause_s)
-                await self._pause(pause_s)
-                pause_s = min(pause_s * 2, ERROR_PAUSE_S_MAX)
-                continue
-            pause_s = ERROR_PAUSE_S
-            await self._wait(due_ms)
+                pause_s = await self._failed(pause_s, ERROR_PAUSE_S_MAX)
+            else:
+                pause_s = ERROR_PAUSE_S
+                self._is_away = False
+                await self._wait(due_ms)
+
+    async def _failed(self, pause_s: float, limit_s: float) -> float:
+        """Wait after a failure; how long to wait after the next one in a row."""
+        self.failures += 1
+        await self._pause(pause_s)
+        return min(pause_s * 2, limit_s)
 
     async def _wait(self, due_ms: int | None) -> None:
         while not (self._is_poked or self._is_closing):

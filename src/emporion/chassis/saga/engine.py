@@ -344,6 +344,7 @@ class SagaEngine:
             await self._store_outside_the_deadline(work)
         except EmporionError:
             _log.exception("saga %s: the failed attempt could not be stored", run.saga_id)
+            self._recovery.interrupted(run.saga_id, pause_s=pause_s)
         return False
 
     async def _store_outside_the_deadline(self, work: Work) -> None:

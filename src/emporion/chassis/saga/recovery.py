@@ -44,11 +44,12 @@ class Recovery:
         self._tenure = tenure
         self._active = active
         self._drive = drive
-        self._interrupted: list[str] = []
+        self._cut_short: dict[str, int] = {}
+        """Sagas whose rows do not say when they go on, and that instant."""
 
-    def interrupted(self, saga_id: str) -> None:
-        """Its driver was cancelled: it goes on with the next run."""
-        self._interrupted.append(saga_id)
+    def interrupted(self, saga_id: str, *, pause_s: float = 0.0) -> None:
+        """Its driver ended before it could store when to go on: it does after this pause."""
+        self._cut_short[saga_id] = self._now_ms() + round(pause_s * 1000)
 
     async def recover(self) -> None:
         """Make due what was open at the last stop."""
@@ -82,7 +83,8 @@ class Recovery:
         async def next_due(tx: Tx) -> int | None:
             return await self._tenure.next_due_ms(tx, now_ms=self._now_ms())
 
-        due_ms = await self._database.read(next_due)
+        dues = [await self._database.read(next_due), *self._cut_short.values()]
+        due_ms = min((due for due in dues if due is not None), default=None)
         if due_ms is None or is_any_run:
             return due_ms
         return max(due_ms, now_ms + LOOK_AGAIN_MS)
@@ -104,7 +106,8 @@ class Recovery:
         return entry
 
     async def _due(self, now_ms: int) -> list[journal.Entry]:
-        interrupted, self._interrupted = self._interrupted, []
+        waiting = [saga_id for saga_id, at_ms in self._cut_short.items() if at_ms <= now_ms]
+        interrupted = waiting[:RECOVERED_AT_ONCE]
         active = list(self._active)
 
         async def work(tx: Tx) -> list[journal.Entry]:
@@ -112,9 +115,12 @@ class Recovery:
             cut_short = [await journal.by_id(tx, saga_id) for saga_id in interrupted]
             return entries + [entry for entry in cut_short if entry is not None]
 
-        if self._tenure.owner and active:  # they are renewed
-            return await self._database.transaction(work)
-        return await self._database.read(work)
+        is_renewing = bool(self._tenure.owner and active)
+        look = self._database.transaction if is_renewing else self._database.read
+        found = await look(work)
+        for saga_id in interrupted:  # only now: a look that failed is made again
+            self._cut_short.pop(saga_id, None)
+        return found
 
     async def _take_up(self, entry: journal.Entry) -> bool:
         if entry.saga_id in self._active:

@@ -77,6 +77,7 @@ class BrokerRig(BusRig):
         *,
         wrap: Wrap = lambda broker: broker,
         observe: Callable[[Delivery], None] | None = None,
+        instance: str = "",
     ) -> BrokerBus:
         """A further bus with nobody on it: another process, perhaps with faults in `wrap`."""
         broker = self._connect()
@@ -87,6 +88,7 @@ class BrokerRig(BusRig):
             self.broker_config,
             owner_of=lambda _: PUBLISHER,
             observe=observe,
+            instance=instance,
         )
 
     def publishing_bus(self, *, wrap: Wrap = lambda broker: broker) -> BrokerBus:
@@ -96,10 +98,13 @@ class BrokerRig(BusRig):
         return bus
 
     def subscribing_bus(
-        self, *subscribers: Subscriber, wrap: Wrap = lambda broker: broker
+        self,
+        *subscribers: Subscriber,
+        wrap: Wrap = lambda broker: broker,
+        instance: str = "",
     ) -> BrokerBus:
         """A process that holds subscribers alone."""
-        bus = self.empty_bus(wrap=wrap)
+        bus = self.empty_bus(wrap=wrap, instance=instance)
         for each in subscribers:
             bus.join(each.name, each.database, each.subscriptions)
         return bus

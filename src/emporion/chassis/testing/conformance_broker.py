@@ -180,6 +180,21 @@ class BrokerConformance(BusConformance):
         await second.deliver_due()
         expect(await mail.steps("a") == [1], what="then it took over")
 
+    async def test_an_instance_that_was_killed_goes_on_at_once_under_its_name(
+        self, rig: BrokerRig
+    ) -> None:
+        """It waits for no lease but those of others; one of another name does wait."""
+        mail = await rig.open_subscriber("mail")
+        relay = rig.publishing_bus()
+        killed = rig.subscribing_bus(mail, instance="mail-1")
+        await killed.deliver_due()
+        await rig.publish_steps("a", [1])
+        await relay.deliver_due()
+        expect(await killed.take_leases() == ["mail"], what="it has the lease, and is killed")
+        expect(await rig.subscribing_bus(mail, instance="mail-2").take_leases() == [], what="wait")
+        await rig.subscribing_bus(mail, instance="mail-1").deliver_due()
+        expect(await mail.steps("a") == [1], what="it went on")
+
     async def test_what_was_sent_is_kept_for_a_while_and_what_was_not_for_good(
         self, rig: BrokerRig
     ) -> None:

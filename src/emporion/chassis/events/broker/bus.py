@@ -17,7 +17,7 @@ from typing import Any
 
 from emporion.chassis.data.database import Database
 from emporion.chassis.events.broker.config import BrokerConfig
-from emporion.chassis.events.broker.member import Carrier, Member
+from emporion.chassis.events.broker.member import INSTANCE, Carrier, Member
 from emporion.chassis.events.broker.port import (
     Broker,
     Link,
@@ -53,9 +53,11 @@ class BrokerBus:
         owner_of: the service that publishes an event; by default the one whose contract
             declares it. It need not be in this process.
         observe: told of each committed batch, on the event loop.
+        instance: the name of this process among those of the shop, the same after a restart: so
+            it goes on at once where it was killed. Empty: a new one, which waits for the leases.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one place builds buses, by keyword
         self,
         runtime: Runtime,
         broker: Broker,
@@ -63,12 +65,14 @@ class BrokerBus:
         *,
         owner_of: Callable[[type[Event]], str] = owner_of,
         observe: Observer | None = None,
+        instance: str = "",
     ) -> None:
         self._runtime = runtime
         self._broker = broker
         self._config = config or BrokerConfig()
         self._owner_of = owner_of
         self._observe = observe
+        self._instance = instance or runtime.ids.new(INSTANCE)
         self._members: dict[str, Member] = {}
         self._tasks: list[asyncio.Task[None]] = []
         broker.on_up(self._look_again)
@@ -90,7 +94,13 @@ class BrokerBus:
             name, tables.outbox(), self._broker, runtime=self._runtime, config=self._config
         )
         member = Member(
-            name, database, tables, relay=relay, runtime=self._runtime, config=self._config
+            name,
+            database,
+            tables,
+            relay=relay,
+            runtime=self._runtime,
+            config=self._config,
+            instance=self._instance,
         )
         by_source: dict[str, list[Subscription[Any]]] = {}
         for subscription in subscriptions:

@@ -45,6 +45,7 @@ class Member:
         relay: Relay,
         runtime: Runtime,
         config: BrokerConfig,
+        instance: str,
     ) -> None:
         self.name = name
         self.database = database
@@ -56,7 +57,7 @@ class Member:
         )
         self.alarm = Alarm(f"lease of {name}", runtime, self.run_due)
         self._lease = tables.lease()
-        self._owner = runtime.ids.new(INSTANCE)
+        self._owner = instance
         self._runtime = runtime
         self._lease_ms = round(config.lease_s * 1000)
         self._is_held = False
