@@ -23,10 +23,33 @@ from emporion.contracts.contract import (
     query,
     staff,
 )
+from emporion.contracts.pricing import (
+    BadPromotion,
+    BasketQuote,
+    CodeNotApplicable,
+    CodeUsedUp,
+    Deliveries,
+    ListDeliveries,
+    ListPromotions,
+    NoDelivery,
+    PriceBasket,
+    Promotion,
+    PromotionOf,
+    PromotionPage,
+    PromotionsUsed,
+    PutDelivery,
+    PutPromotion,
+    PutTaxes,
+    QuoteBasket,
+    TaxesOf,
+    TaxTable,
+    UnknownCode,
+    UsePromotions,
+)
 from emporion.contracts.refusals import UnknownCursor
 from emporion.contracts.words import Cursor, Instant, Name, PageSize, ProductId, Sku, SkuRef, Text
 from emporion.kernel.errors import FailedPrecondition, InvalidArgument, NotFound
-from emporion.kernel.money import Money
+from emporion.kernel.money import CurrencyMismatch, Money
 
 
 class UnknownSku(NotFound):
@@ -176,6 +199,7 @@ class Quote(Message, frozen=True, kw_only=True):
     sku: Sku
     name: str
     price: Money
+    category: str = ""
 
 
 class Quotes(Reply, frozen=True, kw_only=True):
@@ -196,6 +220,7 @@ class ProductChanged(Event, frozen=True, kw_only=True):
 
 
 _UNFIT = (SkuTaken, DuplicateSku, BadPrice, BadText)
+_UNPRICED = (UnknownSku, UnknownCode, CodeNotApplicable, CodeUsedUp, NoDelivery, CurrencyMismatch)
 
 
 class CatalogService(Service, Protocol):
@@ -260,3 +285,82 @@ class CatalogService(Service, Protocol):
     @query(access=internal(), raises=(UnknownSku,))
     async def quote(self, request: QuotePrices) -> Quotes:
         """Today's prices. Raises UnknownSku naming every SKU that is not on sale."""
+
+    @query(
+        access=anyone("prices are public, and a basket names nobody"),
+        rest=post("/api/prices"),
+        raises=_UNPRICED,
+    )
+    async def price_basket(self, request: PriceBasket) -> BasketQuote:
+        """What a basket costs, explained line by line: promotions, delivery, taxes.
+
+        Raises UnknownSku, UnknownCode, CodeNotApplicable, CodeUsedUp, NoDelivery, or
+        CurrencyMismatch when the prices are in several currencies.
+        """
+
+    @query(access=internal(), raises=_UNPRICED)
+    async def quote_basket(self, request: QuoteBasket) -> BasketQuote:
+        """The same for somebody who is about to order it: limits per person are looked at too.
+
+        Raises UnknownSku, UnknownCode, CodeNotApplicable, CodeUsedUp, NoDelivery or
+        CurrencyMismatch.
+        """
+
+    @command(access=internal(), key="order_id", raises=(CodeUsedUp,))
+    async def use_promotions(self, request: UsePromotions) -> PromotionsUsed:
+        """Count an order as a use of its promotions: all of them, or none and CodeUsedUp.
+
+        Safe to repeat; once it was undone, it does nothing any more.
+        """
+
+    @command(access=internal(), key="order_id")
+    async def free_promotions(self, request: UsePromotions) -> PromotionsUsed:
+        """Undo `use_promotions`, also before it arrives: then it will do nothing."""
+
+    @command(
+        access=staff("catalog:write"),
+        key="promotion_id",
+        rest=put("/api/promotions/{promotion_id}"),
+        raises=(BadPromotion,),
+    )
+    async def put_promotion(self, request: PutPromotion) -> Promotion:
+        """Create or replace a promotion; its uses so far stay counted. Raises BadPromotion."""
+
+    @command(
+        access=staff("catalog:write"),
+        key="promotion_id",
+        rest=delete("/api/promotions/{promotion_id}"),
+        raises=(NotFound,),
+    )
+    async def archive_promotion(self, request: PromotionOf) -> Promotion:
+        """End a promotion. Safe to repeat. Raises NotFound."""
+
+    @query(
+        access=staff("catalog:write"),
+        rest=get("/api/promotions/{promotion_id}"),
+        raises=(NotFound,),
+    )
+    async def get_promotion(self, request: PromotionOf) -> Promotion:
+        """One promotion. Raises NotFound."""
+
+    @query(access=staff("catalog:write"), rest=get("/api/promotions"), raises=(UnknownCursor,))
+    async def list_promotions(self, request: ListPromotions) -> PromotionPage:
+        """Promotions by id, page by page. Raises UnknownCursor."""
+
+    @command(access=staff("catalog:write"), key="country", rest=put("/api/taxes/{country}"))
+    async def put_taxes(self, request: PutTaxes) -> TaxTable:
+        """Set the taxes of a country; the whole table as it is then."""
+
+    @query(access=anyone("taxes are public"), rest=get("/api/taxes"))
+    async def list_taxes(self, request: TaxesOf) -> TaxTable:
+        """The taxes of every country that has any."""
+
+    @command(
+        access=staff("catalog:write"), key="delivery_id", rest=put("/api/deliveries/{delivery_id}")
+    )
+    async def put_delivery(self, request: PutDelivery) -> Deliveries:
+        """Set a way of delivery and its price; all of them as they are then."""
+
+    @query(access=anyone("browsing needs no account"), rest=get("/api/deliveries"))
+    async def list_deliveries(self, request: ListDeliveries) -> Deliveries:
+        """Ways of delivery."""

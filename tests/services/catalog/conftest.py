@@ -35,6 +35,7 @@ class Shelf:
 
     def __init__(self, database: Database, runtime: Runtime) -> None:
         self.database = database
+        self.runtime = runtime
         self.clock = cast("ManualClock", runtime.clock)
         needs = Needs(runtime, database, cast("Clients", None), cast("Sagas", None))
         self.assembly = build(needs)

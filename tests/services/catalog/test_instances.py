@@ -10,7 +10,7 @@ from emporion.chassis.data.database import Database
 from emporion.chassis.testing.databases import migrations_of, postgres_database
 from emporion.kernel.ids import ProductId, Sku
 from emporion.kernel.money import Money
-from emporion.services.catalog.adapters.sql import SqlProductStore
+from emporion.services.catalog.adapters.sql.products import SqlProductStore
 from emporion.services.catalog.domain.product import Product, Variant
 
 ID = ProductId("prd_" + "0" * 32)

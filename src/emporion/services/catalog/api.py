@@ -13,16 +13,48 @@ from emporion.contracts.catalog import (
     QuotePrices,
     Quotes,
 )
-from emporion.services.catalog.commands import ProductCommands
-from emporion.services.catalog.queries import ProductQueries
+from emporion.contracts.pricing import (
+    BasketQuote,
+    Deliveries,
+    ListDeliveries,
+    ListPromotions,
+    PriceBasket,
+    Promotion,
+    PromotionOf,
+    PromotionPage,
+    PromotionsUsed,
+    PutDelivery,
+    PutPromotion,
+    PutTaxes,
+    QuoteBasket,
+    TaxesOf,
+    TaxTable,
+    UsePromotions,
+)
+from emporion.services.catalog.commands.products import ProductCommands
+from emporion.services.catalog.commands.rules import RuleCommands
+from emporion.services.catalog.queries.baskets import BasketQueries
+from emporion.services.catalog.queries.products import ProductQueries
+from emporion.services.catalog.queries.rules import RuleQueries
 
 
 class CatalogApi(CatalogService):
     """CatalogService over this service's commands and queries."""
 
-    def __init__(self, commands: ProductCommands, queries: ProductQueries) -> None:
+    def __init__(
+        self,
+        commands: ProductCommands,
+        queries: ProductQueries,
+        *,
+        rule_commands: RuleCommands,
+        rule_queries: RuleQueries,
+        baskets: BasketQueries,
+    ) -> None:
         self._commands = commands
         self._queries = queries
+        self._rule_commands = rule_commands
+        self._rule_queries = rule_queries
+        self._baskets = baskets
 
     async def list_products(self, request: ListProducts) -> ProductPage:
         return await self._queries.products(request)
@@ -44,3 +76,39 @@ class CatalogApi(CatalogService):
 
     async def quote(self, request: QuotePrices) -> Quotes:
         return await self._queries.quote(request.skus)
+
+    async def price_basket(self, request: PriceBasket) -> BasketQuote:
+        return await self._baskets.quote(request, None)
+
+    async def quote_basket(self, request: QuoteBasket) -> BasketQuote:
+        return await self._baskets.quote(request, request.user_id)
+
+    async def use_promotions(self, request: UsePromotions) -> PromotionsUsed:
+        return await self._rule_commands.use(request)
+
+    async def free_promotions(self, request: UsePromotions) -> PromotionsUsed:
+        return await self._rule_commands.free(request)
+
+    async def put_promotion(self, request: PutPromotion) -> Promotion:
+        return await self._rule_commands.put_promotion(request)
+
+    async def archive_promotion(self, request: PromotionOf) -> Promotion:
+        return await self._rule_commands.archive_promotion(request.promotion_id)
+
+    async def get_promotion(self, request: PromotionOf) -> Promotion:
+        return await self._rule_queries.promotion(request.promotion_id)
+
+    async def list_promotions(self, request: ListPromotions) -> PromotionPage:
+        return await self._rule_queries.promotions(request)
+
+    async def put_taxes(self, request: PutTaxes) -> TaxTable:
+        return await self._rule_commands.put_taxes(request)
+
+    async def list_taxes(self, request: TaxesOf) -> TaxTable:
+        return await self._rule_queries.taxes()
+
+    async def put_delivery(self, request: PutDelivery) -> Deliveries:
+        return await self._rule_commands.put_delivery(request)
+
+    async def list_deliveries(self, request: ListDeliveries) -> Deliveries:
+        return await self._rule_queries.deliveries(request.country)

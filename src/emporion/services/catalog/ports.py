@@ -1,11 +1,13 @@
 """What the catalog needs from its storage: whole operations, each atomic on its own."""
 
-from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 from emporion.contracts.catalog import Quote
-from emporion.kernel.ids import ProductId, Sku
+from emporion.kernel.ids import ProductId, Sku, UserId
+from emporion.services.catalog.domain.basket import Delivery, Taxes
 from emporion.services.catalog.domain.product import Product
+from emporion.services.catalog.domain.promotion import Promotion
 
 T = TypeVar("T")
 Decide = Callable[[Sequence[Product]], tuple[Sequence[Product], T]]
@@ -50,4 +52,76 @@ class ProductStore(Protocol):
 
     async def quotes(self, skus: Sequence[Sku]) -> list[Quote | None]:
         """Today's price of each SKU, in that order; None for one that is not on sale."""
+        ...
+
+
+class Rules(NamedTuple):
+    """All that is taken off or comes on top: promotions that are not archived, by id."""
+
+    promotions: tuple[Promotion, ...]
+    taxes: Mapping[str, Taxes]
+    deliveries: Mapping[str, Delivery]
+
+
+class Uses(NamedTuple):
+    """By how many orders a promotion is used, and by how many of one person."""
+
+    all: int
+    by_user: int
+
+
+class RulesStore(Protocol):
+    """What staff set up about prices. All methods raise Unavailable when the engine cannot."""
+
+    async def rules(self) -> Rules:
+        """Everything that may apply."""
+        ...
+
+    async def put_promotion(self, promotion: Promotion, *, open_max: int) -> int:
+        """Write it; its uses so far.
+
+        Raises BadPromotion when another one that is not archived has its code, or when there
+        would be more than `open_max` that are not.
+        """
+        ...
+
+    async def archive_promotion(self, promotion_id: str) -> tuple[Promotion, int] | None:
+        """End it; it and its uses, or None if there is none."""
+        ...
+
+    async def promotion(self, promotion_id: str) -> tuple[Promotion, int] | None:
+        """It and its uses, or None."""
+        ...
+
+    async def promotions(
+        self, *, is_archived: bool, after: str, limit: int
+    ) -> list[tuple[Promotion, int]]:
+        """By id, behind that id."""
+        ...
+
+    async def put_taxes(self, taxes: Taxes) -> None:
+        """Write the taxes of a country."""
+        ...
+
+    async def put_delivery(self, delivery: Delivery) -> None:
+        """Write a way of delivery."""
+        ...
+
+
+class UseStore(Protocol):
+    """How often promotions were used. All methods raise Unavailable when the engine cannot."""
+
+    async def uses(self, promotion_ids: Sequence[str], user_id: UserId | None) -> dict[str, Uses]:
+        """Of each, all and those of a person (0 for nobody)."""
+        ...
+
+    async def use(self, order_id: str, user_id: UserId, promotion_ids: Sequence[str]) -> bool:
+        """Count an order's use of all of them; whether it uses them: False once it was undone.
+
+        Raises CodeUsedUp, and counts none, when one may not be used once more. Safe to repeat.
+        """
+        ...
+
+    async def free(self, order_id: str, promotion_ids: Sequence[str]) -> None:
+        """Undo `use`, or keep it from happening. Safe to repeat."""
         ...

@@ -3,15 +3,22 @@
 from emporion.chassis.data.database import Tx
 from emporion.chassis.runtime.assembly import Assembly, Needs
 from emporion.contracts.catalog import CatalogService
-from emporion.services.catalog.adapters.sql import SqlProductStore
+from emporion.services.catalog.adapters.sql import SqlProductStore, SqlRulesStore, SqlUseStore
 from emporion.services.catalog.api import CatalogApi
-from emporion.services.catalog.commands import ProductCommands
-from emporion.services.catalog.queries import ProductQueries
+from emporion.services.catalog.commands.products import ProductCommands
+from emporion.services.catalog.commands.rules import RuleCommands
+from emporion.services.catalog.queries.baskets import BasketQueries, StandingRules
+from emporion.services.catalog.queries.products import ProductQueries
+from emporion.services.catalog.queries.rules import RuleQueries
 
 
 def build(needs: Needs) -> Assembly:
     """The catalog on the database handed in."""
+    clock = needs.runtime.clock
     store = SqlProductStore(needs.database)
+    rules, uses = SqlRulesStore(needs.database), SqlUseStore(needs.database)
+    standing, queries = StandingRules(rules, clock), ProductQueries(store)
+    rule_queries = RuleQueries(rules)
 
     async def read_a_price(tx: Tx) -> None:
         await tx.fetch_one("SELECT 1 FROM variant LIMIT 1")
@@ -22,7 +29,11 @@ def build(needs: Needs) -> Assembly:
     return Assembly(
         contract=CatalogService,
         implementation=CatalogApi(
-            ProductCommands(store, needs.runtime.ids, needs.runtime.clock), ProductQueries(store)
+            ProductCommands(store, needs.runtime.ids, clock),
+            queries,
+            rule_commands=RuleCommands(rules, uses, standing=standing, queries=rule_queries),
+            rule_queries=rule_queries,
+            baskets=BasketQueries(queries, standing, uses=uses, clock=clock),
         ),
         probes={"prices": probe},
     )

@@ -29,7 +29,7 @@ from emporion.services.catalog.domain.product import (
     unsound,
 )
 from emporion.services.catalog.ports import ProductStore
-from emporion.services.catalog.queries import product_of
+from emporion.services.catalog.queries.products import product_of
 
 
 class ProductCommands:

@@ -17,7 +17,9 @@ from emporion.services.catalog.domain.product import (
 )
 from emporion.services.catalog.ports import Decide, T
 
-_QUOTE = "SELECT label, amount_minor, currency FROM variant WHERE sku = ? AND is_on_sale = 1"
+_QUOTE = """
+SELECT label, amount_minor, currency, category FROM variant
+JOIN product ON product.product_id = variant.product_id WHERE sku = ? AND is_on_sale = 1"""
 _PRODUCT = """
 SELECT product_id, name, description, category, is_archived, updated_at_ms FROM product
 WHERE product_id = ?"""
@@ -126,7 +128,7 @@ class SqlProductStore:
 def _quote(sku: Sku, row: Row | None) -> Quote | None:
     if row is None:
         return None
-    return Quote(sku=sku, name=row[0], price=Money(row[1], row[2]))
+    return Quote(sku=sku, name=row[0], price=Money(row[1], row[2]), category=row[3])
 
 
 async def _owners(tx: Tx, skus: Iterable[Sku]) -> list[ProductId]:

@@ -1,0 +1,1 @@
+"""What can be done with the catalog: products, and what is taken off or comes on top."""
