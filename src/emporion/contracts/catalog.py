@@ -228,6 +228,7 @@ class CatalogService(Service, Protocol):
 
     NAME: ClassVar[str] = "catalog"
     SUMMARY: ClassVar[str] = "Products, their variants, and the one true price of each."
+    MODULES: ClassVar[tuple[str, ...]] = ("emporion.contracts.pricing",)
 
     @query(
         access=anyone("browsing needs no account"),

@@ -210,12 +210,14 @@ class Service(Protocol):
     """Base of service interfaces: their methods carry `@query` or `@command` and no body.
 
     An implementation subclasses the interface and defines every method. `NAME` is the service's
-    one-word name everywhere: folder, database, metrics, gRPC package.
+    one-word name everywhere: folder, database, metrics, gRPC package. Its messages stand in its
+    own module, and in those named in `MODULES` when that one would grow too long.
     """
 
     NAME: ClassVar[str]
     VERSION: ClassVar[int] = 1
     SUMMARY: ClassVar[str] = ""
+    MODULES: ClassVar[tuple[str, ...]] = ()
 
 
 S = TypeVar("S", bound=Callable[..., Awaitable[Message]])

@@ -167,17 +167,23 @@ async def test_a_person_uses_a_code_as_often_as_one_may(bakery):
     await bakery.api.use_promotions(uses(99, "tenth", by=2))
 
     assert sum(isinstance(one, CodeUsedUp) for one in outcomes) == 19
-    request = {"lines": basket(("tart", 1)).lines, "codes": ["ONCE"]}
+
+    def quote_of(number):
+        lines = basket(("tart", 1)).lines
+        return bakery.api.quote_basket(
+            QuoteBasket(user_id=user(number), lines=lines, codes=["ONCE"])
+        )
+
     with pytest.raises(CodeUsedUp):
-        await bakery.api.quote_basket(QuoteBasket(user_id=user(1), **request))
-    quote = await bakery.api.quote_basket(QuoteBasket(user_id=user(3), **request))
+        await quote_of(1)
+    quote = await quote_of(3)
     assert quote.counted == ["tenth"]
 
 
 async def test_a_use_counts_once_and_its_undoing_too_in_any_order(bakery):
     await bakery.api.put_promotion(tenth_off(code="TWICE", uses_max=2))
 
-    async def counted() -> int:
+    async def counted():
         return (await bakery.api.get_promotion(PromotionOf(promotion_id="tenth"))).uses
 
     for _ in range(2):

@@ -59,8 +59,12 @@ def proto_files(contracts: Sequence[type[Service]]) -> list[ProtoFile]:
 
 
 def packages_of(contracts: Sequence[type[Service]]) -> dict[str, str]:
-    """The proto package of each contract's module."""
-    return {contract.__module__: package_of(contract) for contract in contracts}
+    """The proto package of each contract's modules."""
+    return {
+        module: package_of(contract)
+        for contract in contracts
+        for module in (contract.__module__, *contract.MODULES)
+    }
 
 
 def message_name(kind: type[Any], packages: Mapping[str, str]) -> str:
