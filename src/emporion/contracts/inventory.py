@@ -23,7 +23,22 @@ from emporion.contracts.contract import (
     query,
     staff,
 )
-from emporion.contracts.refusals import KeyReused, UnknownCursor
+from emporion.contracts.inventory_levels import (
+    Availability,
+    AvailabilityOf,
+    LevelOf,
+    LevelPage,
+    LevelThen,
+    ListLevels,
+    ReservationHistory,
+)
+from emporion.contracts.refusals import (
+    DidNotExistYet,
+    InTheFuture,
+    KeyReused,
+    NotRecorded,
+    UnknownCursor,
+)
 from emporion.contracts.words import (
     Cursor,
     IdempotencyKey,
@@ -181,7 +196,7 @@ class MoveManyStock(Request, frozen=True, kw_only=True):
 
 
 class Movement(Reply, frozen=True, kw_only=True):
-    """One change of physical stock."""
+    """One change of physical stock, and through whom; empty where that was not recorded yet."""
 
     movement_key: str
     sku: Sku
@@ -190,6 +205,9 @@ class Movement(Reply, frozen=True, kw_only=True):
     reason: MovementReason
     note: str
     moved_at: Instant
+    actor: str = ""
+    command: str = ""
+    trace_id: str = ""
 
 
 class Movements(Reply, frozen=True, kw_only=True):
@@ -214,49 +232,11 @@ class MovementPage(Reply, frozen=True, kw_only=True):
     next_cursor: str
 
 
-class Level(Message, frozen=True, kw_only=True):
-    """Stock of a SKU in one warehouse: `available` = `on_hand` - `reserved`, never negative."""
-
-    sku: Sku
-    warehouse_id: WarehouseId
-    on_hand: int
-    reserved: int
-    available: int
-
-
-class ListLevels(Request, frozen=True, kw_only=True):
-    """Which levels, by SKU and warehouse."""
-
-    sku: Sku | None = None
-    warehouse_id: WarehouseId | None = None
-    limit: PageSize = 50
-    cursor: Cursor = ""
-
-
-class LevelPage(Reply, frozen=True, kw_only=True):
-    """A page of levels."""
-
-    levels: list[Level]
-    next_cursor: str
-
-
-class AvailabilityOf(Request, frozen=True, kw_only=True):
-    """Which SKU."""
-
-    sku: Sku
-
-
-class Availability(Reply, frozen=True, kw_only=True):
-    """How many units could be ordered now, over all warehouses."""
-
-    sku: Sku
-    available: int
-
-
 class ReservationOf(Request, frozen=True, kw_only=True):
-    """The hold of which order."""
+    """The hold of which order; `as_of`: as it was at that instant."""
 
     order_id: OrderId
+    as_of: Instant | None = None
 
 
 class WarehouseOf(Request, frozen=True, kw_only=True):
@@ -294,12 +274,14 @@ class StockReleased(Event, frozen=True, kw_only=True):
 
 
 _READ, _WRITE = staff("inventory:read"), staff("inventory:write")
+_HOLD, _NOT_THEN = "/api/inventory/reservations/{order_id}", (NotFound, DidNotExistYet, InTheFuture)
 
 
 class InventoryService(Service, Protocol):
     """Stock levels, warehouses, reservations with expiry, movements."""
 
     NAME: ClassVar[str] = "inventory"
+    MODULES: ClassVar[tuple[str, ...]] = ("emporion.contracts.inventory_levels",)
     SUMMARY: ClassVar[str] = "Warehouses, stock levels, movements, and holds on stock for orders."
 
     @command(access=internal(), key="order_id", raises=(OutOfStock, ReservationReleased))
@@ -342,9 +324,25 @@ class InventoryService(Service, Protocol):
     async def list_reservations(self, request: ListReservations) -> ReservationPage:
         """Holds on stock, newest first. Raises UnknownCursor."""
 
-    @query(access=_READ, rest=get("/api/inventory/reservations/{order_id}"), raises=(NotFound,))
+    @query(access=_READ, rest=get(_HOLD), raises=(*_NOT_THEN, NotRecorded))
     async def get_reservation(self, request: ReservationOf) -> Reservation:
-        """The hold of an order. Raises NotFound."""
+        """The hold of an order, now or as it was at an instant. Raises NotFound.
+
+        Raises DidNotExistYet or InTheFuture for an instant before it began, or one that has not
+        come yet; NotRecorded when it ended before the shop wrote down when holds end.
+        """
+
+    @query(access=_READ, rest=get(f"{_HOLD}/history"), raises=(NotFound,))
+    async def reservation_history(self, request: ReservationOf) -> ReservationHistory:
+        """What became of a hold until then: when, who, by which command. Raises NotFound."""
+
+    @query(access=_READ, rest=get("/api/inventory/levels/{sku}/{warehouse_id}"), raises=_NOT_THEN)
+    async def get_level(self, request: LevelOf) -> LevelThen:
+        """The units on hand of a SKU in a warehouse, now or at an instant, from its movements.
+
+        Raises NotFound when nothing was ever moved there, DidNotExistYet before its first
+        movement, InTheFuture for an instant that has not come yet.
+        """
 
     @command(
         access=_WRITE,

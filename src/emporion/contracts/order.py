@@ -21,10 +21,11 @@ from emporion.contracts.contract import (
     post,
     put,
     query,
+    staff,
 )
 from emporion.contracts.inventory import Line, Lines, OutOfStock
 from emporion.contracts.payment import PaymentDeclined, PaymentToken
-from emporion.contracts.refusals import KeyReused, UnknownCursor
+from emporion.contracts.refusals import DidNotExistYet, InTheFuture, KeyReused, UnknownCursor
 from emporion.contracts.words import (
     Cursor,
     IdempotencyKey,
@@ -41,6 +42,7 @@ from emporion.contracts.words import (
     UserRef,
 )
 from emporion.kernel.errors import Conflict, FailedPrecondition, NotFound
+from emporion.kernel.history import Change
 from emporion.kernel.money import CurrencyMismatch, Money
 
 CartQuantity = Annotated[int, Meta(ge=0, le=10_000, description="Units, 0..10000; 0 removes.")]
@@ -127,9 +129,17 @@ class Order(Reply, frozen=True, kw_only=True):
 
 
 class OrderOf(Request, frozen=True, kw_only=True):
-    """Which order."""
+    """Which order; `as_of`: as it was at that instant, for whoever shows it."""
 
     order_id: OrderId
+    as_of: Instant | None = None
+
+
+class OrderHistory(Reply, frozen=True, kw_only=True):
+    """Everything that happened to an order, the oldest first."""
+
+    order_id: OrderId
+    changes: list[Change]
 
 
 class CancelOrder(Request, frozen=True, kw_only=True):
@@ -285,10 +295,22 @@ class OrderService(Service, Protocol):
     @query(
         access=owner("orders:read"),
         rest=get("/api/orders/{order_id}"),
-        raises=(NotFound,),
+        raises=(NotFound, DidNotExistYet, InTheFuture),
     )
     async def get_order(self, request: OrderOf) -> Order:
-        """One order. Raises NotFound, also for another customer's order."""
+        """One order, now or as it was at an instant.
+
+        Raises NotFound, also for another customer's order; DidNotExistYet or InTheFuture for an
+        instant before it began, or one that has not come yet.
+        """
+
+    @query(
+        access=staff("operations:read"),
+        rest=get("/api/orders/{order_id}/history"),
+        raises=(NotFound,),
+    )
+    async def order_history(self, request: OrderOf) -> OrderHistory:
+        """What changed an order until then: when, who, by which command. Raises NotFound."""
 
     @command(
         access=owner("orders:write"),

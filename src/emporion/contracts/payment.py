@@ -19,7 +19,7 @@ from emporion.contracts.contract import (
     query,
     staff,
 )
-from emporion.contracts.refusals import UnknownCursor
+from emporion.contracts.refusals import DidNotExistYet, InTheFuture, UnknownCursor
 from emporion.contracts.words import (
     Cursor,
     Instant,
@@ -33,6 +33,7 @@ from emporion.contracts.words import (
     UserRef,
 )
 from emporion.kernel.errors import FailedPrecondition, NotFound
+from emporion.kernel.history import Change
 from emporion.kernel.money import Money
 
 PaymentToken = Annotated[
@@ -138,9 +139,17 @@ class Payment(Reply, frozen=True, kw_only=True):
 
 
 class PaymentOf(Request, frozen=True, kw_only=True):
-    """The payment of which order."""
+    """The payment of which order; `as_of`: as it was at that instant."""
 
     order_id: OrderId
+    as_of: Instant | None = None
+
+
+class PaymentHistory(Reply, frozen=True, kw_only=True):
+    """Everything that happened to a payment, the oldest first."""
+
+    order_id: OrderId
+    changes: list[Change]
 
 
 class ListPayments(Request, frozen=True, kw_only=True):
@@ -249,10 +258,22 @@ class PaymentService(Service, Protocol):
     @query(
         access=owner("orders:read"),
         rest=get("/api/payments/{order_id}"),
-        raises=(NotFound,),
+        raises=(NotFound, DidNotExistYet, InTheFuture),
     )
     async def get_payment(self, request: PaymentOf) -> Payment:
-        """The payment of an order. Raises NotFound, also for another customer's order."""
+        """The payment of an order, now or as it was at an instant.
+
+        Raises NotFound, also for another customer's order; DidNotExistYet or InTheFuture for an
+        instant before it began, or one that has not come yet.
+        """
+
+    @query(
+        access=staff("payments:read"),
+        rest=get("/api/payments/{order_id}/history"),
+        raises=(NotFound,),
+    )
+    async def payment_history(self, request: PaymentOf) -> PaymentHistory:
+        """What changed a payment until then: when, who, by which command. Raises NotFound."""
 
     @query(
         access=staff("payments:read"),

@@ -32,3 +32,24 @@ class HistoryPruned(FailedPrecondition):
 
     slug = "history-pruned"
     title = "The history asked for has been pruned"
+
+
+class InTheFuture(InvalidArgument):
+    """The past of a thing was asked for at an instant (field `as_of`) that has not come yet."""
+
+    slug = "in-the-future"
+    title = "That instant has not come yet"
+
+
+class DidNotExistYet(NotFound):
+    """The thing is there now, and was not at that instant (field `began_at`)."""
+
+    slug = "did-not-exist-yet"
+    title = "It did not exist yet at that instant"
+
+
+class NotRecorded(FailedPrecondition):
+    """What was asked for was not written down in those days."""
+
+    slug = "not-recorded"
+    title = "This was not recorded at that time"

@@ -1,4 +1,4 @@
-"""The operations of a shop for the command line: of the running one over REST, or on its files."""
+"""A shop's services for the command line: of the running one over REST, or on its files."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from emporion.chassis.calls.clients import Clients
 from emporion.chassis.calls.directory import Binding
 from emporion.chassis.runtime.system import SystemTasks, system_runtime
 from emporion.chassis.telemetry.telemetry import Telemetry
@@ -18,7 +19,9 @@ from emporion.platform.shop import open_shop
 from emporion.platform.shop_folder import require_shop
 
 T = TypeVar("T")
-SCOPES = frozenset({"operations:read", "operations:write"})
+SCOPES = frozenset(
+    {"operations:read", "operations:write", "orders:read", "payments:read", "inventory:read"}
+)
 PATIENCE_S = 5.0
 
 
@@ -54,13 +57,25 @@ class Target:
 async def operate(target: Target, work: Callable[[OperationsService], Awaitable[T]]) -> T:
     """Run `work` on the operations of the shop that runs, or on the files of one that does not.
 
+    Raises what `consult` raises.
+    """
+
+    async def with_operations(clients: Clients) -> T:
+        return await work(clients.get(OperationsService))
+
+    return await consult(target, with_operations)
+
+
+async def consult(target: Target, work: Callable[[Clients], Awaitable[T]]) -> T:
+    """Run `work` with clients of every service, as an operator.
+
     Raises NoShopHere, FolderInUse, BadUrl, ConnectionLost, WrongCredentials, PermissionDenied,
     and what `work` raises.
     """
     url = target.where()
     opened = _of_running(target, url) if url else _of_files(target.folder)
-    async with opened as operations:
-        return await work(operations)
+    async with opened as clients:
+        return await work(clients)
 
 
 async def pages(turn: Callable[[str], Awaitable[tuple[list[T], str]]], limit: int) -> list[T]:
@@ -73,25 +88,24 @@ async def pages(turn: Callable[[str], Awaitable[tuple[list[T], str]]], limit: in
 
 
 @asynccontextmanager
-async def _of_running(target: Target, url: str) -> AsyncIterator[OperationsService]:
+async def _of_running(target: Target, url: str) -> AsyncIterator[Clients]:
     clients = RestClients(Address.parse(url), patience_s=PATIENCE_S)
     try:
         await clients.sign_in(target.email, target.password)
-        yield clients.get(OperationsService)
+        yield clients
     finally:
         clients.close()
 
 
 @asynccontextmanager
-async def _of_files(folder: Path) -> AsyncIterator[OperationsService]:
+async def _of_files(folder: Path) -> AsyncIterator[Clients]:
     """A shop that is opened and not started: what it is told takes effect at its next start."""
     require_shop(folder)
     runtime = system_runtime()
     telemetry = Telemetry(runtime, is_strict=False)
     try:
         async with open_shop(Settings(data=str(folder)), runtime, telemetry) as shop:
-            clients = shop.directory.clients("platform", Binding.LOCAL_FAST, scopes=SCOPES)
-            yield clients.get(OperationsService)
+            yield shop.directory.clients("platform", Binding.LOCAL_FAST, scopes=SCOPES)
     finally:
         if isinstance(runtime.tasks, SystemTasks):
             await runtime.tasks.cancel_all()

@@ -3,13 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from emporion.chassis.auth.identity import Identity, Kind
+from emporion.chassis.calls.context import Call, Trace, enter, leave
 from emporion.chassis.data.database import Tx
-from emporion.chassis.eventstore.store import EventStore, Stored
+from emporion.chassis.eventstore.past import changes_of
+from emporion.chassis.eventstore.store import NO_HASH, EventStore, Stored
 from emporion.chassis.testing.databases import Engine, SqlDatabase, sql_database
 from emporion.kernel.errors import Conflict, Internal
 from emporion.kernel.value import Value
@@ -119,6 +123,9 @@ async def test_a_version_that_was_never_reached_is_a_conflict(
         "UPDATE event SET at_ms = 99 WHERE version = 1",
         "UPDATE event SET actor = 'mallory' WHERE version = 1",
         "UPDATE event SET type = 'renamed' WHERE version = 1",
+        "UPDATE event SET trace_id = 'another' WHERE version = 2",
+        "UPDATE event SET cause = 'person:by another' WHERE version = 3",
+        "UPDATE event SET cause = '' WHERE version = 1",
         "DELETE FROM event WHERE version = 2",
         "UPDATE event SET version = 4 WHERE version = 3",
     ],
@@ -129,6 +136,45 @@ async def test_meddling_breaks_the_chain(engine, tmp_path: Path, meddling: str) 
         assert await s.broken_at() == 0
         await s.meddle(meddling)
         assert await s.broken_at() in (1, 2, 3)
+
+
+async def test_an_event_keeps_who_did_it_by_which_command_in_which_trace(engine, tmp_path) -> None:
+    ada = Identity(Kind.PERSON, "usr_ada", frozenset())
+    async with shelf(engine, tmp_path) as s:
+        token = enter(Call(ada, Trace("a" * 32, "b" * 16), command="shelf.open"))
+        await s.append(Opened("ada"), after=0, at_ms=10)
+        leave(token)
+        await s.append(Renamed("x"), after=1, at_ms=20)
+        first, second = changes_of(await s.load())
+        assert (first.what, first.facts) == ("opened", '{"by":"ada"}')
+        assert (first.actor_kind, first.actor) == ("person", "usr_ada")
+        assert (first.command, first.trace_id) == ("shelf.open", "a" * 32)
+        assert (second.actor_kind, second.command, second.trace_id) == ("anonymous", "", "")
+
+
+async def test_events_from_before_causes_were_kept_prove_and_are_appended_to(
+    engine: Engine, tmp_path: Path
+) -> None:
+    """As rows of that time: no cause, and a hash over fewer fields."""
+    async with shelf(engine, tmp_path) as s:
+        data = b'{"by":"ada"}'
+        old = sha256(NO_HASH + b"s\n1\nopened\n5\nusr_ada\n" + data).digest()
+
+        async def write(tx: Tx) -> None:
+            await tx.execute(
+                "INSERT INTO event (stream, version, type, data, at_ms, actor, trace_id, hash)"
+                " VALUES ('s', 1, 'opened', ?, 5, 'usr_ada', 't', ?)",
+                data,
+                old,
+            )
+
+        await s.database.transaction(write)
+        await s.append(Renamed("x"), after=1)
+        assert await s.broken_at() == 0
+        (before, _) = changes_of(await s.load())
+        assert (before.actor, before.actor_kind, before.command) == ("usr_ada", "", "")
+        await s.meddle("UPDATE event SET actor = 'mallory' WHERE version = 1")
+        assert await s.broken_at() == 1
 
 
 async def test_an_event_of_an_older_shape_is_brought_up_to_date(

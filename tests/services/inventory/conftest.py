@@ -15,12 +15,12 @@ from emporion.chassis.testing.time import ManualClock, manual_runtime
 from emporion.contracts.inventory import (
     InventoryService,
     Line,
-    ListLevels,
     ListReservations,
     MoveStock,
     PutWarehouse,
     Reserve,
 )
+from emporion.contracts.inventory_levels import ListLevels
 from emporion.contracts.order import HoldNeeded, OrderCreated, OrderOf, OrderService, PricedLine
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import Unavailable

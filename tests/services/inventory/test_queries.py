@@ -4,12 +4,8 @@ from functools import partial
 
 import pytest
 
-from emporion.contracts.inventory import (
-    ListLevels,
-    ListMovements,
-    ListReservations,
-    ReservationStatus,
-)
+from emporion.contracts.inventory import ListMovements, ListReservations, ReservationStatus
+from emporion.contracts.inventory_levels import ListLevels
 from emporion.kernel.errors import InvalidArgument
 from emporion.kernel.ids import Sku, WarehouseId
 from emporion.services.inventory.adapters.sql.holds import _PAGE_OF

@@ -4,12 +4,8 @@ import asyncio
 
 import pytest
 
-from emporion.contracts.inventory import (
-    AvailabilityOf,
-    ListMovements,
-    MoveManyStock,
-    MovementReason,
-)
+from emporion.contracts.inventory import ListMovements, MoveManyStock, MovementReason
+from emporion.contracts.inventory_levels import AvailabilityOf
 from emporion.contracts.refusals import KeyReused
 from emporion.kernel.errors import FailedPrecondition, InvalidArgument, NotFound
 from emporion.kernel.ids import Sku

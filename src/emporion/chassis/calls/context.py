@@ -45,11 +45,15 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     """The call being answered.
 
     `deadline_s` is absolute, on the runtime's monotonic clock; NEVER_S when there is none.
+    `command` says what is being done, for the trail: `order.place_order` (a method),
+    `create-order: confirm order` (a step of a saga), `on orders.created` (a reaction), or the name
+    of an alarm.
     """
 
     identity: Identity = ANONYMOUS
     trace: Trace = NO_TRACE
     deadline_s: float = NEVER_S
+    command: str = ""
 
 
 _current: ContextVar[Call] = ContextVar("emporion_call", default=Call())

@@ -234,7 +234,10 @@ class ServedMethod:
 class EdgeMethod:
     """One method as an edge calls it: counted by the limit, with a deadline in any case."""
 
-    __slots__ = ("_child_of", "_is_optional", "_limiter", "_monotonic_s", "_served", "_timeout_s")
+    __slots__ = (
+        "_child_of", "_command", "_is_optional", "_limiter", "_monotonic_s", "_served",
+        "_timeout_s",
+    )  # fmt: skip
 
     def __init__(self, chain: Chain, served: ServedMethod, *, is_optional: bool) -> None:
         self._limiter = chain.limiter
@@ -242,6 +245,7 @@ class EdgeMethod:
         self._monotonic_s = chain.runtime.clock.monotonic_s
         self._served = served
         self._timeout_s = served.rpc.timeout_s
+        self._command = f"{served.service}.{served.name}"
         self._is_optional = is_optional
 
     async def answer(self, request: Request, call: Call) -> Message:
@@ -254,7 +258,7 @@ class EdgeMethod:
             raise
         now_s = self._monotonic_s()
         deadline_s = min(call.deadline_s, now_s + self._timeout_s)
-        own = Call(call.identity, self._child_of(call.trace), deadline_s)
+        own = Call(call.identity, self._child_of(call.trace), deadline_s, self._command)
         try:
             return await self._served.serve(request, own, call.trace.span_id)
         finally:

@@ -43,7 +43,8 @@ class OutboundMethod:
     """One method of one callee as one service calls it."""
 
     __slots__ = (
-        "attempt", "breaker", "budget", "child_of", "identity", "may_repeat", "monotonic_s",
+        "attempt", "breaker", "budget", "child_of", "command", "identity", "may_repeat",
+        "monotonic_s",
         "refusals", "resolve", "retries", "runtime", "service", "timeout_s",
     )  # fmt: skip
 
@@ -55,6 +56,7 @@ class OutboundMethod:
         self.monotonic_s = chain.runtime.clock.monotonic_s
         self.child_of = chain.telemetry.child_of
         self.identity = edge.identity
+        self.command = f"{service}.{rpc.name}"
         self.timeout_s = rpc.timeout_s
         self.may_repeat = rpc.retry is not Retry.NEVER
         self.budget = edge.budget
@@ -79,7 +81,7 @@ class OutboundMethod:
         retries = 0
         while True:
             is_probe = self._admit() if breaker.is_disturbed else False
-            own = Call(self.identity, self.child_of(trace), deadline_s)
+            own = Call(self.identity, self.child_of(trace), deadline_s, self.command)
             try:
                 reply = await self.attempt(request, own, trace.span_id)
             except EmporionError as error:

@@ -81,10 +81,11 @@ _open: Callable[[bytes], _Content] = msgspec.json.Decoder(_Content).decode
 
 
 class _Reaction:
-    __slots__ = ("after", "decode", "event", "react", "react_many")
+    __slots__ = ("after", "command", "decode", "event", "react", "react_many")
 
     def __init__(self, subscription: Subscription[Any]) -> None:
         self.event: type[Event] = subscription.event
+        self.command = f"on {subscription.event.SPEC.name}"
         self.react: Callable[[Tx, Received[Any]], Awaitable[None]] = subscription.react
         self.react_many = subscription.react_many
         self.after = subscription.after
@@ -174,7 +175,7 @@ class Reactions:
             raise LookupError(f"there is no reaction to {items[0].name} any more")
         received = [_received(item, reaction) for item in items]
         trace = _trace_of(received[0].traceparent) if len(items) == 1 else NO_TRACE
-        token = enter(Call(self._identity, trace, deadline_s))
+        token = enter(Call(self._identity, trace, deadline_s, reaction.command))
         try:
             if reaction.react_many is not None:
                 await reaction.react_many(tx, received)

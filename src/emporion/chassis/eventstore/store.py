@@ -1,9 +1,13 @@
 """Streams of domain events in a service's own database, each event chained to the one before.
 
 An append names the version it expects; the primary key (stream, version) turns a race into a
-Conflict. `hash` = SHA-256(previous hash + stream, version, type, time, actor, data), so that an
-edited, inserted or removed event breaks the chain from there on. A removed *last* event is found
-by comparing with the row that the aggregate's service keeps.
+Conflict. `hash` = SHA-256(previous hash + stream, version, type, time, actor, trace id, cause,
+data), so that an edited, inserted or removed event breaks the chain from there on. A removed *last*
+event is found by comparing with the row that the aggregate's service keeps, and with the seals of
+`emporion audit --trail`.
+
+`cause` is the kind of the actor and the command, in one column: `person:order.checkout`.
+Events from before there was one have an empty one, and a hash without it and the trace id.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +17,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from emporion.chassis.calls.context import current_call
+from emporion.chassis.auth.identity import Kind
+from emporion.chassis.calls.context import Call, current_call
 from emporion.chassis.data.database import Tx, UniqueViolation
 from emporion.kernel.errors import Conflict, Internal
 
@@ -23,17 +28,22 @@ NO_HASH = b"\0" * HASH_BYTES
 EVENTS_PER_STREAM_MAX = 10_000
 FIRST_HASHES_MAX = 4_096
 
-_INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = (
+    "INSERT INTO event (stream, version, type, data, at_ms, actor, trace_id, hash, cause)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 _LOAD = (
-    "SELECT version, type, data, at_ms, actor, trace_id, hash FROM event"
+    "SELECT version, type, data, at_ms, actor, trace_id, hash, cause FROM event"
     " WHERE stream = ? AND version > ? AND at_ms <= ? ORDER BY version LIMIT ?"
 )
 _RANGE = (
-    "SELECT stream, version, type, data, at_ms, actor, trace_id, hash FROM event"
+    "SELECT stream, version, type, data, at_ms, actor, trace_id, hash, cause FROM event"
     " WHERE stream > ? AND stream <= ? ORDER BY stream, version"
 )
 _LAST_HASH = "SELECT hash FROM event WHERE stream = ? AND version = ?"
 _ALL_TIME_MS = 2**53
+_PERSON, _SERVICE = Kind.PERSON, Kind.SERVICE
+"""The members once: looking one up on its class costs more than what is done with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,8 @@ class Stored(Generic[E]):
     actor: str
     trace_id: str
     hash: bytes
+    name: str = ""
+    cause: str = ""
 
 
 @dataclass(slots=True)
@@ -90,7 +102,8 @@ class EventStore(Generic[E]):
         Raises Conflict when the stream is at another version: load again and decide again.
         """
         call = current_call()
-        actor, trace_id = call.identity.subject, call.trace.trace_id
+        actor, trace_id, cause = call.identity.subject, call.trace.trace_id, cause_of(call)
+        who = f"{actor}\n{trace_id}\n{cause}"
         before, version = NO_HASH, expected_version
         if version:
             kept = self._first_hashes.pop(stream, None) if version == 1 else None
@@ -99,9 +112,9 @@ class EventStore(Generic[E]):
             for event in events:
                 version += 1
                 name, data = self._names[type(event)], self._encode(event)
-                before = chain(before, stream, version, name, at_ms, actor, data)
+                before = chain(before, stream, version, name, at_ms, who, data)
                 await tx.execute(
-                    _INSERT, stream, version, name, data, at_ms, actor, trace_id, before
+                    _INSERT, stream, version, name, data, at_ms, actor, trace_id, before, cause
                 )
         except UniqueViolation as error:
             raise Conflict(f"{stream} is past version {expected_version}") from error
@@ -128,8 +141,8 @@ class EventStore(Generic[E]):
         if len(rows) > EVENTS_PER_STREAM_MAX:
             raise Internal(f"{stream} has more than {EVENTS_PER_STREAM_MAX} events")
         return [
-            Stored(version, self._decode(name, data), at_ms, actor, trace_id, hash_)
-            for version, name, data, at_ms, actor, trace_id, hash_ in rows
+            Stored(version, self._decode(name, data), at_ms, actor, trace_id, hash_, name, cause)
+            for version, name, data, at_ms, actor, trace_id, hash_, cause in rows
         ]
 
     async def prove(self, tx: Tx, *, after: str, until: str) -> dict[str, Proved[E]]:
@@ -146,14 +159,16 @@ class EventStore(Generic[E]):
                 streams[stream] = proved
             if proved.broken_at:
                 continue
-            version, name, data, at_ms, actor, trace_id, hash_ = row
-            before = chain(before, stream, version, name, at_ms, actor, data)
+            version, name, data, at_ms, actor, trace_id, hash_, cause = row
+            who = who_of(actor, trace_id, cause)
+            before = chain(before, stream, version, name, at_ms, who, data)
             expected = len(proved.events) + 1
             if version != expected or before != hash_:
                 proved.broken_at = expected
                 continue
             event = self._decode(name, data)
-            proved.events.append(Stored(version, event, at_ms, actor, trace_id, hash_))
+            stored = Stored(version, event, at_ms, actor, trace_id, hash_, name, cause)
+            proved.events.append(stored)
         return streams
 
     def _decode(self, name: str, data: bytes) -> E:
@@ -177,8 +192,21 @@ class EventStore(Generic[E]):
 
 
 def chain(  # noqa: PLR0913, PLR0917 - the hashed fields, in the order in which they are hashed
-    before: bytes, stream: str, version: int, name: str, at_ms: int, actor: str, data: bytes
+    before: bytes, stream: str, version: int, name: str, at_ms: int, who: str, data: bytes
 ) -> bytes:
-    """The hash of an event, given the hash before it (32 bytes)."""
-    head = f"{stream}\n{version}\n{name}\n{at_ms}\n{actor}\n".encode()
+    """The hash of an event, given the hash before it (32 bytes) and `who_of` its circumstances."""
+    head = f"{stream}\n{version}\n{name}\n{at_ms}\n{who}\n".encode()
     return sha256(before + head + data).digest()
+
+
+def who_of(actor: str, trace_id: str, cause: str) -> str:
+    """The hashed form of who did it. Data begins with a bracket, so that none can pass for it."""
+    return f"{actor}\n{trace_id}\n{cause}" if cause else actor
+
+
+def cause_of(call: Call) -> str:
+    """The kind of who calls, and the command: `service:payment.charge`."""
+    kind = call.identity.kind
+    if kind is _SERVICE:
+        return f"service:{call.command}"
+    return f"person:{call.command}" if kind is _PERSON else f"anonymous:{call.command}"

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from emporion.chassis.calls.context import Call, current_call, enter
 from emporion.chassis.runtime.ports import Runtime
 from emporion.kernel.errors import Unavailable
 
@@ -51,6 +52,8 @@ class Alarm:
 
     async def serve(self) -> None:
         """Run until closed or cancelled; a cancelled run is taken up at the next start."""
+        call = current_call()
+        enter(Call(call.identity, call.trace, call.deadline_s, self.name))
         pause_s = ERROR_PAUSE_S
         while not self._is_closing:
             self._is_poked = False

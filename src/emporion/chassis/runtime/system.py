@@ -99,7 +99,7 @@ class SystemTasks:
 def _drop_deadline() -> None:
     call = current_call()
     if call.deadline_s != NEVER_S:
-        enter(Call(call.identity, call.trace))
+        enter(Call(call.identity, call.trace, command=call.command))
 
 
 def system_runtime() -> Runtime:

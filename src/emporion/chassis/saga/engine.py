@@ -16,6 +16,7 @@ the last stored one and each answers with what it did before.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Token
 from typing import Any, TypeVar
 
 import msgspec
@@ -184,7 +185,7 @@ class SagaEngine:
     async def _drive(self, run: Run) -> None:
         """Work on a saga until it ends or a step's outcome is unknown; then let go of it."""
         before = current_call()
-        token = enter(Call(self._identity, before.trace, before.deadline_s))
+        token = enter(Call(self._identity, before.trace, before.deadline_s, run.saga.name))
         try:
             while run.state is _RUNNING or run.state is _COMPENSATING:
                 if not await self._advance(run):
@@ -221,7 +222,11 @@ class SagaEngine:
         step = run.saga.steps[run.step]
         is_last = run.step == len(run.saga.steps) - 1
         if isinstance(step, LocalStep):
-            await self._do_locally(run, step, is_last=is_last)
+            token = _enter_step(run, step.name)
+            try:
+                await self._do_locally(run, step, is_last=is_last)
+            finally:
+                leave(token)
         else:
             await step.do(run.input)
             if is_last:
@@ -286,7 +291,11 @@ class SagaEngine:
             if run.step == 0:
                 await self._database.transaction(self._finishing(run, _REFUSED))
         else:
-            await self._undo_locally(run, step)
+            token = _enter_step(run, step.name)
+            try:
+                await self._undo_locally(run, step)
+            finally:
+                leave(token)
         if run.step == 0:
             run.state = _REFUSED
         run.step -= 1
@@ -379,3 +388,9 @@ class SagaEngine:
         finally:
             leave(token)
         return True
+
+
+def _enter_step(run: Run, step: str) -> Token[Call]:
+    """What a local step writes says in the trail which step wrote it."""
+    call = current_call()
+    return enter(Call(call.identity, call.trace, call.deadline_s, f"{run.saga.name}: {step}"))

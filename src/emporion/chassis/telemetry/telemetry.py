@@ -84,7 +84,7 @@ class OpenSpan:
         trace = self._telemetry.child_of(parent.trace)
         is_root = trace.trace_id != parent.trace.trace_id
         self._parent = NO_PARENT if is_root else parent.trace.span_id
-        self._call = Call(parent.identity, trace, parent.deadline_s)
+        self._call = Call(parent.identity, trace, parent.deadline_s, parent.command)
         self._token: Token[Call] = enter(self._call)
         self._started_s = self._telemetry.clock.monotonic_s()
         return self

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from emporion.platform.cli.exits import refuse, say
 
 if TYPE_CHECKING:
+    from emporion.chassis.calls.clients import Clients
     from emporion.contracts.operations import OperationsService
     from emporion.platform.operating import Target
 
@@ -27,6 +28,15 @@ def asked(target: "Target", work: "Callable[[OperationsService], Awaitable[T]]")
     from emporion.platform.operating import operate
 
     return asyncio.run(operate(target, work))
+
+
+def consulted(target: "Target", work: "Callable[[Clients], Awaitable[T]]") -> T:
+    """What `work` returns, given clients of the shop's services; see `asked`."""
+    import asyncio
+
+    from emporion.platform.operating import consult
+
+    return asyncio.run(consult(target, work))
 
 
 def asked_if_running(

@@ -12,6 +12,7 @@ from emporion.platform.cli import (
     config,
     contracts,
     events,
+    history,
     import_catalog,
     load,
     new,
@@ -45,6 +46,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "import": import_catalog.import_,
     "load": load.load,
     "audit": audit.audit,
+    "history": history.history,
     "config": config.config,
     "version": version.version,
 }

@@ -2,12 +2,8 @@
 
 from emporion.contracts.inventory import (
     AllWarehouses,
-    Availability,
-    AvailabilityOf,
     Depart,
     InventoryService,
-    LevelPage,
-    ListLevels,
     ListMovements,
     ListReservations,
     MoveManyStock,
@@ -24,6 +20,15 @@ from emporion.contracts.inventory import (
     Warehouse,
     WarehouseList,
     WarehouseOf,
+)
+from emporion.contracts.inventory_levels import (
+    Availability,
+    AvailabilityOf,
+    LevelOf,
+    LevelPage,
+    LevelThen,
+    ListLevels,
+    ReservationHistory,
 )
 from emporion.services.inventory.commands import HoldCommands, StockCommands
 from emporion.services.inventory.queries import InventoryQueries
@@ -61,7 +66,15 @@ class InventoryApi(InventoryService):
         return await self._queries.reservations(request)
 
     async def get_reservation(self, request: ReservationOf) -> Reservation:
+        if request.as_of is not None:
+            return await self._queries.past_reservation(request.order_id, request.as_of)
         return await self._queries.reservation(request.order_id)
+
+    async def reservation_history(self, request: ReservationOf) -> ReservationHistory:
+        return await self._queries.reservation_history(request)
+
+    async def get_level(self, request: LevelOf) -> LevelThen:
+        return await self._queries.level(request)
 
     async def put_warehouse(self, request: PutWarehouse) -> Warehouse:
         return await self._stock.put_warehouse(request)

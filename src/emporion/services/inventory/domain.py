@@ -96,6 +96,14 @@ class Hold(Value, frozen=True, gc=False):
     expires_at_ms: int | None
 
 
+class HoldChange(NamedTuple):
+    """A hold became `status`; `who`: the stored actor, cause and trace id, empty if unknown."""
+
+    status: Status
+    at_ms: int
+    who: tuple[str, str, str]
+
+
 class Shelf(NamedTuple):
     """Units of a SKU that are free in one warehouse; the lowest priority is emptied first."""
 

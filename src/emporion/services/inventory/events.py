@@ -47,7 +47,8 @@ class KeepForGood:
         Raises OutOfStock when that is impossible: the order was paid and its stock is gone. The
         event is then retried until stock comes in, and becomes a dead letter for an operator.
         """
-        if await self._holds.commit_held(tx, [_which(each.data).order_id for each in received]):
+        order_ids = [_which(each.data).order_id for each in received]
+        if await self._holds.commit_held(tx, order_ids, now_ms=self._clock.now_ms()):
             return
         for each in received:
             await self._commit(tx, each.event)

@@ -9,15 +9,22 @@ from typing import NamedTuple, Protocol
 
 from emporion.chassis.data.database import Tx
 from emporion.contracts.inventory import (
-    Level,
     Movement,
     MovementReason,
     MoveStock,
     PutWarehouse,
     Warehouse,
 )
+from emporion.contracts.inventory_levels import Level
 from emporion.kernel.ids import OrderId, ShipmentId, Sku, WarehouseId
-from emporion.services.inventory.domain import DEPARTURE, Hold, Status, Verdict, movement_key
+from emporion.services.inventory.domain import (
+    DEPARTURE,
+    Hold,
+    HoldChange,
+    Status,
+    Verdict,
+    movement_key,
+)
 
 
 class HoldStore(Protocol):
@@ -47,7 +54,7 @@ class HoldStore(Protocol):
         """
         ...
 
-    async def commit_held(self, tx: Tx, order_ids: Sequence[OrderId]) -> bool:
+    async def commit_held(self, tx: Tx, order_ids: Sequence[OrderId], *, now_ms: int) -> bool:
         """Keep the units of those orders whose hold is held; whether all were. See `commit`."""
         ...
 
@@ -78,6 +85,10 @@ class HoldStore(Protocol):
 
     async def find(self, order_id: OrderId) -> Hold | None:
         """The hold of an order, or None."""
+        ...
+
+    async def history(self, order_id: OrderId) -> tuple[Hold, list[HoldChange]] | None:
+        """The hold of an order and what became of it, the oldest first; or None."""
         ...
 
     async def page(self, *, status: Status | None, before: str, limit: int) -> list[Hold]:
@@ -148,6 +159,15 @@ class StockStore(Protocol):
         self, *, sku: Sku | None, warehouse_id: WarehouseId | None, before: int, limit: int
     ) -> list[tuple[int, Movement]]:
         """Movements with their sequence numbers, newest first, below `before` unless it is 0."""
+        ...
+
+    async def on_hand_at(
+        self, sku: Sku, warehouse_id: WarehouseId, instant_ms: int
+    ) -> tuple[int, int, int | None]:
+        """The sum and the number of a level's movements up to and including an instant.
+
+        And the instant of its first movement; None: it has none.
+        """
         ...
 
     async def levels(

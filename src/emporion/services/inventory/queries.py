@@ -1,46 +1,111 @@
 """What can be asked about stock; every list comes in bounded pages."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
+import msgspec
+from msgspec.structs import replace
+
+from emporion.chassis.eventstore.past import change, past_ms, require_begun
 from emporion.contracts.inventory import (
     Allocation,
-    Availability,
-    Level,
-    LevelPage,
-    ListLevels,
     ListMovements,
     ListReservations,
     MovementPage,
     Reservation,
+    ReservationOf,
     ReservationPage,
     ReservationStatus,
     Warehouse,
     WarehouseList,
 )
-from emporion.contracts.refusals import UnknownCursor
-from emporion.kernel.clock import to_datetime
+from emporion.contracts.inventory_levels import (
+    Availability,
+    Level,
+    LevelOf,
+    LevelPage,
+    LevelThen,
+    ListLevels,
+    ReservationHistory,
+)
+from emporion.contracts.refusals import NotRecorded, UnknownCursor
+from emporion.kernel.clock import Clock, to_datetime
 from emporion.kernel.errors import NotFound
 from emporion.kernel.ids import ORDER, OrderId, Sku, WarehouseId, has_prefix
-from emporion.services.inventory.domain import Hold, Status
+from emporion.services.inventory.domain import Hold, HoldChange, Status
 from emporion.services.inventory.ports import HoldStore, StockStore
 
 _SEQ_DIGITS_MAX = 18
+_encode = msgspec.json.Encoder().encode
 _STATUSES: dict[str, ReservationStatus] = {status.value: status for status in ReservationStatus}
 
 
 class InventoryQueries:
     """Reads of committed state."""
 
-    def __init__(self, holds: HoldStore, stock: StockStore) -> None:
+    def __init__(self, holds: HoldStore, stock: StockStore, clock: Clock) -> None:
         self._holds = holds
         self._stock = stock
+        self._clock = clock
 
     async def reservation(self, order_id: OrderId) -> Reservation:
         """The hold of an order. Raises NotFound."""
         hold = await self._holds.find(order_id)
         if hold is None:
-            raise NotFound(f"there is no reservation for {order_id}")
+            raise _no_reservation(order_id)
         return reservation_of(hold)
+
+    async def past_reservation(self, order_id: OrderId, as_of: datetime) -> Reservation:
+        """The hold of an order as it was at an instant.
+
+        Raises NotFound, InTheFuture, DidNotExistYet, NotRecorded.
+        """
+        instant_ms = past_ms(as_of, self._clock)
+        hold, changes = await self._history(order_id)
+        what = f"the reservation of {order_id}"
+        require_begun(changes[0].at_ms, instant_ms, what=what)
+        if changes[-1].status is not hold.status:
+            raise NotRecorded(f"when {what} became {hold.status} was not recorded")
+        then = [change for change in changes if change.at_ms <= instant_ms][-1]
+        until_ms = hold.expires_at_ms if then.status is Status.HELD else None
+        return reservation_of(replace(hold, status=then.status, expires_at_ms=until_ms))
+
+    async def reservation_history(self, request: ReservationOf) -> ReservationHistory:
+        """What became of the hold of an order until then. Raises NotFound."""
+        order_id = request.order_id
+        hold, changes = await self._history(order_id)
+        units = _encode([each._asdict() for each in hold.allocations]).decode()
+        return ReservationHistory(
+            order_id=order_id,
+            changes=[
+                change(each.at_ms, f"reservation.{each.status}", units, who=each.who)
+                for each in changes
+                if request.as_of is None or to_datetime(each.at_ms) <= request.as_of
+            ],
+        )
+
+    async def _history(self, order_id: OrderId) -> tuple[Hold, Sequence[HoldChange]]:
+        found = await self._holds.history(order_id)
+        if found is None:
+            raise _no_reservation(order_id)
+        return found
+
+    async def level(self, request: LevelOf) -> LevelThen:
+        """A level now or at an instant. Raises NotFound, InTheFuture, DidNotExistYet."""
+        sku, place = request.sku, request.warehouse_id
+        now_ms = self._clock.now_ms()
+        instant_ms = past_ms(request.as_of, self._clock) if request.as_of else now_ms
+        on_hand, count, first_ms = await self._stock.on_hand_at(sku, place, instant_ms)
+        if first_ms is None:
+            raise NotFound(f"nothing of {sku} was ever moved in {place}")
+        require_begun(first_ms, instant_ms, what=f"the level of {sku} in {place}")
+        return LevelThen(
+            sku=sku,
+            warehouse_id=place,
+            on_hand=on_hand,
+            movements=count,
+            as_of=to_datetime(instant_ms),
+        )
 
     async def reservations(self, request: ListReservations) -> ReservationPage:
         """Holds, newest first. Raises UnknownCursor."""
@@ -117,6 +182,10 @@ def reservation_of(hold: Hold) -> Reservation:
         created_at=to_datetime(hold.created_at_ms),
         expires_at=None if expires_at_ms is None else to_datetime(expires_at_ms),
     )
+
+
+def _no_reservation(order_id: OrderId) -> NotFound:
+    return NotFound(f"there is no reservation for {order_id}")
 
 
 def _cursor(page: Sequence[Level]) -> str:

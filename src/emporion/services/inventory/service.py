@@ -32,7 +32,7 @@ def build(needs: Needs) -> Assembly:
         implementation=InventoryApi(
             HoldCommands(holds, clock, overdue),
             StockCommands(stock, departures, clock),
-            InventoryQueries(holds, stock),
+            InventoryQueries(holds, stock, clock),
         ),
         subscriptions=reactions(holds, clock),
         alarms=(alarm,),

@@ -11,6 +11,7 @@ from emporion.contracts.order import (
     HoldNeeded,
     ListOrders,
     Order,
+    OrderHistory,
     OrderOf,
     OrderPage,
     OrderService,
@@ -46,7 +47,12 @@ class OrderApi(OrderService):
         return await self._queries.list(request, caller().user_id)
 
     async def get_order(self, request: OrderOf) -> Order:
+        if request.as_of is not None:
+            return await self._queries.get_past(request.order_id, request.as_of, caller())
         return await self._queries.get_for(request.order_id, caller())
+
+    async def order_history(self, request: OrderOf) -> OrderHistory:
+        return await self._queries.history(request)
 
     async def cancel_order(self, request: CancelOrder) -> Order:
         return await self._orders.cancel(request, caller())

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from emporion.chassis.data.database import Tx
-from emporion.chassis.eventstore.store import Proved
+from emporion.chassis.eventstore.store import Proved, Stored
 from emporion.kernel.ids import OrderId, Sku, UserId
 from emporion.services.order.domain import Order, OrderEvent, Status
 
@@ -58,6 +58,10 @@ class OrderStore(Protocol):
 
     async def load(self, tx: Tx, order_id: OrderId) -> LoadedOrder:
         """An order, folded from its events. Raises NotFound."""
+        ...
+
+    async def history(self, tx: Tx, order_id: OrderId) -> list[Stored[OrderEvent]]:
+        """Everything that happened to an order, in order. Raises NotFound."""
         ...
 
     async def row(self, tx: Tx, order_id: OrderId) -> OrderRow | None:

@@ -1,12 +1,19 @@
 """What can be asked about orders and carts."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from emporion.chassis.auth.identity import Identity
 from emporion.chassis.data.database import Database, Tx
+from emporion.chassis.eventstore.past import changes_of, past_ms, until
+from emporion.chassis.eventstore.store import Stored
 from emporion.contracts.inventory import Line
 from emporion.contracts.order import (
     Cart,
     HoldNeeded,
     ListOrders,
+    OrderHistory,
+    OrderOf,
     OrderPage,
     OrderStatus,
     OrderSummary,
@@ -15,11 +22,11 @@ from emporion.contracts.order import (
 )
 from emporion.contracts.order import Order as OrderView
 from emporion.contracts.refusals import UnknownCursor
-from emporion.kernel.clock import to_datetime
+from emporion.kernel.clock import Clock, to_datetime
 from emporion.kernel.errors import NotFound
 from emporion.kernel.ids import ORDER, OrderId, Sku, UserId, has_prefix
 from emporion.kernel.money import Money
-from emporion.services.order.domain import Order, OrderLine, Status
+from emporion.services.order.domain import Order, OrderEvent, OrderLine, Status
 from emporion.services.order.ports import (
     CartStore,
     LoadedOrder,
@@ -34,8 +41,11 @@ STAFF_SCOPE = "operations:read"
 class OrderQueries:
     """Orders and carts as their owner sees them."""
 
-    def __init__(self, database: Database, orders: OrderStore, carts: CartStore) -> None:
+    def __init__(
+        self, database: Database, orders: OrderStore, carts: CartStore, *, clock: Clock
+    ) -> None:
         self._database = database
+        self._clock = clock
         self._orders = orders
         self._carts = carts
 
@@ -52,6 +62,30 @@ class OrderQueries:
         order = await self.get(order_id)
         caller.require_owner(order.user_id, staff_scope=STAFF_SCOPE)
         return order
+
+    async def get_past(self, order_id: OrderId, as_of: datetime, caller: Identity) -> OrderView:
+        """An order that the caller may see, as it was at an instant.
+
+        Raises NotFound, InTheFuture, DidNotExistYet.
+        """
+        history = await self._history(order_id)
+        now = Order.from_history(order_id, (each.event for each in history))
+        caller.require_owner(now.user_id, staff_scope=STAFF_SCOPE)
+        instant_ms = past_ms(as_of, self._clock)
+        events = until(history, instant_ms, what=f"the order {order_id}")
+        then = Order.from_history(order_id, (each.event for each in events))
+        return view(LoadedOrder(then, events[0].at_ms, events[-1].at_ms))
+
+    async def history(self, request: OrderOf) -> OrderHistory:
+        """What happened to an order until then, and through whom. Raises NotFound."""
+        changes = changes_of(await self._history(request.order_id), until=request.as_of)
+        return OrderHistory(order_id=request.order_id, changes=changes)
+
+    async def _history(self, order_id: OrderId) -> Sequence[Stored[OrderEvent]]:
+        async def work(tx: Tx) -> Sequence[Stored[OrderEvent]]:
+            return await self._orders.history(tx, order_id)
+
+        return await self._database.read(work)
 
     async def list(self, request: ListOrders, user_id: UserId) -> OrderPage:
         """A page of a person's orders, newest first. Raises UnknownCursor."""

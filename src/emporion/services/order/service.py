@@ -26,7 +26,7 @@ def build(needs: Needs) -> Assembly:
     sagas = OrderSagas(
         steps, create_order(steps, inventory, payment), cancel_order(steps, inventory, payment)
     )
-    queries = OrderQueries(needs.database, store, cart_store)
+    queries = OrderQueries(needs.database, store, cart_store, clock=clock)
     orders = OrderCommands(needs.runtime, needs.sagas, catalog, queries=queries, definitions=sagas)
     carts = CartCommands(needs.database, cart_store, catalog=catalog, clock=clock)
     return Assembly(

@@ -7,6 +7,7 @@ from emporion.contracts.payment import (
     LedgerBalances,
     ListPayments,
     Payment,
+    PaymentHistory,
     PaymentOf,
     PaymentPage,
     PaymentService,
@@ -18,7 +19,7 @@ from emporion.kernel.money import Money
 from emporion.services.payment.commands.charges import Commands
 from emporion.services.payment.domain import Status, payment_id_of
 from emporion.services.payment.ports import StoredPayment
-from emporion.services.payment.queries import Queries
+from emporion.services.payment.queries import STAFF_SCOPE, Queries
 
 _STATUS: dict[Status, PaymentStatus] = {
     status: PaymentStatus(status.value) for status in Status if status is not Status.NEW
@@ -42,9 +43,14 @@ class PaymentApi(PaymentService):
         return view(await self._commands.refunds.refund_part(request))
 
     async def get_payment(self, request: PaymentOf) -> Payment:
+        if request.as_of is not None:
+            return view(await self._queries.get_past(request.order_id, request.as_of, caller()))
         stored = await self._queries.get(request.order_id)
-        caller().require_owner(stored.user_id, staff_scope="payments:read")
+        caller().require_owner(stored.user_id, staff_scope=STAFF_SCOPE)
         return view(stored)
+
+    async def payment_history(self, request: PaymentOf) -> PaymentHistory:
+        return await self._queries.history(request)
 
     async def list_payments(self, request: ListPayments) -> PaymentPage:
         page, next_cursor = await self._queries.page(request)

@@ -1,14 +1,15 @@
 """What the payment service needs from outside: a provider that moves money, and a store."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeAlias
 
 import msgspec
 
 from emporion.chassis.data.database import Tx
+from emporion.chassis.eventstore.store import Stored
 from emporion.kernel.ids import OrderId, UserId
 from emporion.kernel.money import Money
-from emporion.services.payment.domain import Payment, Status
+from emporion.services.payment.domain import Payment, PaymentEvent, Status
 
 
 class Approval(msgspec.Struct, frozen=True, gc=False):
@@ -104,6 +105,14 @@ class PaymentStore(Protocol):
 
     async def load(self, tx: Tx, order_id: OrderId) -> Payment:
         """The payment folded from its events; one without any is new."""
+        ...
+
+    async def history(self, tx: Tx, order_id: OrderId) -> list[Stored[PaymentEvent]]:
+        """Everything that happened to an order's payment, in order; empty: there is none."""
+        ...
+
+    def row_of(self, order_id: OrderId, history: Sequence[Stored[PaymentEvent]]) -> StoredPayment:
+        """The row that these events (at least one) add up to."""
         ...
 
     async def save(self, tx: Tx, payment: Payment, *, at_ms: int) -> StoredPayment:

@@ -1,26 +1,38 @@
 """What can be asked about payments and the ledger."""
 
 import asyncio
+from datetime import datetime
 
+from emporion.chassis.auth.identity import Identity
 from emporion.chassis.data.database import Database
-from emporion.chassis.runtime.ports import Tasks
-from emporion.contracts.payment import AccountBalance, LedgerBalances, ListPayments
+from emporion.chassis.eventstore.past import changes_of, past_ms, until
+from emporion.chassis.eventstore.store import Stored
+from emporion.chassis.runtime.ports import Runtime
+from emporion.contracts.payment import (
+    AccountBalance,
+    LedgerBalances,
+    ListPayments,
+    PaymentHistory,
+    PaymentOf,
+)
 from emporion.contracts.refusals import UnknownCursor
 from emporion.kernel.errors import NotFound
 from emporion.kernel.ids import ORDER, OrderId, has_prefix
-from emporion.services.payment.domain import Status
+from emporion.services.payment.domain import PaymentEvent, Status
 from emporion.services.payment.ports import PaymentStore, StoredPayment
 
 TRANSFERS_PER_READ = 2_000
+STAFF_SCOPE = "payments:read"
 
 
 class Queries:
     """Reads of what is committed."""
 
-    def __init__(self, database: Database, store: PaymentStore, tasks: Tasks) -> None:
+    def __init__(self, database: Database, store: PaymentStore, runtime: Runtime) -> None:
         self._database = database
         self._store = store
-        self._tasks = tasks
+        self._clock = runtime.clock
+        self._tasks = runtime.tasks
         self._sums: dict[tuple[str, str], tuple[int, int]] = {}
         self._summed_seq = 0
         self._summing = asyncio.Lock()
@@ -31,6 +43,29 @@ class Queries:
         if stored is None:
             raise NotFound
         return stored
+
+    async def get_past(self, order_id: OrderId, as_of: datetime, caller: Identity) -> StoredPayment:
+        """The payment of an order that the caller may see, as it was at an instant.
+
+        Raises NotFound, InTheFuture, DidNotExistYet.
+        """
+        history = await self._history(order_id)
+        owner = self._store.row_of(order_id, history).user_id
+        caller.require_owner(owner, staff_scope=STAFF_SCOPE)
+        instant_ms = past_ms(as_of, self._clock)
+        then = until(history, instant_ms, what=f"the payment of {order_id}")
+        return self._store.row_of(order_id, then)
+
+    async def history(self, request: PaymentOf) -> PaymentHistory:
+        """What happened to the payment of an order until then. Raises NotFound."""
+        changes = changes_of(await self._history(request.order_id), until=request.as_of)
+        return PaymentHistory(order_id=request.order_id, changes=changes)
+
+    async def _history(self, order_id: OrderId) -> list[Stored[PaymentEvent]]:
+        history = await self._database.read(lambda tx: self._store.history(tx, order_id))
+        if not history:
+            raise NotFound
+        return history
 
     async def page(self, request: ListPayments) -> tuple[list[StoredPayment], str]:
         """A page and the cursor of the next one (empty: there is none). Raises UnknownCursor."""

@@ -34,6 +34,6 @@ def build(needs: PaymentNeeds) -> Assembly:
     needs.provider.listen(commands.hear)
     return Assembly(
         contract=PaymentService,
-        implementation=PaymentApi(commands, Queries(needs.database, store, needs.runtime.tasks)),
+        implementation=PaymentApi(commands, Queries(needs.database, store, needs.runtime)),
         alarms=(commands.rechecks,),
     )

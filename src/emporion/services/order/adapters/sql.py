@@ -1,7 +1,7 @@
 """Orders and carts in SQL that SQLite and PostgreSQL share."""
 
 from emporion.chassis.data.database import Row, Tx
-from emporion.chassis.eventstore.store import EventStore, Proved
+from emporion.chassis.eventstore.store import EventStore, Proved, Stored
 from emporion.kernel.errors import Conflict, NotFound
 from emporion.kernel.ids import OrderId, Sku, UserId
 from emporion.services.order.domain import (
@@ -76,11 +76,15 @@ class SqlOrderStore:
         )
 
     async def load(self, tx: Tx, order_id: OrderId) -> LoadedOrder:
+        stored = await self.history(tx, order_id)
+        order = Order.from_history(order_id, (each.event for each in stored))
+        return LoadedOrder(order, stored[0].at_ms, stored[-1].at_ms)
+
+    async def history(self, tx: Tx, order_id: OrderId) -> list[Stored[OrderEvent]]:
         stored = await self._events.load(tx, order_id)
         if not stored:
             raise NotFound
-        order = Order.from_history(order_id, (each.event for each in stored))
-        return LoadedOrder(order, stored[0].at_ms, stored[-1].at_ms)
+        return stored
 
     async def row(self, tx: Tx, order_id: OrderId) -> OrderRow | None:
         row = await tx.fetch_one(_ROW, order_id)

@@ -1,10 +1,11 @@
 """PaymentStore in SQL that SQLite and PostgreSQL share."""
 
+from collections.abc import Sequence
 from typing import cast
 
 from emporion.chassis.data.database import Row, Tx
 from emporion.chassis.eventstore.snapshots import Snapshots
-from emporion.chassis.eventstore.store import EventStore
+from emporion.chassis.eventstore.store import EventStore, Stored
 from emporion.kernel.errors import Internal
 from emporion.kernel.ids import OrderId, UserId
 from emporion.kernel.money import Money
@@ -88,6 +89,14 @@ class SqlPayments:
 
     async def load(self, tx: Tx, order_id: OrderId) -> Payment:
         return await self.snapshots.load(tx, payment_id_of(order_id))
+
+    async def history(self, tx: Tx, order_id: OrderId) -> list[Stored[PaymentEvent]]:
+        return await self.events.load(tx, payment_id_of(order_id))
+
+    def row_of(self, order_id: OrderId, history: Sequence[Stored[PaymentEvent]]) -> StoredPayment:
+        events = (stored.event for stored in history)
+        payment = Payment.from_history(payment_id_of(order_id), events)
+        return _folded(payment, created_at_ms=history[0].at_ms, at_ms=history[-1].at_ms)
 
     async def save(self, tx: Tx, payment: Payment, *, at_ms: int) -> StoredPayment:
         before = payment.stored_version

@@ -20,6 +20,7 @@ from emporion.services.inventory.adapters.mongo.movements import (
 from emporion.services.inventory.adapters.mongo.plans import carry_out, settled
 from emporion.services.inventory.adapters.mongo.records import find_hold, keys_of, put
 from emporion.services.inventory.adapters.refusals import same_movement, units_not_held
+from emporion.services.inventory.adapters.trail import written
 from emporion.services.inventory.domain import Hold, after_departure
 from emporion.services.inventory.ports import Departure
 
@@ -79,7 +80,7 @@ class _Found(NamedTuple):
         changes: list[Change] = [
             count(MOVEMENT, self.counted, len(records)),
             *taking_away(place, leaving.units),
-            put(hold, replace(hold, allocations=changed)),
+            put(hold, replace(hold, allocations=changed), written(hold.status, now_ms)),
             *(Insert(MOVEMENT, record) for record in records),
         ]
         return hold, changes, records

@@ -31,18 +31,18 @@ from emporion.services.inventory.adapters.mongo.records import (
 )
 from emporion.services.inventory.adapters.mongo.reserving import Asked, Reserving
 from emporion.services.inventory.adapters.refusals import out_of_stock
+from emporion.services.inventory.adapters.trail import read, written
 from emporion.services.inventory.domain import (
     Action,
     Effect,
     Hold,
+    HoldChange,
     Status,
     Verdict,
     after,
     allocate,
     effect,
 )
-
-_COMMITTED: Document = {"$set": {"status": "committed"}, "$unset": {"expires_at_ms": ""}}
 
 
 class MongoHoldStore:
@@ -55,14 +55,16 @@ class MongoHoldStore:
     async def reserve(
         self, order_id: OrderId, wanted: Mapping[Sku, int], *, now_ms: int, expires_at_ms: int
     ) -> Hold:
-        return await self._gathered.run(Asked(order_id, wanted, now_ms, expires_at_ms))
+        line = written(Status.HELD, now_ms)
+        return await self._gathered.run(Asked(order_id, wanted, now_ms, expires_at_ms, line))
 
     async def release(self, order_id: OrderId, *, now_ms: int) -> Hold:
         async def plan() -> Hold:
             stored = await self.find(order_id)
             if stored is None:
                 tombstone = Hold(order_id, Status.RELEASED, [], now_ms, None)
-                await self._carry_out([put(None, tombstone)], tombstone)
+                line = written(tombstone.status, now_ms)
+                await self._carry_out([put(None, tombstone, line)], tombstone)
                 return tombstone
             ended = _ended(stored, Action.RELEASE)
             if ended.status is not stored.status:
@@ -71,9 +73,14 @@ class MongoHoldStore:
 
         return await settled(plan)
 
-    async def commit_held(self, tx: Tx, order_ids: Sequence[OrderId]) -> bool:
+    async def commit_held(self, tx: Tx, order_ids: Sequence[OrderId], *, now_ms: int) -> bool:
         held = {"_id": {"$in": list(order_ids)}, "status": "held"}
-        return await documents_of(tx).update_all(HOLD, held, _COMMITTED) == len(order_ids)
+        committed: Document = {
+            "$set": {"status": "committed"},
+            "$unset": {"expires_at_ms": ""},
+            "$push": {"trail": written(Status.COMMITTED, now_ms)},
+        }
+        return await documents_of(tx).update_all(HOLD, held, committed) == len(order_ids)
 
     async def commit(
         self, tx: Tx, order_id: OrderId, wanted: Mapping[Sku, int], *, now_ms: int
@@ -94,7 +101,7 @@ class MongoHoldStore:
                 raise out_of_stock(shortages)
             hold = replace(hold, allocations=allocations)
         taken = taking(hold.allocations) if takes else []
-        if not await books.write([*taken, put(stored, hold)]):
+        if not await books.write([*taken, put(stored, hold, written(status, now_ms))]):
             raise Unavailable(f"the stock for {order_id} changed while it was being allocated")
 
     async def due(self, *, now_ms: int, limit: int) -> list[OrderId]:
@@ -118,7 +125,7 @@ class MongoHoldStore:
                 else:
                     status = after(hold.status, action) or hold.status
                     changed = replace(hold, status=status, expires_at_ms=expires_at_ms)
-                    changes.append(put(hold, changed))
+                    changes.append(put(hold, changed, written(status, now_ms)))
             if changes:
                 await carry_out(self._database, changes, keys=keys_of(holds), events=events)
 
@@ -130,6 +137,13 @@ class MongoHoldStore:
 
     async def find(self, order_id: OrderId) -> Hold | None:
         return await self._database.read(lambda tx: find_hold(tx, order_id))
+
+    async def history(self, order_id: OrderId) -> tuple[Hold, list[HoldChange]] | None:
+        found = await self._read(Find(HOLD, {"_id": order_id}, limit=1))
+        if not found:
+            return None
+        hold = hold_from(found[0])
+        return hold, read(hold, found[0].get("trail", ()))
 
     async def page(self, *, status: Status | None, before: str, limit: int) -> list[Hold]:
         chosen: dict[str, object] = {} if status is None else {"status": status.value}
@@ -155,7 +169,7 @@ def _ending(
     hold: Hold, ended: Hold, *, now_ms: int
 ) -> tuple[list[Change], Hold, list[StockReleased]]:
     """The changes that end a hold; announced only when units are given back."""
-    change = put(hold, ended)
+    change = put(hold, ended, written(ended.status, now_ms))
     if effect(hold.status, ended.status) is not Effect.GIVE_BACK:
         return [change], ended, []
     event = StockReleased(

@@ -3,6 +3,7 @@
 from emporion.chassis.data.documents import Change, Document, Update
 from emporion.contracts.inventory import Movement, MovementReason, MoveStock
 from emporion.kernel.clock import to_datetime
+from emporion.services.inventory.adapters.trail import who
 
 MOVEMENT = "movement"
 COUNTER = "counter"
@@ -24,11 +25,13 @@ def movement_record(move: MoveStock, *, seq: int, now_ms: int) -> dict[str, obje
         "reason": move.reason.value,
         "note": move.note,
         "moved_at_ms": now_ms,
+        "who": list(who()),
     }
 
 
 def movement_from(found: Document) -> Movement:
     """The movement that a document tells."""
+    actor, cause, trace_id = found.get("who", ("", "", ""))
     return Movement(
         movement_key=found["_id"],
         sku=found["sku"],
@@ -37,4 +40,7 @@ def movement_from(found: Document) -> Movement:
         reason=MovementReason(found["reason"]),
         note=found["note"],
         moved_at=to_datetime(found["moved_at_ms"]),
+        actor=actor,
+        command=cause.partition(":")[2],
+        trace_id=trace_id,
     )

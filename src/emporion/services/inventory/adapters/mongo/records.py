@@ -9,12 +9,12 @@ from emporion.services.inventory.domain import Allocation, Hold, Status
 HOLD = "hold"
 
 
-def put(stored: Hold | None, hold: Hold) -> Change:
-    """Make the hold, or change it if it still is what was read."""
+def put(stored: Hold | None, hold: Hold, line: str) -> Change:
+    """Make the hold, or change it if it still is what was read; `line` is for its trail."""
     if stored is None:
-        return Insert(HOLD, {"_id": hold.order_id, **_columns_of(hold)})
+        return Insert(HOLD, {"_id": hold.order_id, **_columns_of(hold), "trail": [line]})
     columns = _columns_of(hold)
-    change: dict[str, object] = {"$set": columns}
+    change: dict[str, object] = {"$set": columns, "$push": {"trail": line}}
     if hold.expires_at_ms is None:
         change["$unset"] = {"expires_at_ms": ""}
     guard = {"_id": stored.order_id, "status": stored.status.value}

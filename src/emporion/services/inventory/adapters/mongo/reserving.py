@@ -43,6 +43,8 @@ class Asked(NamedTuple):
     wanted: Mapping[Sku, int]
     now_ms: int
     expires_at_ms: int
+    line: str
+    """For the trail: made where it is known who asks."""
 
     def held(self, allocations: Sequence[Allocation]) -> Hold:
         """The hold with these units."""
@@ -82,7 +84,8 @@ class Reserving:
             else:
                 held[at] = asked[at].held(allocations)
                 _empty(free, allocations)
-        changes = [*taking(_summed(held.values())), *(put(None, hold) for hold in held.values())]
+        puts = [put(None, hold, asked[at].line) for at, hold in held.items()]
+        changes = [*taking(_summed(held.values())), *puts]
         try:
             if changes:
                 await carry_out(self._database, changes, keys=keys_of(held.values()))
@@ -119,7 +122,7 @@ class Reserving:
             hold = asked.held(allocations)
             if stored is not None:
                 hold = replace(hold, created_at_ms=stored.created_at_ms)
-            changes: list[Change] = [*taking(allocations), put(stored, hold)]
+            changes: list[Change] = [*taking(allocations), put(stored, hold, asked.line)]
             await carry_out(self._database, changes, keys=keys_of([hold]))
             return hold
 

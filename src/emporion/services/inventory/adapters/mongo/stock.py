@@ -12,13 +12,8 @@ from emporion.chassis.data.documents import (
     Update,
     documents,
 )
-from emporion.contracts.inventory import (
-    Level,
-    Movement,
-    MoveStock,
-    PutWarehouse,
-    Warehouse,
-)
+from emporion.contracts.inventory import Movement, MoveStock, PutWarehouse, Warehouse
+from emporion.contracts.inventory_levels import Level
 from emporion.kernel.errors import NotFound
 from emporion.kernel.ids import Sku, WarehouseId
 from emporion.services.inventory.adapters.mongo.levels import LEVEL, level_id
@@ -91,6 +86,26 @@ class MongoStockStore:
             chosen["seq"] = {"$lt": before}
         found = await self._read(Find(MOVEMENT, chosen, [("seq", -1)], limit))
         return [(each["seq"], movement_from(each)) for each in found]
+
+    async def on_hand_at(
+        self, sku: Sku, warehouse_id: WarehouseId, instant_ms: int
+    ) -> tuple[int, int, int | None]:
+        is_past = {"$lte": ["$moved_at_ms", instant_ms]}
+        stages: list[Document] = [
+            {"$match": {"sku": sku, "warehouse_id": warehouse_id}},
+            {
+                "$group": {
+                    "_id": None,
+                    "on_hand": {"$sum": {"$cond": [is_past, "$quantity", 0]}},
+                    "count": {"$sum": {"$cond": [is_past, 1, 0]}},
+                    "first_ms": {"$min": "$moved_at_ms"},
+                }
+            },
+        ]
+        found = await self._database.read(lambda tx: tx.aggregate(MOVEMENT, stages))
+        if not found:
+            return 0, 0, None
+        return found[0]["on_hand"], found[0]["count"], found[0]["first_ms"]
 
     async def levels(
         self,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from emporion.chassis.data.database import Database, Row, Tx
+from emporion.chassis.data.database import Database, Tx
 from emporion.chassis.data.together import Together
 from emporion.contracts.inventory import (
     ReservationReleased,
@@ -19,11 +19,14 @@ from emporion.kernel.errors import Conflict
 from emporion.kernel.ids import OrderId, Sku, WarehouseId
 from emporion.services.inventory.adapters.refusals import out_of_stock
 from emporion.services.inventory.adapters.sql.levels import give_back, take, take_from_usual
+from emporion.services.inventory.adapters.sql.records import hold_from, row_of
+from emporion.services.inventory.adapters.trail import read, written
 from emporion.services.inventory.domain import (
     Action,
     Allocation,
     Effect,
     Hold,
+    HoldChange,
     Shortage,
     Status,
     Verdict,
@@ -37,14 +40,18 @@ _FIND = """
 SELECT order_id, status, allocations, created_at_ms, expires_at_ms FROM hold WHERE order_id = ?"""
 _TO_CHANGE = f"{_FIND} /* for update */"
 _ADD = """
-INSERT INTO hold (order_id, status, allocations, created_at_ms, expires_at_ms)
-VALUES (?, ?, ?, ?, ?)"""
+INSERT INTO hold (order_id, status, allocations, created_at_ms, expires_at_ms, trail)
+VALUES (?, ?, ?, ?, ?, ?)"""
 _ADD_IF_NEW = f"{_ADD} ON CONFLICT DO NOTHING"
-_CHANGE = "UPDATE hold SET status = ?, allocations = ?, expires_at_ms = ? WHERE order_id = ?"
+_CHANGE = """
+UPDATE hold SET status = ?, allocations = ?, expires_at_ms = ?, trail = trail || ?
+WHERE order_id = ?"""
+_TRAIL = "SELECT trail FROM hold WHERE order_id = ?"
 _COMMIT = """
-UPDATE hold SET status = 'committed', expires_at_ms = NULL WHERE order_id = ? AND status = 'held'"""
+UPDATE hold SET status = 'committed', expires_at_ms = NULL, trail = trail || ?
+WHERE order_id = ? AND status = 'held'"""
 _COMMIT_HELD = """
-UPDATE hold SET status = 'committed', expires_at_ms = NULL
+UPDATE hold SET status = 'committed', expires_at_ms = NULL, trail = trail || ?
 WHERE order_id IN (SELECT value FROM json_each(?)) AND status = 'held'"""
 _DUE = """
 SELECT order_id FROM hold WHERE status = 'held' AND expires_at_ms <= ?
@@ -72,11 +79,9 @@ _PAGE_OF = {
     Status.RELEASED: _PAGE_OF_RELEASED,
     Status.EXPIRED: _PAGE_OF_RELEASED.replace("= 'released'", "= 'expired'"),
 }
-_ABOVE_ALL = "~"
-"""Sorts after every order id."""
+_ABOVE_ALL = "~"  # sorts after every order id
 
 _HELD = Status.HELD
-_decode = msgspec.json.Decoder(list[Allocation]).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -87,6 +92,7 @@ class _Asked(NamedTuple):
     wanted: Mapping[Sku, int]
     now_ms: int
     expires_at_ms: int
+    line: str  # for the trail, made where it is known who asks
 
     def held(self, allocations: Sequence[Allocation]) -> Hold:
         return Hold(self.order_id, _HELD, allocations, self.now_ms, self.expires_at_ms)
@@ -107,7 +113,7 @@ class SqlHoldStore:
     async def reserve(
         self, order_id: OrderId, wanted: Mapping[Sku, int], *, now_ms: int, expires_at_ms: int
     ) -> Hold:
-        asked = _Asked(order_id, wanted, now_ms, expires_at_ms)
+        asked = _Asked(order_id, wanted, now_ms, expires_at_ms, written(_HELD, now_ms))
         outcome = await self._together.run(asked)
         if isinstance(outcome, Hold):
             return outcome
@@ -120,7 +126,8 @@ class SqlHoldStore:
             taken = await take_from_usual(tx, wanted, usual=self._usual)
             if len(taken) == len(wanted):
                 held = [each.held_in(self._usual) for each in asked]
-                await tx.execute_many(_ADD, [_row(hold) for hold in held])
+                lines = [each.line for each in asked]
+                await tx.execute_many(_ADD, list(map(row_of, held, lines)))
                 return held
             await give_back(tx, taken)
         return [await self._reserve_alone(tx, each) for each in asked]
@@ -129,19 +136,19 @@ class SqlHoldStore:
         wanted = asked.wanted
         taken = await take_from_usual(tx, wanted, usual=self._usual)
         hold = asked.held(taken)
-        if len(taken) == len(wanted) and await tx.execute(_ADD_IF_NEW, *_row(hold)):
+        if len(taken) == len(wanted) and await tx.execute(_ADD_IF_NEW, *row_of(hold, asked.line)):
             return hold
         # Undone by hand: raising here would roll back the neighbours in the commit.
         await give_back(tx, taken)
         stored = await _find(tx, asked.order_id, _TO_CHANGE)
         if stored is not None:
-            return await _reserve_again(tx, stored, wanted, expires_at_ms=asked.expires_at_ms)
+            return await _reserve_again(tx, stored, asked)
         taken, shortages = await take(tx, wanted)
         if shortages:
             return shortages
         self._usual = taken[-1].warehouse_id
         hold = asked.held(taken)
-        await _insert(tx, hold)
+        await _insert(tx, hold, asked.line)
         return hold
 
     async def release(self, order_id: OrderId, *, now_ms: int) -> Hold:
@@ -149,20 +156,21 @@ class SqlHoldStore:
             stored = await _find(tx, order_id, _TO_CHANGE)
             if stored is None:
                 tombstone = Hold(order_id, Status.RELEASED, [], now_ms, None)
-                await _insert(tx, tombstone)
+                await _insert(tx, tombstone, written(tombstone.status, now_ms))
                 return tombstone
             return await _end(tx, stored, Action.RELEASE, now_ms=now_ms)
 
         return await self._database.transaction(work)
 
-    async def commit_held(self, tx: Tx, order_ids: Sequence[OrderId]) -> bool:
-        changed = await tx.execute(_COMMIT_HELD, _encode(order_ids).decode())
-        return changed == len(order_ids)
+    async def commit_held(self, tx: Tx, order_ids: Sequence[OrderId], *, now_ms: int) -> bool:
+        line, ids = written(Status.COMMITTED, now_ms), _encode(order_ids).decode()
+        return await tx.execute(_COMMIT_HELD, line, ids) == len(order_ids)
 
     async def commit(
         self, tx: Tx, order_id: OrderId, wanted: Mapping[Sku, int], *, now_ms: int
     ) -> None:
-        if await tx.execute(_COMMIT, order_id):
+        line = written(Status.COMMITTED, now_ms)
+        if await tx.execute(_COMMIT, line, order_id):
             return
         stored = await _find(tx, order_id, _TO_CHANGE)
         before = stored.status if stored else Status.ABSENT
@@ -172,10 +180,10 @@ class SqlHoldStore:
         if shortages:
             raise out_of_stock(shortages)
         if stored is None:
-            await _insert(tx, Hold(order_id, Status.COMMITTED, allocations, now_ms, None))
+            await _insert(tx, Hold(order_id, Status.COMMITTED, allocations, now_ms, None), line)
         else:
             again = replace(stored, status=Status.COMMITTED, allocations=allocations)
-            await change_hold(tx, again)
+            await change_hold(tx, again, line)
 
     async def due(self, *, now_ms: int, limit: int) -> list[OrderId]:
         async def work(tx: Tx) -> list[OrderId]:
@@ -193,7 +201,8 @@ class SqlHoldStore:
                     await _end(tx, hold, action, now_ms=now_ms)
                 else:
                     status = after(hold.status, action) or hold.status
-                    await change_hold(tx, replace(hold, status=status, expires_at_ms=expires_at_ms))
+                    changed = replace(hold, status=status, expires_at_ms=expires_at_ms)
+                    await change_hold(tx, changed, written(status, now_ms))
 
         await self._database.transaction(work)
 
@@ -210,11 +219,19 @@ class SqlHoldStore:
 
         return await self._database.read(work)
 
+    async def history(self, order_id: OrderId) -> tuple[Hold, list[HoldChange]] | None:
+        async def work(tx: Tx) -> tuple[Hold, list[HoldChange]] | None:
+            hold = await _find(tx, order_id)
+            row = await tx.fetch_one(_TRAIL, order_id)
+            return (hold, read(hold, row[0].splitlines())) if hold and row else None
+
+        return await self._database.read(work)
+
     async def page(self, *, status: Status | None, before: str, limit: int) -> list[Hold]:
         sql = _PAGE if status is None else _PAGE_OF[status]
 
         async def work(tx: Tx) -> list[Hold]:
-            return [_hold(row) for row in await tx.fetch(sql, before or _ABOVE_ALL, limit)]
+            return [hold_from(row) for row in await tx.fetch(sql, before or _ABOVE_ALL, limit)]
 
         return await self._database.read(work)
 
@@ -226,35 +243,23 @@ async def hold_to_change(tx: Tx, order_id: OrderId) -> Hold | None:
 
 async def _find(tx: Tx, order_id: OrderId, sql: str = _FIND) -> Hold | None:
     row = await tx.fetch_one(sql, order_id)
-    return _hold(row) if row else None
+    return hold_from(row) if row else None
 
 
-def _hold(row: Row) -> Hold:
-    order_id, status, allocations, created_at_ms, expires_at_ms = row
-    return Hold(order_id, Status(status), _decode(allocations), created_at_ms, expires_at_ms)
-
-
-def _insert(tx: Tx, hold: Hold) -> Awaitable[int]:
+def _insert(tx: Tx, hold: Hold, line: str) -> Awaitable[int]:
     """Raises UniqueViolation when the order got a hold meanwhile."""
-    return tx.execute(_ADD, *_row(hold))
+    return tx.execute(_ADD, *row_of(hold, line))
 
 
-def _row(hold: Hold) -> tuple[str, str, str, int, int | None]:
-    """The arguments of _ADD."""
+async def change_hold(tx: Tx, hold: Hold, line: str) -> Hold:
+    """Write down what became of a hold; `line` is for its trail."""
     stored = _encode(hold.allocations).decode()
-    return hold.order_id, hold.status, stored, hold.created_at_ms, hold.expires_at_ms
-
-
-async def change_hold(tx: Tx, hold: Hold) -> Hold:
-    """Write down what became of a hold."""
-    stored = _encode(hold.allocations).decode()
-    await tx.execute(_CHANGE, hold.status, stored, hold.expires_at_ms, hold.order_id)
+    await tx.execute(_CHANGE, hold.status, stored, hold.expires_at_ms, line, hold.order_id)
     return hold
 
 
-async def _reserve_again(
-    tx: Tx, stored: Hold, wanted: Mapping[Sku, int], *, expires_at_ms: int
-) -> Hold | list[Shortage]:
+async def _reserve_again(tx: Tx, stored: Hold, asked: _Asked) -> Hold | list[Shortage]:
+    wanted, expires_at_ms = asked.wanted, asked.expires_at_ms
     status = after(stored.status, Action.RESERVE)
     if status is None:
         raise ReservationReleased(f"the reservation of {stored.order_id} was released")
@@ -268,6 +273,7 @@ async def _reserve_again(
     return await change_hold(
         tx,
         replace(stored, status=status, allocations=allocations, expires_at_ms=expires_at_ms),
+        asked.line,
     )
 
 
@@ -285,4 +291,5 @@ async def _end(tx: Tx, hold: Hold, action: Action, *, now_ms: int) -> Hold:
                 released_at=to_datetime(now_ms),
             )
         )
-    return await change_hold(tx, replace(hold, status=status, expires_at_ms=None))
+    ended = replace(hold, status=status, expires_at_ms=None)
+    return await change_hold(tx, ended, written(status, now_ms))

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from emporion.chassis.data.database import Database, Row, Tx, Value
 from emporion.contracts.inventory import (
-    Level,
     Movement,
     MovementReason,
     MoveStock,
     PutWarehouse,
     Warehouse,
 )
+from emporion.contracts.inventory_levels import Level
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import FailedPrecondition, Internal, NotFound
 from emporion.kernel.ids import Sku, WarehouseId
@@ -19,6 +19,7 @@ from emporion.services.inventory.adapters.refusals import (
     same_movement,
     too_many_warehouses,
 )
+from emporion.services.inventory.adapters.trail import who
 from emporion.services.inventory.domain import ON_HAND_MAX, WAREHOUSES_MAX
 
 _PUT_WAREHOUSE = """
@@ -29,13 +30,18 @@ _HAS_WAREHOUSE = "SELECT 1 FROM warehouse WHERE warehouse_id = ?"
 _WAREHOUSES = "SELECT warehouse_id, name, priority FROM warehouse ORDER BY priority, warehouse_id"
 _ADD_MOVEMENT = """
 INSERT INTO movement
-(movement_key, sku, warehouse_id, quantity, reason, note, moved_at_ms)
-VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (movement_key) DO NOTHING"""
+(movement_key, sku, warehouse_id, quantity, reason, note, moved_at_ms, actor, cause, trace_id)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (movement_key) DO NOTHING"""
 _MOVEMENT = """
-SELECT movement_key, sku, warehouse_id, quantity, reason, note, moved_at_ms FROM movement
-WHERE movement_key = ?"""
+SELECT movement_key, sku, warehouse_id, quantity, reason, note, moved_at_ms, actor, cause, trace_id
+FROM movement WHERE movement_key = ?"""
+_ON_HAND_AT = """
+SELECT CAST(coalesce(sum(CASE WHEN moved_at_ms <= ?3 THEN quantity ELSE 0 END), 0) AS BIGINT),
+    count(CASE WHEN moved_at_ms <= ?3 THEN 1 END), min(moved_at_ms)
+FROM movement WHERE sku = ?1 AND warehouse_id = ?2"""
 _MOVEMENTS = """
-SELECT seq, movement_key, sku, warehouse_id, quantity, reason, note, moved_at_ms FROM movement
+SELECT seq, movement_key, sku, warehouse_id, quantity, reason, note, moved_at_ms,
+    actor, cause, trace_id FROM movement
 WHERE seq < ?"""
 _ADD = """
 INSERT INTO level (sku, warehouse_id, on_hand, reserved) VALUES (?, ?, ?, 0)
@@ -100,6 +106,15 @@ class SqlStockStore:
 
         return await self._database.read(work)
 
+    async def on_hand_at(
+        self, sku: Sku, warehouse_id: WarehouseId, instant_ms: int
+    ) -> tuple[int, int, int | None]:
+        async def work(tx: Tx) -> tuple[int, int, int | None]:
+            row = await tx.fetch_one(_ON_HAND_AT, sku, warehouse_id, instant_ms)
+            return (row[0], row[1], row[2]) if row else (0, 0, None)
+
+        return await self._database.read(work)
+
     async def levels(
         self,
         *,
@@ -144,7 +159,8 @@ async def record_movement(tx: Tx, move: MoveStock, now_ms: int) -> tuple[Movemen
     The level has still to follow.
     """
     key, sku, warehouse_id = move.movement_key, move.sku, move.warehouse_id
-    row = (key, sku, warehouse_id, move.quantity, move.reason.value, move.note, now_ms)
+    what = (key, sku, warehouse_id, move.quantity, move.reason.value, move.note, now_ms)
+    row = (*what, *who())
     if await tx.execute(_ADD_MOVEMENT, *row):
         return _movement(row), True
     return await _stored_movement(tx, move), False
@@ -169,7 +185,7 @@ def _filters(sku: Sku | None, warehouse_id: WarehouseId | None) -> tuple[str, li
 
 
 def _movement(row: Row) -> Movement:
-    key, sku, warehouse_id, quantity, reason, note, moved_at_ms = row
+    key, sku, warehouse_id, quantity, reason, note, moved_at_ms, actor, cause, trace_id = row
     return Movement(
         movement_key=key,
         sku=sku,
@@ -178,6 +194,9 @@ def _movement(row: Row) -> Movement:
         reason=MovementReason(reason),
         note=note,
         moved_at=to_datetime(moved_at_ms),
+        actor=actor,
+        command=cause.partition(":")[2],
+        trace_id=trace_id,
     )
 
 

@@ -1,0 +1,1 @@
+"""The past of an order: over order, payment and stock together."""
