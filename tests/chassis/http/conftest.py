@@ -91,7 +91,7 @@ class ListThings(Request, frozen=True, kw_only=True):
     mood: Mood | None = None
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
     is_old: bool = False
-    codes: list[Code] = field(default_factory=list)
+    codes: Annotated[list[Code], Meta(max_length=9, examples=[["a"]])] = field(default_factory=list)
 
 
 class Things(Reply, frozen=True, kw_only=True):

@@ -159,4 +159,7 @@ def _parameters(shape: RestShape, fields: list[Field]) -> type[msgspec.Struct]:
 
 
 def _is_list(field: Field) -> bool:
-    return isinstance(msgspec.inspect.type_info(field.type), msgspec.inspect.ListType)
+    shape = msgspec.inspect.type_info(field.type)
+    while isinstance(shape, msgspec.inspect.Metadata):  # it has a description, or examples
+        shape = shape.type
+    return isinstance(shape, msgspec.inspect.ListType)
