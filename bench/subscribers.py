@@ -27,6 +27,7 @@ from emporion.chassis.testing.databases import migrations_of, sqlite_database
 from emporion.contracts.order import OrderCreated, PricedLine
 from emporion.kernel.ids import OrderId, Sku, UserId
 from emporion.kernel.money import Money
+from emporion.services.analytics import service as analytics
 from emporion.services.recommendation import service as recommendation
 
 BATCH = 64
@@ -34,7 +35,10 @@ BATCHES = 150
 WARM_UP = 30
 THINGS = 500
 LINES = (2, 20)
-SUBSCRIBERS: dict[str, Callable[[Needs], Assembly]] = {"recommendation": recommendation.build}
+SUBSCRIBERS: dict[str, Callable[[Needs], Assembly]] = {
+    "recommendation": recommendation.build,
+    "analytics": analytics.build,
+}
 
 
 def order(number: int, lines: int, chance: random.Random) -> OrderCreated:

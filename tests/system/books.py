@@ -14,6 +14,7 @@ from tests.system.shoppers import Attempt, Traffic
 REACTS_TO = {
     "email": ("orders.created", "orders.cancelled", "orders.rejected"),
     "inventory": ("orders.created",),
+    "analytics": ("orders.created", "orders.cancelled", "orders.rejected"),
     "recommendation": ("orders.created", "orders.cancelled"),
 }
 """Who reacts to which events of the orders."""

@@ -10,6 +10,7 @@ from emporion.platform.docs.calls import calls_of
 from emporion.platform.docs.source import services
 from emporion.platform.process import serving
 from emporion.platform.settings import Settings
+from emporion.services.analytics.adapters.sql import SqlFigures
 from emporion.services.recommendation.adapters.sql import SqlCounts
 from tests.system import books
 from tests.system.accounts import Customer, sign_up
@@ -20,7 +21,10 @@ from tests.system.wire import Wire
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 ORDERS = 20
 STANDS_S_MAX = 60.0
-BYSTANDERS = {"recommendation": (SqlCounts, "add", "SELECT orders FROM basket_total")}
+BYSTANDERS = {
+    "recommendation": (SqlCounts, "add", "SELECT orders FROM basket_total"),
+    "analytics": (SqlFigures, "record", "SELECT count(*) FROM fact WHERE what = 'sold'"),
+}
 """By name, what each does about an order, and how many orders it knows of."""
 
 

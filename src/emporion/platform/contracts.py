@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from emporion.chassis.surfaces import published
 from emporion.chassis.surfaces.openapi import openapi
+from emporion.contracts.analytics import AnalyticsService
 from emporion.contracts.catalog import CatalogService
 from emporion.contracts.contract import Service
 from emporion.contracts.email import EmailService
@@ -27,6 +28,7 @@ CONTRACTS: Final[Sequence[type[Service]]] = (
     EmailService,
     FraudService,
     RecommendationService,
+    AnalyticsService,
     OperationsService,
 )
 TITLE: Final = "Emporion"

@@ -20,7 +20,14 @@ from emporion.platform.shop_folder import require_shop
 
 T = TypeVar("T")
 SCOPES = frozenset(
-    {"operations:read", "operations:write", "orders:read", "payments:read", "inventory:read"}
+    {
+        "operations:read",
+        "operations:write",
+        "orders:read",
+        "payments:read",
+        "inventory:read",
+        "analytics:read",
+    }
 )
 PATIENCE_S = 5.0
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from emporion.chassis.runtime.assembly import Assembly, Needs
 from emporion.platform.settings import Settings
+from emporion.services.analytics import service as analytics
 from emporion.services.catalog import service as catalog
 from emporion.services.email import service as email
 from emporion.services.email.adapters.kept import KeptMailer
@@ -95,6 +96,10 @@ def _recommendation(given: Given) -> Assembly:
     return recommendation.build(given.needs)
 
 
+def _analytics(given: Given) -> Assembly:
+    return analytics.build(given.needs)
+
+
 def _mailer(settings: Settings) -> Mailer:
     if not settings.smtp_host:
         return KeptMailer()
@@ -119,5 +124,6 @@ SERVICES: Mapping[str, Callable[[Given], Assembly]] = {
     "email": _email,
     "fraud": _fraud,
     "recommendation": _recommendation,
+    "analytics": _analytics,
 }
 """By name; the name is the folder, the database file and the gRPC package."""

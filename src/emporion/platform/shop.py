@@ -30,6 +30,7 @@ STAFF_SCOPES = frozenset(
         "inventory:write",
         "payments:read",
         "mails:read",
+        "analytics:read",
         "fraud:read",
         "fraud:write",
     }

@@ -21,6 +21,7 @@ SERVICES = (
     "email",
     "fraud",
     "recommendation",
+    "analytics",
 )
 SUFFIX = ".sqlite"
 

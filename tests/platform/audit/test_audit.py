@@ -177,6 +177,16 @@ SOLD_HOLD = SOME_SOLD.format(table="hold", status="committed")
             [f"DELETE FROM mail WHERE seq = {LAST_CONFIRMATION}"],
             "one confirmation per sold order",
         ),
+        (
+            "analytics",
+            ["DELETE FROM fact WHERE what || key = (SELECT max(what || key) FROM fact)"],
+            "figures count each sold order",
+        ),
+        (
+            "analytics",
+            ["UPDATE tally SET amount_minor = amount_minor + 1"],
+            "analytics: figures by minute = what happened",
+        ),
     ],
 )
 async def test_meddling_is_found(folder, service, statements, check):

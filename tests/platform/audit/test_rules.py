@@ -13,6 +13,7 @@ from emporion.platform.audit.facts import (
     MailFact,
     OrderFact,
     PaymentFact,
+    SaleFact,
     Violation,
 )
 from emporion.platform.audit.look import apply_rules, until_sure
@@ -34,14 +35,20 @@ class Shop:
         self.payments: list[PaymentFact] = []
         self.holds: list[HoldFact] = []
         self.mails: list[MailFact] = []
+        self.sales: list[SaleFact] = []
         self.open_sagas: set[str] = set()
-        self.unread: dict[str, set[str]] = {"email": set(), "inventory": set()}
+        self.unread: dict[str, set[str]] = {
+            "email": set(),
+            "inventory": set(),
+            "analytics": set(),
+        }
 
     def sold(self, name: str, total: int = 500) -> None:
         self.orders.append(OrderFact(name, "paid", total, "EUR"))
         self.payments.append(PaymentFact(name, "captured", total, 0, 0, "EUR"))
         self.holds.append(HoldFact(name, "committed"))
         self.mails.append(MailFact(name, 1))
+        self.sales.append(SaleFact(name, total, "EUR"))
 
     async def violations(self) -> dict[str, str]:
         books = Books(
@@ -49,6 +56,7 @@ class Shop:
             payments=each(sorted(self.payments)),
             holds=each(sorted(self.holds)),
             mails=each(sorted(self.mails)),
+            sales=each(sorted(self.sales)),
             open_sagas=frozenset(self.open_sagas),
             unread={name: frozenset(ids) for name, ids in self.unread.items()},
         )
@@ -75,6 +83,7 @@ async def test_sold_rejected_and_cancelled_orders_add_up(shop):
         PaymentFact("f", "refunded", 100, 100, 0, "EUR"),
     ]
     shop.mails.append(MailFact("f", 1))
+    shop.sales.append(SaleFact("f", 100, "EUR"))
 
     assert await shop.violations() == {}
 
@@ -113,7 +122,8 @@ async def test_what_went_back_in_parts_leaves_the_order_sold(shop):
 async def test_money_kept_for_an_order_that_was_not_sold_is_found(shop, status):
     shop.orders.append(OrderFact("b", status, 100, "EUR"))
     shop.payments.append(PaymentFact("b", "captured", 100, 0, 0, "EUR"))
-    shop.unread["email"].add("b")
+    for name in ("email", "analytics"):
+        shop.unread[name].add("b")
 
     assert await shop.violations() == {
         "no money kept for unsold orders": f"is {status}, but 1.00 EUR are kept"
@@ -159,6 +169,25 @@ async def test_a_missing_or_second_confirmation_is_found(shop):
 
     shop.unread["email"].add("a")
     assert await shop.violations() == {}
+
+
+async def test_a_sale_that_the_figures_do_not_count_is_found_once_they_have_heard_of_it(shop):
+    rule = "figures count each sold order"
+    shop.sales[0] = SaleFact("a", 1, "EUR")
+    assert set(await shop.violations()) == {rule}
+
+    shop.sales = shop.sales[1:]
+    assert await shop.violations() == {rule: "is missing in the figures"}
+
+    shop.unread["analytics"].add("a")
+    assert await shop.violations() == {}
+
+
+async def test_an_unsold_order_in_the_figures_is_found(shop):
+    shop.orders.append(OrderFact("b", "rejected", 1, "EUR"))
+    shop.sales += [SaleFact("b", 1, "EUR"), SaleFact("c", 1, "EUR")]
+
+    assert (await shop.violations()).keys() == {"figures count each sold order"}
 
 
 async def test_a_confirmation_of_an_unsold_order_is_found(shop):

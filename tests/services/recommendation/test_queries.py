@@ -3,6 +3,7 @@
 import pytest
 
 from emporion.contracts.recommendation import Reason, RecommendFor, RecommendForBasket
+from tests.defects.whole_shop import WholeShop
 from tests.services.till import order
 
 
@@ -92,3 +93,22 @@ async def test_equal_lifts_are_told_in_the_order_of_their_names(counter):
     await counter.tell(*(order(n, "tea", "b", "a") for n in range(1, 6)), order(9, "x"))
 
     assert names(await ask(counter, "tea")) == ["a", "b"]
+
+
+async def test_a_basket_is_asked_for_over_http_by_repeating_the_parameter(tmp_path):
+    whole = WholeShop(tmp_path / "shop")
+    await whole.open()
+    try:
+        ada = await whole.customer("Ada")
+        for sku in ("tea", "scone", "jam"):
+            await whole.stock(sku, 9)
+        await ada.order(("tea", 1), ("scone", 1), ("jam", 1))
+        await whole.deliver()
+        answer = await whole.stranger().get("/api/recommendations?skus=tea&skus=scone&min_orders=1")
+    finally:
+        await whole.close()
+
+    assert answer.status == 200
+    assert [(one["sku"], one["reason"]) for one in answer.json()["recommended"]] == [
+        ("jam", "best_seller")
+    ], "all that was ever bought is in one order: nothing is bought with it more than by chance"

@@ -15,17 +15,19 @@ from emporion.platform.audit.facts import (
     MailFact,
     OrderFact,
     PaymentFact,
+    SaleFact,
     Violation,
 )
 from emporion.platform.audit.merge import Books
 from emporion.platform.audit.traffic import OpenSaga
+from emporion.services.analytics import audit as analytics
 from emporion.services.email import audit as email
 from emporion.services.inventory import audit as inventory
 from emporion.services.order import audit as order
 from emporion.services.payment import audit as payment
 from emporion.services.payment.adapters.book import Entry, entries_in
 
-TOLD_OF_ORDERS = ("inventory", "email")
+TOLD_OF_ORDERS = ("inventory", "email", "analytics")
 """The subscribers of `orders.created` whose books the rules look at."""
 Found = tuple[str, str, str]
 """What every service's own audit yields: check, subject, detail."""
@@ -74,6 +76,11 @@ OWN_BOOKS = (
         email.violations,
         dict.fromkeys((email.SENT, email.QUEUED), "mail"),
     ),
+    OwnBooks(
+        "analytics",
+        analytics.violations,
+        dict.fromkeys((analytics.MINUTES, analytics.QUARTERS, analytics.PRODUCTS), "fact"),
+    ),
 )
 
 
@@ -121,6 +128,7 @@ def books_of(
         payments=_payments(databases["payment"]),
         holds=_holds(databases["inventory"]),
         mails=_mails(databases["email"]),
+        sales=_sales(databases["analytics"]),
         open_sagas=frozenset(saga.order_id for saga in open_),
         unread={name: unread_orders(found, name) for name in TOLD_OF_ORDERS},
     )
@@ -144,3 +152,8 @@ async def _holds(database: Database) -> AsyncIterator[HoldFact]:
 async def _mails(database: Database) -> AsyncIterator[MailFact]:
     async for told in email.confirmations(database):
         yield MailFact(told.order_id, told.confirmations)
+
+
+async def _sales(database: Database) -> AsyncIterator[SaleFact]:
+    async for sale in analytics.sales(database):
+        yield SaleFact(*sale)

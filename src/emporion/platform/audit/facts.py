@@ -1,4 +1,4 @@
-"""What the audit knows about one order from four services' books, and what it finds."""
+"""What the audit knows about one order from five services' books, and what it finds."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -34,6 +34,14 @@ class HoldFact(NamedTuple):
     status: str
 
 
+class SaleFact(NamedTuple):
+    """An order that analytics counts as sold, and for how much."""
+
+    order_id: str
+    total_minor: int
+    currency: str
+
+
 class MailFact(NamedTuple):
     """How many confirmations of an order were queued or sent."""
 
@@ -57,6 +65,7 @@ class Story:
     confirmations: int
     is_saga_open: bool
     unread_by: frozenset[str]
+    sale: SaleFact | None = None
 
     @property
     def net_minor(self) -> int:

@@ -4,9 +4,16 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from emporion.platform.audit.facts import HoldFact, MailFact, OrderFact, PaymentFact, Story
+from emporion.platform.audit.facts import (
+    HoldFact,
+    MailFact,
+    OrderFact,
+    PaymentFact,
+    SaleFact,
+    Story,
+)
 
-F = TypeVar("F", bound=OrderFact | PaymentFact | HoldFact | MailFact)
+F = TypeVar("F", bound=OrderFact | PaymentFact | HoldFact | MailFact | SaleFact)
 END = "\uffff"
 """Sorts after every order id."""
 NOBODY: frozenset[str] = frozenset()
@@ -25,6 +32,7 @@ class Books:
     payments: AsyncIterator[PaymentFact]
     holds: AsyncIterator[HoldFact]
     mails: AsyncIterator[MailFact]
+    sales: AsyncIterator[SaleFact]
     open_sagas: frozenset[str]
     unread: dict[str, frozenset[str]]
 
@@ -55,11 +63,12 @@ async def stories(books: Books) -> AsyncIterator[Story]:
     """Every order that any service knows of, by rising id."""
     unread = [(name, ids) for name, ids in books.unread.items() if ids]
     orders, payments = _Source(books.orders), _Source(books.payments)
-    holds, mails = _Source(books.holds), _Source(books.mails)
-    for source in (orders, payments, holds, mails):
+    holds, mails, sales = _Source(books.holds), _Source(books.mails), _Source(books.sales)
+    sources = (orders, payments, holds, mails, sales)
+    for source in sources:
         await source.advance()
     while True:
-        order_id = min(orders.order_id, payments.order_id, holds.order_id, mails.order_id)
+        order_id = min(source.order_id for source in sources)
         if order_id == END:
             return
         mail = await mails.take(order_id)
@@ -73,4 +82,5 @@ async def stories(books: Books) -> AsyncIterator[Story]:
             unread_by=frozenset(name for name, ids in unread if order_id in ids)
             if unread
             else NOBODY,
+            sale=await sales.take(order_id),
         )

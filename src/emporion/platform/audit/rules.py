@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from emporion.contracts.analytics import AnalyticsService
 from emporion.contracts.email import EmailService
 from emporion.contracts.inventory import InventoryService, ReservationStatus
 from emporion.contracts.order import OrderStatus
@@ -88,6 +89,22 @@ def one_confirmation_per_sale(story: Story) -> str | None:
     return ""
 
 
+def every_sale_is_counted(story: Story) -> str | None:
+    """A sold order is in the figures with its total, or its event is still to come; others not."""
+    order, sale = story.order, story.sale
+    if order is None:
+        return "is in the figures, but does not exist" if sale else None
+    if order.status not in SOLD:
+        return f"is {order.status}, but in the figures as sold" if sale else None
+    if sale is None:
+        is_told = AnalyticsService.NAME not in story.unread_by
+        return "is missing in the figures" if is_told else ""
+    if (sale.total_minor, sale.currency) != (order.total_minor, order.currency):
+        counted = _money(sale.total_minor, sale.currency)
+        return f"costs {_money(order.total_minor, order.currency)}, counted are {counted}"
+    return ""
+
+
 def pending_means_a_saga_works_on_it(story: Story) -> str | None:
     """A pending order is being decided by a saga."""
     if story.order is None or story.order.status != OrderStatus.PENDING:
@@ -102,6 +119,7 @@ RULES: Mapping[str, Rule] = {
     "paid orders have their stock": sold_means_stock_held,
     "open holds = orders that need them": stock_is_held_for_orders_that_need_it,
     "one confirmation per sold order": one_confirmation_per_sale,
+    "figures count each sold order": every_sale_is_counted,
     "a saga works on each pending order": pending_means_a_saga_works_on_it,
 }
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from emporion.contracts.contract import Event
 from emporion.contracts.order import OrderCancelled, OrderCreated, OrderRejected
+from emporion.contracts.payment import PaymentRefunded
+from emporion.contracts.user import UserRegistered
 
 
 def _names(*events: type[Event]) -> Sequence[str]:
@@ -11,6 +13,9 @@ def _names(*events: type[Event]) -> Sequence[str]:
 
 
 REACTS_TO: Mapping[str, Sequence[str]] = {
+    "analytics": _names(
+        OrderCreated, OrderCancelled, OrderRejected, PaymentRefunded, UserRegistered
+    ),
     "email": _names(OrderCreated, OrderCancelled, OrderRejected),
     "fraud": _names(OrderCreated, OrderCancelled, OrderRejected),
     "inventory": _names(OrderCreated),

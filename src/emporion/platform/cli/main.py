@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import typer
 
 from emporion.platform.cli import (
+    analytics,
     audit,
     config,
     contracts,
@@ -53,6 +54,14 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
 HIDDEN: Mapping[str, Callable[..., None]] = {"serve": serve.serve}
 """Commands that the program itself runs."""
 GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., None]]]] = {
+    "analytics": (
+        "Orders, revenue and conversion over time, and what sells.",
+        {
+            "figures": analytics.figures,
+            "funnel": analytics.funnel,
+            "products": analytics.products,
+        },
+    ),
     "operator": ("People who may run the shop.", {"add": operators.add}),
     "events": (
         "Events on their way to subscribers.",

@@ -34,6 +34,7 @@ SCOPES: Final[Mapping[Role, tuple[str, ...]]] = {
         "inventory:write",
         "payments:read",
         "mails:read",
+        "analytics:read",
         "operations:read",
         "operations:write",
         "operators:write",

@@ -1,0 +1,69 @@
+"""Proves that analytics adds up, and gives the facts that the orders' books are compared with."""
+
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+from emporion.chassis.data.database import Database, Row
+from emporion.kernel.ids import OrderId
+
+PAGE_SIZE = 1_000
+MINUTES = "figures by minute = what happened"
+QUARTERS = "figures by quarter of an hour = what happened"
+PRODUCTS = "figures by product = orders sold"
+_SUMS = (
+    "SELECT what, label, CAST(sum(number) AS BIGINT), CAST(sum(amount_minor) AS BIGINT)"
+    " FROM (SELECT what, label, number, units, amount_minor FROM tally WHERE grain_s = ?"
+    " UNION ALL SELECT what, label, -1, -units, -amount_minor FROM fact WHERE what <> 'refunded'"
+    " OR EXISTS (SELECT 1 FROM fact AS sale WHERE sale.key = fact.key AND sale.what = 'sold'))"
+    " AS both_books GROUP BY what, label"
+    " HAVING sum(number) <> 0 OR sum(units) <> 0 OR sum(amount_minor) <> 0"
+)
+_PRODUCTS = (
+    "SELECT currency, CAST(sum(units) AS BIGINT), CAST(sum(amount_minor) AS BIGINT) FROM"
+    " (SELECT currency, units, amount_minor FROM product_tally UNION ALL"
+    " SELECT label, -units, -amount_minor FROM fact WHERE what = 'sold') AS both_books"
+    " GROUP BY currency HAVING sum(units) <> 0 OR sum(amount_minor) <> 0"
+)
+_SALES = (
+    "SELECT key, amount_minor, label FROM fact WHERE key > ? AND what = 'sold' ORDER BY key LIMIT ?"
+)
+
+
+class Violation(NamedTuple):
+    """A check that failed: `subject` says which figures."""
+
+    check: str
+    subject: str
+    detail: str
+
+
+class Sale(NamedTuple):
+    """An order that was counted as sold."""
+
+    order_id: OrderId
+    amount_minor: int
+    currency: str
+
+
+async def violations(database: Database) -> AsyncIterator[Violation]:
+    """Every check over all figures; nothing comes when they add up."""
+    for check, grain_s in ((MINUTES, 60), (QUARTERS, 900)):
+        for what, label, number, amount_minor in await _rows(database, _SUMS, grain_s):
+            detail = f"{number:+} counted, {amount_minor:+} minor units, against what happened"
+            yield Violation(check, f"{what} {label}".strip(), detail)
+    for currency, units, amount_minor in await _rows(database, _PRODUCTS):
+        detail = f"{units:+} units, {amount_minor:+} minor units, against the orders"
+        yield Violation(PRODUCTS, currency, detail)
+
+
+async def sales(database: Database) -> AsyncIterator[Sale]:
+    """Every order counted as sold, by rising id, read in pages of 1000."""
+    last = ""
+    while page := await _rows(database, _SALES, last, PAGE_SIZE):
+        for order_id, amount_minor, currency in page:
+            yield Sale(OrderId(order_id), amount_minor, currency)
+        last = page[-1][0]
+
+
+async def _rows(database: Database, sql: str, *args: str | int) -> list[Row]:
+    return await database.read(lambda tx: tx.fetch(sql, *args))

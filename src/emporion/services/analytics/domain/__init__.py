@@ -1,0 +1,1 @@
+"""The rules of counting: what counts, when it counts, and how time is cut."""
