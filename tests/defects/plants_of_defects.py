@@ -6,6 +6,8 @@ _ORDERS = "services/order/commands/orders.py"
 _CARTS = "services/order/commands/carts.py"
 _ORDER_STORE = "services/order/adapters/sql.py"
 _CHARGES = "services/payment/commands/charges.py"
+_DECIDING = "services/payment/commands/deciding.py"
+_STRAYS = "services/payment/commands/strays.py"
 _PAYMENT = "services/payment/domain/payment.py"
 _HOLDS = "services/inventory/adapters/sql/holds.py"
 _STOCK = "services/inventory/domain.py"
@@ -123,7 +125,7 @@ MONEY = (
         "the second answer captures again",
         "test_money.py::test_defect_09_a_provider_that_answers_twice_captures_once",
         Edit(
-            _CHARGES,
+            _DECIDING,
             """
 -    if not payment.is_open:
 -        return
@@ -131,12 +133,12 @@ MONEY = (
 """,
         ),
         Edit(
-            _CHARGES,
+            _STRAYS,
             """
 -            if known.status is Status.PENDING:
 +            if known.status is not Status.NEW:
                  known = await self._recorder.change(
-                     order_id, lambda payment: _decide(payment, answer, known)
+                     order_id, lambda payment: decide(payment, answer, known)
 """,
         ),
         Edit(
@@ -162,12 +164,12 @@ MONEY = (
         "a late answer is thanked for and dropped",
         "test_money.py::test_defect_09_an_answer_that_comes_late_still_makes_the_order",
         Edit(
-            _CHARGES,
+            _STRAYS,
             """
 -            if known.status is Status.PENDING:
 +            if known.status is Status.NEW:
                  known = await self._recorder.change(
-                     order_id, lambda payment: _decide(payment, answer, known)
+                     order_id, lambda payment: decide(payment, answer, known)
 """,
         ),
     ),
@@ -175,7 +177,7 @@ MONEY = (
         "money that comes for a voided payment is kept",
         "test_money.py::test_defect_09_money_that_comes_for_a_given_up_order_goes_back",
         Edit(
-            _CHARGES,
+            _STRAYS,
             """
 -                elif known.status is Status.VOIDED:
 +                elif known.status is Status.NEW:
@@ -186,10 +188,10 @@ MONEY = (
         "money that comes after a decline is kept",
         "test_money.py::test_defect_09_money_that_comes_after_a_decline_goes_back",
         Edit(
-            _CHARGES,
+            _STRAYS,
             """
--                if known.status is Status.DECLINED:
-+                if known.status is Status.NEW:
+-                elif known.status is Status.DECLINED:
++                elif known.status is Status.NEW:
 """,
         ),
     ),

@@ -101,12 +101,12 @@ SAGAS = (
         Edit(
             "services/payment/commands/charges.py",
             """
--            return _settled(known, request)
-+            return await self._charge_first(request)
+-                stored = settled(known, request)
++                stored = await self._charge_first(request)
 """,
         ),
         Edit(
-            "services/payment/commands/charges.py",
+            "services/payment/commands/deciding.py",
             """
 -        case Status.VOIDED | Status.REFUNDED:
 -            raise PaymentVoided

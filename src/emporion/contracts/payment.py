@@ -71,6 +71,13 @@ class PaymentVoided(FailedPrecondition):
     title = "The payment was undone"
 
 
+class NotAuthorised(FailedPrecondition):
+    """Nothing is held for the order that could be captured."""
+
+    slug = "not-authorised"
+    title = "Nothing is held for this order"
+
+
 class RefundExceedsCapture(FailedPrecondition):
     """More was to go back than is left of what was captured (fields `left_minor`, `currency`)."""
 
@@ -97,6 +104,12 @@ class Charge(Request, frozen=True, kw_only=True):
     payment_token: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
 
 
+class CaptureHeld(Request, frozen=True, kw_only=True):
+    """The order whose authorised payment is to be taken, all of it."""
+
+    order_id: OrderRef
+
+
 class RefundPart(Request, frozen=True, kw_only=True):
     """Give back `amount` (> 0) of what an order's payment captured, under an id of its own.
 
@@ -112,11 +125,12 @@ class RefundPart(Request, frozen=True, kw_only=True):
 class PaymentStatus(StrEnum):
     """Where a payment stands.
 
-    Captured: some of it may have gone back. Refunded: all of it did. Owed: taken after it was
-    declined, and on its way back.
+    Authorised: held, not taken. Captured: some of it may have gone back. Refunded: all of it did.
+    Owed: taken after it was declined, and on its way back.
     """
 
     PENDING = "pending"
+    AUTHORISED = "authorised"
     CAPTURED = "captured"
     DECLINED = "declined"
     REFUNDED = "refunded"
@@ -232,9 +246,38 @@ class PaymentService(Service, Protocol):
         is unknown: repeat it with the same order until it is known.
         """
 
+    @command(
+        access=internal(),
+        key="order_id",
+        timeout_s=5.0,
+        raises=(PaymentDeclined, PaymentVoided),
+    )
+    async def authorise(self, request: Charge) -> Payment:
+        """Let the provider hold the money for an order, to be captured later.
+
+        Safe to repeat; `charge` takes what is held, `refund` lets go of it. Raises PaymentDeclined,
+        PaymentVoided when it was undone before, and Unavailable while the answer is unknown.
+        """
+
+    @command(
+        access=internal(),
+        key="order_id",
+        timeout_s=10.0,
+        raises=(NotAuthorised, PaymentDeclined, PaymentVoided),
+    )
+    async def capture(self, request: CaptureHeld) -> Payment:
+        """Take what is held for an order, once, however often it is asked.
+
+        Raises NotAuthorised when nothing was ever held, PaymentDeclined when the provider does not
+        hold it any more, PaymentVoided when it was undone, and Unavailable while the provider's
+        answer is unknown.
+        """
+
     @command(access=internal(), key="order_id", timeout_s=10.0)
     async def refund(self, request: Charge) -> Payment:
-        """Undo `charge`, given its request: all goes back that has not gone back in parts.
+        """Undo `charge` or `authorise`, given its request.
+
+        What is held is let go of; of what was taken, all goes back that has not gone back in parts.
 
         Safe to repeat, and to call before `charge`. Raises Unavailable while the provider's
         answer is unknown.

@@ -19,6 +19,7 @@ from emporion.services.payment.adapters.book import Entry, entries_in
 from emporion.services.payment.adapters.rehearsal import RehearsalProvider
 from emporion.services.payment.ports import (
     Answer,
+    Approval,
     Listener,
     PaymentProvider,
     Reversal,
@@ -48,6 +49,23 @@ class WatchedProvider:
         answer = await self.real.charge(key=key, amount=amount, token=token)
         await self._leave(f"charge {key}")
         return answer
+
+    async def authorise(self, *, key: str, amount: Money, token: str) -> Answer:
+        await self._enter(f"authorise {key}")
+        answer = await self.real.authorise(key=key, amount=amount, token=token)
+        await self._leave(f"authorise {key}")
+        return answer
+
+    async def capture(self, *, key: str, reference: str, amount: Money) -> Approval:
+        await self._enter(f"capture {key}")
+        answer = await self.real.capture(key=key, reference=reference, amount=amount)
+        await self._leave(f"capture {key}")
+        return answer
+
+    async def void(self, *, key: str, reference: str) -> None:
+        await self._enter(f"void {key}")
+        await self.real.void(key=key, reference=reference)
+        await self._leave(f"void {key}")
 
     async def refund(self, *, key: str, reference: str, amount: Money) -> Reversal:
         await self._enter(f"refund {key}")

@@ -34,6 +34,7 @@ def some_refund(payment: Payment) -> str:
 
 CHANGES: dict[str, Callable[[Payment], None]] = {
     "attempt": lambda p: p.attempt(USER, EUR),
+    "authorise": lambda p: p.authorise(USER, EUR, reference="r"),
     "capture": lambda p: p.capture(USER, EUR, reference="r"),
     "decline": lambda p: p.decline(USER, EUR, reason="no"),
     "take late": lambda p: p.take_late(reference="r"),

@@ -3,6 +3,7 @@
 from emporion.chassis.calls.context import caller
 from emporion.contracts.payment import (
     Balances,
+    CaptureHeld,
     Charge,
     LedgerBalances,
     ListPayments,
@@ -35,6 +36,12 @@ class PaymentApi(PaymentService):
 
     async def charge(self, request: Charge) -> Payment:
         return view(await self._commands.charge(request))
+
+    async def authorise(self, request: Charge) -> Payment:
+        return view(await self._commands.authorise(request))
+
+    async def capture(self, request: CaptureHeld) -> Payment:
+        return view(await self._commands.capture(request))
 
     async def refund(self, request: Charge) -> Payment:
         return view(await self._commands.refund(request))

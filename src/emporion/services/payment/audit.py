@@ -116,7 +116,7 @@ def _kept_by_order(book: Iterable[Entry]) -> tuple[dict[str, int], dict[str, int
             if order_id in kept:
                 repeated[order_id] = repeated.get(order_id, 1) + 1
             kept[order_id] = kept.get(order_id, 0) + entry.amount.amount_minor
-        else:
+        elif entry.kind == "refund":
             order_id = order_of_key(entry.key)
             kept[order_id] = kept.get(order_id, 0) - entry.amount.amount_minor
     return kept, repeated

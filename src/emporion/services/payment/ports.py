@@ -13,9 +13,13 @@ from emporion.services.payment.domain import Payment, PaymentEvent, Status
 
 
 class Approval(msgspec.Struct, frozen=True, gc=False):
-    """The provider took the money; `reference` is its own name for that."""
+    """The provider took the money; `reference` is its own name for that.
+
+    `is_held`: it only holds it, until it is captured or voided.
+    """
 
     reference: str
+    is_held: bool = False
 
 
 class Decline(msgspec.Struct, frozen=True, gc=False):
@@ -45,7 +49,31 @@ class PaymentProvider(Protocol):
     """
 
     async def charge(self, *, key: str, amount: Money, token: str) -> Answer:
-        """Take `amount` (> 0) by the payment method behind `token`."""
+        """Take `amount` (> 0) by the payment method behind `token`.
+
+        What was authorised under that key stays held: it is to be captured.
+        """
+        ...
+
+    async def authorise(self, *, key: str, amount: Money, token: str) -> Answer:
+        """Hold `amount` (> 0) for us, by the payment method behind `token`.
+
+        What was charged under that key is taken already.
+        """
+        ...
+
+    async def capture(self, *, key: str, reference: str, amount: Money) -> Approval:
+        """Take what the authorisation `reference` holds, all of it.
+
+        Also raises FailedPrecondition: it is not held any more, and nothing was taken.
+        """
+        ...
+
+    async def void(self, *, key: str, reference: str) -> None:
+        """Let go of what the authorisation `reference` holds; nothing when it holds none.
+
+        Also raises FailedPrecondition when it was captured.
+        """
         ...
 
     async def refund(self, *, key: str, reference: str, amount: Money) -> Reversal:
@@ -56,7 +84,7 @@ class PaymentProvider(Protocol):
         ...
 
     async def find(self, *, key: str) -> Answer | None:
-        """The outcome of the charge with that key; None when the provider has not seen it."""
+        """The outcome of the charge with that key; None: not seen, or voided."""
         ...
 
     def listen(self, listener: Listener) -> None:

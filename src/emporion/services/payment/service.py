@@ -31,9 +31,9 @@ def build(needs: PaymentNeeds) -> Assembly:
     commands = Commands(
         recorder, needs.provider, needs.runtime, is_sole_writer=needs.is_sole_writer
     )
-    needs.provider.listen(commands.hear)
+    needs.provider.listen(commands.strays.hear)
     return Assembly(
         contract=PaymentService,
         implementation=PaymentApi(commands, Queries(needs.database, store, needs.runtime)),
-        alarms=(commands.rechecks,),
+        alarms=(commands.strays.rechecks,),
     )

@@ -22,9 +22,9 @@ REMEMBERED_MAX = 10_000
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One effect at the provider: money taken, or money given back."""
+    """One effect at the provider: money taken, given back, held, or let go of."""
 
-    kind: Literal["charge", "refund"]
+    kind: Literal["charge", "refund", "hold", "void"]
     key: str
     reference: str
     amount: Money

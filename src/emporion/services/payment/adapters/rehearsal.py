@@ -15,12 +15,13 @@ so that an audit can compare the provider's truth with ours.
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Literal
 
 from emporion.chassis.runtime.ports import Tasks
 from emporion.kernel.errors import FailedPrecondition, Unavailable
 from emporion.kernel.money import Money
 from emporion.services.payment.adapters.book import Book, Entry
-from emporion.services.payment.domain import order_of_key
+from emporion.services.payment.domain import capture_key, order_of_key, void_key
 from emporion.services.payment.ports import Answer, Approval, Decline, Listener, Reversal
 
 BOOK_FILE = "provider.log"
@@ -55,6 +56,7 @@ class RehearsalProvider:
         self._late_s = late_s
         self._lost: dict[str, int] = {}
         self._silent: set[str] = set()
+        self._to_hold: set[str] = set()
         self._listener: Listener | None = None
         self._behaviours: dict[str, Callable[[str, Money], Awaitable[Answer]]] = {
             "tok_declined": self._declined,
@@ -74,12 +76,37 @@ class RehearsalProvider:
             return Decline("invalid_payment_method")
         return await behave(key, amount)
 
+    async def authorise(self, *, key: str, amount: Money, token: str) -> Answer:
+        """Behaves by its token as a charge does, but holds what that takes."""
+        self._to_hold.add(key)
+        try:
+            return await self.charge(key=key, amount=amount, token=token)
+        finally:
+            self._to_hold.discard(key)
+
+    async def capture(self, *, key: str, reference: str, amount: Money) -> Approval:
+        held = self._book.find(_key_in(reference))
+        if held is None or held.kind != "hold" or held.amount != amount:
+            raise FailedPrecondition("no such amount is held")
+        if self._book.find(void_key(order_of_key(held.key))) is not None:
+            raise FailedPrecondition("it is not held any more")
+        self._book.put(Entry("charge", key, _reference(key), amount))
+        return Approval(reference)
+
+    async def void(self, *, key: str, reference: str) -> None:
+        held = self._book.find(_key_in(reference))
+        if held is None or held.kind != "hold":
+            return
+        if self._book.find(capture_key(order_of_key(held.key))) is not None:
+            raise FailedPrecondition("it was captured")
+        self._book.put(Entry("void", key, _reference(key), held.amount))
+
     async def refund(self, *, key: str, reference: str, amount: Money) -> Reversal:
         """Give money back, unless the charge is unknown or all refunds would exceed it."""
         done = self._book.find(key)
         if done is None:
-            taken = self._book.find(_key_in(reference))
-            if taken is None or taken.kind != "charge":
+            taken = self._taken(_key_in(reference))
+            if taken is None:
                 raise FailedPrecondition("there is no such charge")
             returned = Money(self._book.returned_minor(order_of_key(taken.key)), amount.currency)
             if (taken.amount - returned - amount).amount_minor < 0:
@@ -91,7 +118,9 @@ class RehearsalProvider:
         if key in self._silent:
             raise Unavailable("the payment provider did not answer")
         entry = self._book.find(key)
-        return Approval(entry.reference) if entry else None
+        if entry is None or self._book.find(void_key(order_of_key(key))) is not None:
+            return None
+        return Approval(entry.reference, is_held=self._taken(key) is None)
 
     def listen(self, listener: Listener) -> None:
         self._listener = listener
@@ -101,8 +130,16 @@ class RehearsalProvider:
         self._book.close()
 
     def _take(self, key: str, amount: Money) -> Approval:
-        entry = self._book.put(Entry("charge", key, _reference(key), amount))
-        return Approval(entry.reference)
+        kind: Literal["hold", "charge"] = "hold" if key in self._to_hold else "charge"
+        entry = self._book.put(Entry(kind, key, _reference(key), amount))
+        return Approval(entry.reference, is_held=entry.kind == "hold")
+
+    def _taken(self, key: str) -> Entry | None:
+        """What was taken by the charge of that key, at once or after it was held."""
+        entry = self._book.find(key)
+        if entry is not None and entry.kind == "hold":
+            entry = self._book.find(capture_key(order_of_key(key)))
+        return entry if entry is not None and entry.kind == "charge" else None
 
     async def _declined(self, key: str, amount: Money) -> Answer:
         return Decline("insufficient_funds")

@@ -3,6 +3,7 @@
 from emporion.services.payment.domain.events import (
     EVENTS,
     Attempted,
+    Authorised,
     Captured,
     Declined,
     PartRefunded,
@@ -16,11 +17,13 @@ from emporion.services.payment.domain.events import (
 )
 from emporion.services.payment.domain.ledger import Account, Transfer, TransferKind, transfers_of
 from emporion.services.payment.domain.names import (
+    capture_key,
     charge_key,
     order_id_of,
     order_of_key,
     payment_id_of,
     refund_key,
+    void_key,
 )
 from emporion.services.payment.domain.payment import (
     RECHECK_DELAYS_MS,
@@ -53,6 +56,7 @@ __all__ = [
     "UNDO",
     "Account",
     "Attempted",
+    "Authorised",
     "Captured",
     "Declined",
     "DifferentCharge",
@@ -77,6 +81,7 @@ __all__ = [
     "Transfer",
     "TransferKind",
     "Voided",
+    "capture_key",
     "charge_key",
     "next_recheck_ms",
     "order_id_of",
@@ -85,4 +90,5 @@ __all__ = [
     "refund_key",
     "require_chargeable",
     "transfers_of",
+    "void_key",
 ]

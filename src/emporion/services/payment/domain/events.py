@@ -14,6 +14,14 @@ class Attempted(Value, frozen=True):
     amount: Money
 
 
+class Authorised(Value, frozen=True):
+    """The provider holds the money for us; it is the customer's until it is captured."""
+
+    user_id: UserId
+    amount: Money
+    reference: str
+
+
 class Captured(Value, frozen=True):
     """The provider took the money."""
 
@@ -90,6 +98,7 @@ class Returned(Value, frozen=True):
 
 PaymentEvent: TypeAlias = (
     Attempted
+    | Authorised
     | Captured
     | Declined
     | TakenLate

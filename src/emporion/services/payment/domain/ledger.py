@@ -6,6 +6,7 @@ from emporion.kernel.money import Money
 from emporion.kernel.value import Value
 from emporion.services.payment.domain.events import (
     Attempted,
+    Authorised,
     Captured,
     Declined,
     PartRefunded,
@@ -58,7 +59,9 @@ def transfers_of(event: PaymentEvent) -> tuple[Transfer, ...]:
             return (Transfer(*_REFUND, amount, event.refund_id),)
         case Returned(amount=amount):
             return Transfer(*_CAPTURE, amount), Transfer(*_REFUND, amount)
-        case Attempted() | Declined() | Voided() | RefundBegun() | RefundDropped():
+        case Attempted() | Authorised() | Declined() | Voided():
+            return ()
+        case RefundBegun() | RefundDropped():
             return ()
 
 

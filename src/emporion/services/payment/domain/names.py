@@ -14,8 +14,21 @@ def order_id_of(payment_id: PaymentId) -> OrderId:
 
 
 def charge_key(order_id: OrderId) -> str:
-    """The provider's idempotency key of the order's charge: the same at every attempt."""
+    """The provider's idempotency key of the order's charge: the same at every attempt.
+
+    Authorising is under the same key: an order has one charge, held first or taken at once.
+    """
     return f"charge-{order_id}"
+
+
+def capture_key(order_id: OrderId) -> str:
+    """The provider's idempotency key of taking what it holds."""
+    return f"capture-{order_id}"
+
+
+def void_key(order_id: OrderId) -> str:
+    """The provider's idempotency key of letting go of what it holds."""
+    return f"void-{order_id}"
 
 
 def refund_key(order_id: OrderId, refund_id: str = "") -> str:

@@ -10,6 +10,7 @@ from emporion.kernel.ids import OrderId, PaymentId, UserId
 from emporion.kernel.money import Money
 from emporion.services.payment.domain.events import (
     Attempted,
+    Authorised,
     Captured,
     Declined,
     PartRefunded,
@@ -65,6 +66,8 @@ class Status(StrEnum):
     """Nothing is known about it."""
     PENDING = "pending"
     """The provider was asked and has not answered: it may or may not have taken the money."""
+    AUTHORISED = "authorised"
+    """The provider holds the money: it can be captured, or let go."""
     CAPTURED = "captured"
     DECLINED = "declined"
     REFUNDED = "refunded"
@@ -84,12 +87,17 @@ class Payment(Aggregate[PaymentEvent]):
     LIFECYCLE: ClassVar[Mapping[tuple[StrEnum, type], StrEnum]] = {
         # state before        event        state after
         (Status.NEW, Attempted): Status.PENDING,
+        (Status.NEW, Authorised): Status.AUTHORISED,
         (Status.NEW, Captured): Status.CAPTURED,
         (Status.NEW, Declined): Status.DECLINED,
         (Status.NEW, Voided): Status.VOIDED,
+        (Status.PENDING, Authorised): Status.AUTHORISED,
         (Status.PENDING, Captured): Status.CAPTURED,
         (Status.PENDING, Declined): Status.DECLINED,
         (Status.PENDING, Voided): Status.VOIDED,
+        (Status.AUTHORISED, Captured): Status.CAPTURED,
+        (Status.AUTHORISED, Declined): Status.DECLINED,
+        (Status.AUTHORISED, Voided): Status.VOIDED,
         (Status.CAPTURED, RefundBegun): Status.CAPTURED,
         (Status.CAPTURED, PartRefunded): Status.CAPTURED,
         (Status.CAPTURED, RefundDropped): Status.CAPTURED,
@@ -122,6 +130,11 @@ class Payment(Aggregate[PaymentEvent]):
     def attempt(self, user_id: UserId, amount: Money) -> None:
         """The provider did not answer. Raises NotInThisState unless nothing was known."""
         self.record(Attempted(user_id, amount))
+
+    def authorise(self, user_id: UserId, amount: Money, *, reference: str) -> None:
+        """The provider holds the money. Raises NotInThisState, DifferentCharge."""
+        self._require_same(user_id, amount)
+        self.record(Authorised(user_id, amount, reference))
 
     def capture(self, user_id: UserId, amount: Money, *, reference: str) -> None:
         """The provider took the money. Raises NotInThisState, DifferentCharge."""
@@ -200,6 +213,11 @@ class Payment(Aggregate[PaymentEvent]):
     def on_attempted(self, event: Attempted) -> None:
         """Take over who and how much."""
         self.user_id, self.amount = event.user_id, event.amount
+
+    def on_authorised(self, event: Authorised) -> None:
+        """Take over who, how much and the provider's reference."""
+        self.user_id, self.amount = event.user_id, event.amount
+        self.reference = event.reference
 
     def on_captured(self, event: Captured) -> None:
         """Take over who, how much and the provider's reference."""
