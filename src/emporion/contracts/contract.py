@@ -93,12 +93,15 @@ class Access:
         scope: what the caller's token must carry; None: no token is needed.
         is_owner_checked: whether the implementation answers only for the caller's own things.
         reason: why there is no scope or no ownership check.
+        is_signed: whether what is sent proves by itself who sent it, so that no limit on how often
+            an address may ask stands before it.
     """
 
     audience: Audience
     scope: str | None
     is_owner_checked: bool
     reason: str
+    is_signed: bool = False
 
 
 def owner(scope: str) -> Access:
@@ -114,6 +117,11 @@ def staff(scope: str) -> Access:
 def anyone(reason: str) -> Access:
     """No token is needed, and `reason` says why."""
     return Access(Audience.PUBLIC, None, is_owner_checked=False, reason=reason)
+
+
+def signed(reason: str) -> Access:
+    """No token is needed: the implementation checks a signature, and `reason` says whose."""
+    return Access(Audience.PUBLIC, None, is_owner_checked=False, reason=reason, is_signed=True)
 
 
 def internal() -> Access:
@@ -136,12 +144,19 @@ class Rest:
     query parameters; otherwise they form the JSON body. The idempotency key of a keyed command
     that has no place in the path travels in the `Idempotency-Key` header. A longer body than
     `body_bytes_max` is refused.
+
+    Args:
+        raw: the field, of bytes, that takes the body as it was sent, whatever its form: for what
+            was signed as bytes. Then no other field travels in the body.
+        headers: fields that travel in headers, each with the header's name.
     """
 
     verb: str
     path: str
     status: int = 200
     body_bytes_max: int = BODY_BYTES_MAX
+    raw: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def get(path: str) -> Rest:
@@ -152,6 +167,11 @@ def get(path: str) -> Rest:
 def post(path: str, *, status: int = 200, body_bytes_max: int = BODY_BYTES_MAX) -> Rest:
     """POST, answering `status` (201 when it creates)."""
     return Rest("POST", path, status, body_bytes_max)
+
+
+def post_raw(path: str, *, raw: str, headers: tuple[tuple[str, str], ...] = ()) -> Rest:
+    """POST of a body that is not read here."""
+    return Rest("POST", path, raw=raw, headers=headers)
 
 
 def put(path: str) -> Rest:
@@ -326,7 +346,10 @@ def _rpc(contract: type[Service], name: str, method: Callable[..., Any]) -> Rpc:
         raise TypeError(f"{where}: must be `async def` and have a docstring")
     fields = request.__struct_fields__
     named = [declared.key] if declared.key else []
-    named += path_parameters(declared.rest.path) if declared.rest else []
+    if declared.rest:
+        named += path_parameters(declared.rest.path)
+        named += [declared.rest.raw] if declared.rest.raw else []
+        named += [field for field, _ in declared.rest.headers]
     for field in named:
         if field not in fields:
             raise TypeError(f"{where}: {request.__name__} has no field {field!r}")

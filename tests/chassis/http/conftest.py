@@ -30,8 +30,10 @@ from emporion.contracts.contract import (
     internal,
     owner,
     post,
+    post_raw,
     put,
     query,
+    signed,
 )
 from emporion.contracts.words import IdempotencyKey
 from emporion.kernel.errors import EmporionError, NotFound, Unauthenticated
@@ -106,6 +108,14 @@ class Knock(Request, frozen=True, kw_only=True):
     name: str
 
 
+class Bell(Request, frozen=True, kw_only=True):
+    """Something signed."""
+
+    code: Code
+    mark: Annotated[str, Meta(min_length=3)]
+    content: bytes
+
+
 class AddPart(Request, frozen=True, kw_only=True):
     """A part more; the key may be left out."""
 
@@ -155,6 +165,13 @@ class SampleService(Service, Protocol):
     )
     async def add_part(self, request: AddPart) -> Things:
         """Add a part."""
+
+    @command(
+        access=signed("a sample"),
+        rest=post_raw("/api/bells/{code}", raw="content", headers=(("mark", "X-Mark"),)),
+    )
+    async def ring(self, request: Bell) -> Empty:
+        """Ring."""
 
     @query(access=internal())
     async def secret(self, request: ThingOf) -> Thing:

@@ -235,3 +235,35 @@ async def test_a_client_address_is_not_needed(sample):
     answer = await client.json("POST", "/api/doors", {"name": "a"})
 
     assert answer.status == 200
+
+
+@pytest.mark.parametrize("body", [b'{"a": 1}', b"\x00\xff no JSON", b""])
+async def test_a_raw_body_arrives_as_it_was_sent_with_its_header(sample, body):
+    headers = {"x-mark": "abc", "content-type": "anything/at-all"}
+    answer = await sample.nobody.send("POST", "/api/bells/b-1", body=body, headers=headers)
+
+    request, _ = sample.door.calls[0]
+    assert answer.status == 204
+    assert (request.code, request.mark, request.content) == ("b-1", "abc", body)
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-mark": "a"}])
+async def test_a_header_that_carries_a_field_is_checked_and_named(sample, headers):
+    answer = await sample.nobody.send("POST", "/api/bells/b-1", body=b"{}", headers=headers)
+
+    assert answer.status == 400
+    assert answer.json()["errors"][0]["field"] == "X-Mark"
+
+
+async def test_what_is_signed_may_come_as_often_as_it_does(sample):
+    for _ in range(20):
+        answer = await sample.nobody.send("POST", "/api/bells/b-1", headers={"x-mark": "abc"})
+        assert answer.status == 204
+
+
+async def test_a_raw_body_has_a_limit(sample):
+    answer = await sample.nobody.send(
+        "POST", "/api/bells/b-1", body=b"x" * (256 * 1024 + 1), headers={"x-mark": "abc"}
+    )
+
+    assert answer.status == 413

@@ -41,7 +41,11 @@ class Binding:
         self._lists = frozenset(field.name for field in shape.query if _is_list(field))
         self._query = frozenset(field.name for field in shape.query)
         self._key = shape.header.name if shape.header is not None else None
+        self._named = tuple((field.name, title.lower().encode()) for field, title in shape.named)
+        self._titles = {field.name: title for field, title in shape.named}
+        self._raw = shape.raw.name if shape.raw is not None else None
         beside = [*shape.path, *shape.query, *([shape.header] if shape.header else [])]
+        beside += [field for field, _ in shape.named]
         self._beside = _parameters(shape, beside) if beside else None
         self._decode: Any = None
         if shape.body_type is not None:
@@ -56,6 +60,8 @@ class Binding:
         MalformedBody or InvalidBody, each naming the field.
         """
         beside = self._read_beside(exchange, exchange.scope["query_string"])
+        if self._raw is not None:
+            return self._request(**beside, **{self._raw: body})
         if self._decode is None:
             return self._request(**beside)
         sent = self._read_body(exchange, body)
@@ -81,6 +87,9 @@ class Binding:
                 raise IdempotencyKeyRequired(
                     f"a repeated request must be recognisable: send {KEY_HEADER}"
                 )
+        for name, title in self._named:
+            if title in exchange.headers:
+                values[name] = exchange.headers[title].decode("latin-1")
         try:
             read = msgspec.convert(values, self._beside, strict=False)
         except msgspec.ValidationError as error:
@@ -113,6 +122,7 @@ class Binding:
         field, said = complaint(error, self._beside)
         if field == self._key:
             field = KEY_HEADER
+        field = self._titles.get(field, field)
         return wrong_at(InvalidParameter, field, said)
 
     def _read_body(self, exchange: Exchange, body: bytes) -> Any:

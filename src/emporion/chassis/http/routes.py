@@ -66,10 +66,11 @@ class RpcRoute:
         self._answer = answer
         self._gate = gate
         self._binding = Binding(shape)
-        self._has_body = shape.body_type is not None
+        self._has_body = shape.has_body
         self._bytes_max = shape.rest.body_bytes_max
         self._scope = shape.rpc.access.scope
-        self._is_throttled = self._scope is None and is_changing(shape.rpc)
+        is_open = self._scope is None and not shape.rpc.access.is_signed
+        self._is_throttled = is_open and is_changing(shape.rpc)
         self._status = shape.status
         self._may_be_pending = shape.may_be_pending
         is_private = self._scope is not None or is_changing(shape.rpc)

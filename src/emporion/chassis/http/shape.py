@@ -34,6 +34,8 @@ class RestShape:
     Args:
         rpc, rest: the method, and its `rest`, which it must have.
         path, query, header, body: the request's fields by where they travel.
+        named: the fields that travel in headers of their own, with the names of these.
+        raw: the field that takes the body as it was sent, if one does; then `body` is empty.
         body_type: what the body decodes to: the request itself when all fields travel there;
             None on GET and DELETE.
         status: of a success.
@@ -45,10 +47,17 @@ class RestShape:
     path: tuple[Field, ...]
     query: tuple[Field, ...]
     header: Field | None
+    named: tuple[tuple[Field, str], ...]
+    raw: Field | None
     body: tuple[Field, ...]
     body_type: type[msgspec.Struct] | None
     status: int
     location: str | None
+
+    @property
+    def has_body(self) -> bool:
+        """Whether there is a body to be read."""
+        return self.body_type is not None or self.raw is not None
 
     @property
     def is_body_optional(self) -> bool:
@@ -79,14 +88,18 @@ def _shape(contract: type[Service], rpc: Rpc, rest: Rest) -> RestShape:
     fields = {field.name: field for field in msgspec.structs.fields(rpc.request)}
     path = tuple(fields.pop(name) for name in path_parameters(rest.path))
     header = fields.pop(rpc.key) if rpc.key_in_header and rpc.key else None
+    named = tuple((fields.pop(name), title) for name, title in rest.headers)
+    raw = fields.pop(rest.raw) if rest.raw else None
     left = tuple(fields.values())
-    has_body = rest.verb in BODY_VERBS
+    has_body = rest.verb in BODY_VERBS and raw is None
     return RestShape(
         rpc=rpc,
         rest=rest,
         path=path,
         query=() if has_body else left,
         header=header,
+        named=named,
+        raw=raw,
         body=left if has_body else (),
         body_type=_body_type(contract, rpc, left) if has_body else None,
         status=204 if issubclass(rpc.reply, Empty) else rest.status,

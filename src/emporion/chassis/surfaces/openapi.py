@@ -127,7 +127,9 @@ class _Writer:
             operation["description"] = description
         operation["security"] = _security(shape)
         operation["parameters"] = self._parameters(shape)
-        if shape.body_type is not None and shape.body:
+        if shape.raw is not None:
+            operation["requestBody"] = _raw_body()
+        elif shape.body_type is not None and shape.body:
             operation["requestBody"] = self._body(shape)
         operation["responses"] = self._responses(shape)
         return operation
@@ -142,6 +144,10 @@ class _Writer:
                 self._parameter(shape.header, "header", is_required=shape.rpc.is_key_required)
                 | {"name": KEY_HEADER}
             )
+        parameters += [
+            self._parameter(field, "header", is_required=field.required) | {"name": title}
+            for field, title in shape.named
+        ]
         return [*parameters, {"$ref": "#/components/parameters/RequestTimeout"}]
 
     def _parameter(self, field: Field, place: str, *, is_required: bool) -> dict[str, Any]:
@@ -195,7 +201,14 @@ class _Writer:
 
 
 def _beside(shape: RestShape) -> list[Field]:
-    return [*shape.path, *shape.query, *([shape.header] if shape.header else [])]
+    keys = [shape.header] if shape.header else []
+    return [*shape.path, *shape.query, *keys, *(field for field, _ in shape.named)]
+
+
+def _raw_body() -> dict[str, Any]:
+    words = "As its sender signed it; it is stored before it is read."
+    content = {"schema": {}, "example": {"id": "evt_1"}}
+    return {"required": True, "description": words, "content": {"application/json": content}}
 
 
 def _done(shape: RestShape) -> str:
@@ -211,8 +224,10 @@ def _statuses_of_the_edge(shape: RestShape) -> set[int]:
     statuses = {400, 429, 500, 503, 504}
     if shape.rpc.access.scope is not None:
         statuses |= {401, 403}
+    if shape.has_body:
+        statuses |= {408, 413}
     if shape.body_type is not None:
-        statuses |= {408, 413, 415, 422}
+        statuses |= {415, 422}
     if is_changing(shape.rpc) and shape.rpc.access.is_owner_checked:
         statuses.add(404)
     return statuses

@@ -134,6 +134,10 @@ def to_http(rpc: Rpc, request: Request) -> tuple[str, str, str, bytes]:
     if rpc.key_in_header and rpc.key is not None:
         key = fields.pop(rpc.key)
         headers = f"Idempotency-Key: {key}\r\n" if key else ""
+    for name, title in rpc.rest.headers:
+        headers += f"{title}: {fields.pop(name)}\r\n"
+    if rpc.rest.raw:
+        return rpc.rest.verb, path, headers, getattr(request, rpc.rest.raw)
     if rpc.rest.verb in {"GET", "DELETE"}:
         asked = {name: _as_text(value) for name, value in fields.items() if value not in (None, "")}
         return rpc.rest.verb, f"{path}?{urlencode(asked)}" if asked else path, headers, b""
