@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Protocol
 from msgspec import Meta
 
 from emporion.contracts.contract import (
+    Empty,
     Event,
     EventSpec,
     Message,
@@ -16,7 +17,9 @@ from emporion.contracts.contract import (
     get,
     internal,
     owner,
+    post_raw,
     query,
+    signed,
     staff,
 )
 from emporion.contracts.refusals import DidNotExistYet, InTheFuture, UnknownCursor
@@ -32,7 +35,7 @@ from emporion.contracts.words import (
     UserId,
     UserRef,
 )
-from emporion.kernel.errors import FailedPrecondition, NotFound
+from emporion.kernel.errors import FailedPrecondition, InvalidArgument, NotFound
 from emporion.kernel.history import Change
 from emporion.kernel.money import Money
 
@@ -78,6 +81,13 @@ class NotAuthorised(FailedPrecondition):
     title = "Nothing is held for this order"
 
 
+class WebhookRefused(InvalidArgument):
+    """It is not signed by the payment provider, too old, or not one of its webhooks."""
+
+    slug = "webhook-refused"
+    title = "The webhook is not accepted"
+
+
 class RefundExceedsCapture(FailedPrecondition):
     """More was to go back than is left of what was captured (fields `left_minor`, `currency`)."""
 
@@ -120,6 +130,14 @@ class RefundPart(Request, frozen=True, kw_only=True):
     refund_id: RefundId
     amount: Money
     reason: Note = ""
+
+
+class TakeWebhook(Request, frozen=True, kw_only=True):
+    """What a payment provider tells on its own: the body as it signed it."""
+
+    provider: Annotated[str, Meta(pattern=r"^[a-z]{1,40}$(?!\n)", examples=["stripe"])]
+    signature: Annotated[str, Meta(min_length=1, max_length=1_000)]
+    body: bytes
 
 
 class PaymentStatus(StrEnum):
@@ -296,6 +314,22 @@ class PaymentService(Service, Protocol):
         RefundExceedsCapture, which says how much is left (nothing, when nothing was captured),
         RefundRefused when the provider said no (the same answer for ever), and Unavailable while
         its answer is unknown: repeat it with the same id until it is known.
+        """
+
+    @command(
+        access=signed("the payment provider signs its webhooks"),
+        rest=post_raw(
+            "/api/payments/webhooks/{provider}",
+            raw="body",
+            headers=(("signature", "Stripe-Signature"),),
+        ),
+        raises=(NotFound, WebhookRefused),
+    )
+    async def take_webhook(self, request: TakeWebhook) -> Empty:
+        """Take what the payment provider tells on its own; done once it is stored.
+
+        The same event again changes nothing. Raises NotFound for a provider that this shop does
+        not use, and WebhookRefused when the signature does not fit or is older than five minutes.
         """
 
     @query(

@@ -21,13 +21,16 @@ from emporion.services.payment.ports import (
     Answer,
     Approval,
     Listener,
+    Notice,
     PaymentProvider,
     Reversal,
+    Standing,
 )
 from emporion.services.payment.service import PaymentNeeds, build
 
 OTHER_USER = UserId("usr_" + "8" * 32)
 USER = UserId("usr_" + "7" * 32)
+SECRET = "whsec_of_the_tests"
 Hook = Callable[[str], Awaitable[None]]
 
 
@@ -43,6 +46,10 @@ class WatchedProvider:
         self.calls: list[str] = []
         self.before: Hook | None = None
         self.after: Hook | None = None
+
+    @property
+    def name(self) -> str:
+        return self.real.name
 
     async def charge(self, *, key: str, amount: Money, token: str) -> Answer:
         await self._enter(f"charge {key}")
@@ -76,6 +83,15 @@ class WatchedProvider:
     async def find(self, *, key: str) -> Answer | None:
         await self._enter(f"find {key}")
         return await self.real.find(key=key)
+
+    async def look(self, *, order_id: OrderId, reference: str) -> Standing | None:
+        await self._enter(f"look {order_id}")
+        standing = await self.real.look(order_id=order_id, reference=reference)
+        await self._leave(f"look {order_id}")
+        return standing
+
+    def read_webhook(self, body: bytes, signature: str, *, now_ms: int) -> Notice:
+        return self.real.read_webhook(body, signature, now_ms=now_ms)
 
     def listen(self, listener: Listener) -> None:
         self.real.listen(listener)
@@ -113,8 +129,11 @@ class Desk:
 
     async def recheck(self) -> int | None:
         """One run of the alarm that looks at voided payments again."""
-        (alarm,) = self.assembly.alarms
-        return await alarm._run_due()
+        return await self.assembly.alarms[0]._run_due()
+
+    async def act_upon_webhooks(self) -> int | None:
+        """One run of the alarm that acts upon webhooks."""
+        return await self.assembly.alarms[1]._run_due()
 
     def effects(self, kind: str = "") -> list[Entry]:
         """What the provider did."""
@@ -192,7 +211,7 @@ async def open_desk(
     """The service on the files of `folder`: opening it again is a restart."""
     clock = ManualClock()
     runtime = manual_runtime(clock)
-    real = RehearsalProvider(runtime.tasks, path=folder / "provider.log")
+    real = RehearsalProvider(runtime.tasks, path=folder / "provider.log", webhook_secret=SECRET)
     async with sql_database(
         engine, folder, [migrations_of("payment", engine)], source="payment", runtime=runtime
     ) as database:

@@ -1,6 +1,7 @@
 """Answers the payment contract."""
 
 from emporion.chassis.calls.context import caller
+from emporion.contracts.contract import Empty
 from emporion.contracts.payment import (
     Balances,
     CaptureHeld,
@@ -14,10 +15,12 @@ from emporion.contracts.payment import (
     PaymentService,
     PaymentStatus,
     RefundPart,
+    TakeWebhook,
 )
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.money import Money
 from emporion.services.payment.commands.charges import Commands
+from emporion.services.payment.commands.webhooks import Webhooks
 from emporion.services.payment.domain import Status, payment_id_of
 from emporion.services.payment.ports import StoredPayment
 from emporion.services.payment.queries import STAFF_SCOPE, Queries
@@ -30,8 +33,9 @@ _STATUS: dict[Status, PaymentStatus] = {
 class PaymentApi(PaymentService):
     """The contract, answered by commands and queries."""
 
-    def __init__(self, commands: Commands, queries: Queries) -> None:
+    def __init__(self, commands: Commands, webhooks: Webhooks, queries: Queries) -> None:
         self._commands = commands
+        self._webhooks = webhooks
         self._queries = queries
 
     async def charge(self, request: Charge) -> Payment:
@@ -48,6 +52,10 @@ class PaymentApi(PaymentService):
 
     async def refund_part(self, request: RefundPart) -> Payment:
         return view(await self._commands.refunds.refund_part(request))
+
+    async def take_webhook(self, request: TakeWebhook) -> Empty:
+        await self._webhooks.take(request)
+        return Empty()
 
     async def get_payment(self, request: PaymentOf) -> Payment:
         if request.as_of is not None:

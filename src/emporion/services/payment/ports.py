@@ -34,6 +34,42 @@ class Reversal(msgspec.Struct, frozen=True, gc=False):
     reference: str
 
 
+class ReturnedThere(msgspec.Struct, frozen=True, gc=False):
+    """A refund as the provider has it; `key` is empty when it was not asked for by us."""
+
+    key: str
+    reference: str
+    amount: Money
+
+
+class Standing(msgspec.Struct, frozen=True, gc=False):
+    """What the provider has about one order: its word on where the money is.
+
+    `held`: it holds the amount; `taken`: it took it, of which `returned` went back; neither of
+    them: it was declined or voided, for `reason`.
+    """
+
+    order_id: OrderId
+    reference: str
+    amount: Money
+    is_held: bool = False
+    is_taken: bool = False
+    returned: tuple[ReturnedThere, ...] = ()
+    reason: str = ""
+
+
+class Notice(msgspec.Struct, frozen=True, gc=False):
+    """A webhook, as far as it is trusted: something changed about an order, go and look.
+
+    `event_id` is the provider's own and the same at every repetition. `order_id` is empty when it
+    is about nothing of ours.
+    """
+
+    event_id: str
+    order_id: OrderId
+    reference: str
+
+
 Answer: TypeAlias = Approval | Decline
 Listener: TypeAlias = Callable[[str, Answer], Awaitable[None]]
 """Is told the key of a charge and its answer; may be told any number of times, in any order."""
@@ -47,6 +83,11 @@ class PaymentProvider(Protocol):
     its own waiting, and puts no payment token into errors, logs or references. Every method
     raises Unavailable when the outcome is not known, and no other error that leaves it open.
     """
+
+    @property
+    def name(self) -> str:
+        """Which provider it is, as in the path of its webhooks."""
+        ...
 
     async def charge(self, *, key: str, amount: Money, token: str) -> Answer:
         """Take `amount` (> 0) by the payment method behind `token`.
@@ -87,6 +128,17 @@ class PaymentProvider(Protocol):
         """The outcome of the charge with that key; None: not seen, or voided."""
         ...
 
+    async def look(self, *, order_id: OrderId, reference: str) -> Standing | None:
+        """What it has about an order, by its own `reference` where we know it; None: nothing."""
+        ...
+
+    def read_webhook(self, body: bytes, signature: str, *, now_ms: int) -> Notice:
+        """What a webhook is about, once its signature is checked.
+
+        Raises WebhookRefused: not signed by the provider, too old, or not one of its.
+        """
+        ...
+
     def listen(self, listener: Listener) -> None:
         """Tell `listener` of answers that come on their own: late ones, repeated ones."""
         ...
@@ -119,6 +171,51 @@ class Posted(msgspec.Struct, frozen=True, gc=False):
 
     sums: dict[tuple[str, str], tuple[int, int]]
     last_seq: int
+
+
+class KeptWebhook(msgspec.Struct, frozen=True, gc=False):
+    """A webhook on our side, `body` as it came. `due_at_ms` None: it is dealt with."""
+
+    provider: str
+    event_id: str
+    order_id: OrderId
+    reference: str
+    body: bytes
+    received_at_ms: int
+    due_at_ms: int | None
+    attempts: int = 0
+    last_error: str = ""
+
+
+class WebhookStore(Protocol):
+    """Webhooks as they came, inside the caller's transaction.
+
+    Every method also raises what the transaction raises.
+    """
+
+    async def keep(self, tx: Tx, webhook: KeptWebhook) -> bool:
+        """Keep it, unless one of its provider and id is kept; whether it is new."""
+        ...
+
+    async def due(self, tx: Tx, now_ms: int, *, limit: int) -> list[KeptWebhook]:
+        """Webhooks to be dealt with by now, those that waited longest first."""
+        ...
+
+    async def next_due_ms(self, tx: Tx) -> int | None:
+        """When the next one is to be dealt with, or None."""
+        ...
+
+    async def settle(self, tx: Tx, webhook: KeptWebhook) -> None:
+        """Write down its `due_at_ms`, `attempts` and `last_error`."""
+        ...
+
+    async def waiting(self, tx: Tx, *, limit: int) -> list[KeptWebhook]:
+        """Those tried and not dealt with, the oldest first."""
+        ...
+
+    async def prune(self, tx: Tx, before_ms: int, *, limit: int) -> None:
+        """Forget up to `limit` of those received before an instant and dealt with."""
+        ...
 
 
 class PaymentStore(Protocol):

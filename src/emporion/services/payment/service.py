@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from emporion.chassis.runtime.assembly import Assembly, Needs
 from emporion.contracts.payment import PaymentService
 from emporion.services.payment.adapters.sql import SqlPayments
+from emporion.services.payment.adapters.webhooks import SqlWebhooks
 from emporion.services.payment.api import PaymentApi
 from emporion.services.payment.commands.charges import Commands
 from emporion.services.payment.commands.recorder import Recorder
+from emporion.services.payment.commands.webhooks import Webhooks
 from emporion.services.payment.events import announcements
 from emporion.services.payment.ports import PaymentProvider
 from emporion.services.payment.queries import Queries
@@ -31,9 +33,11 @@ def build(needs: PaymentNeeds) -> Assembly:
     commands = Commands(
         recorder, needs.provider, needs.runtime, is_sole_writer=needs.is_sole_writer
     )
+    webhooks = Webhooks(needs.database, SqlWebhooks(), commands.strays, runtime=needs.runtime)
     needs.provider.listen(commands.strays.hear)
+    queries = Queries(needs.database, store, needs.runtime)
     return Assembly(
         contract=PaymentService,
-        implementation=PaymentApi(commands, Queries(needs.database, store, needs.runtime)),
-        alarms=(commands.strays.rechecks,),
+        implementation=PaymentApi(commands, webhooks, queries),
+        alarms=(commands.strays.rechecks, webhooks.alarm),
     )

@@ -53,7 +53,7 @@ class Book:
         self._is_shared = is_shared
         self._lines: list[bytes] = []
         self._where: dict[str, int] = {}
-        self._returned: dict[str, int] = {}
+        self._refunds: dict[str, list[int]] = {}
         self._newest_forgotten = ""
         self._end = 0
         self._file = -1
@@ -75,14 +75,18 @@ class Book:
 
     def returned_minor(self, order_id: str) -> int:
         """How much was given back for an order, under whatever keys."""
+        return sum(entry.amount.amount_minor for entry in self.refunds_of(order_id))
+
+    def refunds_of(self, order_id: str) -> list[Entry]:
+        """What was given back for an order, in order."""
         with self._alone():
             if self._path is None or order_id > self._newest_forgotten:
-                return self._returned.get(order_id, 0)
-            return sum(
-                entry.amount.amount_minor
+                return [_decode(self._line(at)) for at in self._refunds.get(order_id, ())]
+            return [
+                entry
                 for entry in entries_in(self._path)
                 if entry.kind == "refund" and _order_of(entry.key) == order_id
-            )
+            ]
 
     def put(self, entry: Entry) -> Entry:
         """The entry of that key: this one, unless some process has written one before.
@@ -126,13 +130,11 @@ class Book:
     def _remember(self, entry: Entry, where: int) -> None:
         self._where[entry.key] = where
         if entry.kind == "refund":
-            order_id = _order_of(entry.key)
-            minor = self._returned.get(order_id, 0) + entry.amount.amount_minor
-            self._returned[order_id] = minor
+            self._refunds.setdefault(_order_of(entry.key), []).append(where)
         if len(self._where) > REMEMBERED_MAX and self._path is not None:
             oldest = next(iter(self._where))
             del self._where[oldest]
-            self._returned.pop(_order_of(oldest), None)
+            self._refunds.pop(_order_of(oldest), None)
             self._newest_forgotten = max(self._newest_forgotten, _about(oldest))
 
     def _line(self, where: int) -> bytes:

@@ -15,19 +15,44 @@ so that an audit can compare the provider's truth with ours.
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+import msgspec
 
 from emporion.chassis.runtime.ports import Tasks
+from emporion.contracts.payment import WebhookRefused
+from emporion.contracts.words import OrderId as OrderIdOnTheWire
 from emporion.kernel.errors import FailedPrecondition, Unavailable
+from emporion.kernel.ids import OrderId
 from emporion.kernel.money import Money
 from emporion.services.payment.adapters.book import Book, Entry
-from emporion.services.payment.domain import capture_key, order_of_key, void_key
-from emporion.services.payment.ports import Answer, Approval, Decline, Listener, Reversal
+from emporion.services.payment.adapters.signing import require_signed
+from emporion.services.payment.domain import capture_key, charge_key, order_of_key, void_key
+from emporion.services.payment.ports import (
+    Answer,
+    Approval,
+    Decline,
+    Listener,
+    Notice,
+    ReturnedThere,
+    Reversal,
+    Standing,
+)
 
 BOOK_FILE = "provider.log"
 LOST_ANSWERS = 2
 LATE_S = 2.0
 SILENT_KEYS_MAX = 10_000
+
+
+class Told(msgspec.Struct, frozen=True, gc=False):
+    """A webhook of this provider: something happened to the money of an order."""
+
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    order_id: OrderIdOnTheWire
+
+
+_decode_webhook = msgspec.json.Decoder(Told).decode
 
 
 class RehearsalProvider:
@@ -39,9 +64,12 @@ class RehearsalProvider:
         is_shared: whether other processes write the book too.
         lost_answers: how many answers (or requests) are lost before one arrives.
         late_s: how late a late answer is, in seconds.
+        webhook_secret: what its webhooks are signed with; empty: it takes none.
     """
 
-    def __init__(
+    name = "rehearsal"
+
+    def __init__(  # noqa: PLR0913 - each is a way to rehearse
         self,
         tasks: Tasks,
         *,
@@ -49,11 +77,13 @@ class RehearsalProvider:
         is_shared: bool = False,
         lost_answers: int = LOST_ANSWERS,
         late_s: float = LATE_S,
+        webhook_secret: str = "",
     ) -> None:
         self._tasks = tasks
         self._book = Book(path, is_shared=is_shared)
         self._lost_answers = lost_answers
         self._late_s = late_s
+        self._webhook_secret = webhook_secret
         self._lost: dict[str, int] = {}
         self._silent: set[str] = set()
         self._to_hold: set[str] = set()
@@ -121,6 +151,38 @@ class RehearsalProvider:
         if entry is None or self._book.find(void_key(order_of_key(key))) is not None:
             return None
         return Approval(entry.reference, is_held=self._taken(key) is None)
+
+    async def look(self, *, order_id: OrderId, reference: str) -> Standing | None:
+        key = charge_key(order_id)
+        entry = self._book.find(key)
+        if key in self._silent:
+            raise Unavailable("the payment provider did not answer")
+        if entry is None:
+            return None
+        is_taken = self._taken(key) is not None
+        is_void = self._book.find(void_key(order_id)) is not None
+        return Standing(
+            order_id,
+            entry.reference,
+            entry.amount,
+            is_held=not is_taken and not is_void,
+            is_taken=is_taken,
+            returned=tuple(
+                ReturnedThere(each.key, each.reference, each.amount)
+                for each in self._book.refunds_of(order_id)
+            ),
+            reason="voided" if is_void else "",
+        )
+
+    def read_webhook(self, body: bytes, signature: str, *, now_ms: int) -> Notice:
+        if not self._webhook_secret:
+            raise WebhookRefused("no secret is set to check webhooks with")
+        require_signed(body, signature, self._webhook_secret, now_s=now_ms // 1000)
+        try:
+            told = _decode_webhook(body)
+        except msgspec.MsgspecError:
+            raise WebhookRefused("it is signed, and no webhook of this provider") from None
+        return Notice(told.id, told.order_id, _reference(charge_key(told.order_id)))
 
     def listen(self, listener: Listener) -> None:
         self._listener = listener

@@ -7,13 +7,19 @@ from emporion.chassis.runtime.ports import Runtime
 from emporion.kernel.errors import EmporionError
 from emporion.kernel.ids import OrderId
 from emporion.services.payment import domain
-from emporion.services.payment.commands.deciding import decide
+from emporion.services.payment.commands.deciding import decide, follow
 from emporion.services.payment.commands.holds import Holds
 from emporion.services.payment.commands.lanes import Lanes
 from emporion.services.payment.commands.recorder import Recorder
 from emporion.services.payment.commands.refunds import RefundCommands
 from emporion.services.payment.domain import Payment, Status
-from emporion.services.payment.ports import Answer, Approval, PaymentProvider, StoredPayment
+from emporion.services.payment.ports import (
+    Answer,
+    Approval,
+    PaymentProvider,
+    Standing,
+    StoredPayment,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +34,7 @@ class Strays:
         self, recorder: Recorder, provider: PaymentProvider, runtime: Runtime, *, lanes: Lanes
     ) -> None:
         self._recorder = recorder
-        self._provider = provider
+        self.provider = provider
         self._clock = runtime.clock
         self._lanes = lanes
         self.holds = Holds(recorder, provider)
@@ -59,6 +65,38 @@ class Strays:
                     await self._owe(order_id, answer)
                 elif known.status is Status.VOIDED:
                     await self.clear(known)
+
+    async def agree(self, order_id: OrderId, reference: str = "") -> bool:
+        """Ask the provider where the money of an order is, and record what it says.
+
+        Whatever led here, the outcome depends on the provider's word alone. False: no payment of
+        the order is recorded yet, and the provider has something for it, or has not seen it yet.
+        Raises Unavailable.
+        """
+        async with self._lanes.of(order_id):
+            known = await self._recorder.find(order_id)
+            if known is not None:
+                reference = known.reference or reference
+            standing = await self.provider.look(order_id=order_id, reference=reference)
+            if standing is None:
+                return known is not None
+            if known is None:
+                return not (standing.is_held or standing.is_taken)
+            await self._follow(known, standing)
+            return True
+
+    async def _follow(self, known: StoredPayment, standing: Standing) -> None:
+        known = await self._recorder.change(
+            known.order_id, lambda payment: follow(payment, standing, known)
+        )
+        if known.status is Status.VOIDED and (standing.is_held or standing.is_taken):
+            await self.clear(known)
+        elif known.status is Status.DECLINED and standing.is_held:
+            await self.holds.release(known, standing.reference)
+        elif known.status is Status.OWED:
+            self.rechecks.poke()
+        elif known.status is Status.CAPTURED and known.recheck_at_ms is not None:
+            await self.refunds.settle_open(known)
 
     async def give_back_stray(self) -> int | None:
         """Give back stray money, and settle refunds whose answer was lost; when to look again.
@@ -98,7 +136,7 @@ class Strays:
 
     async def give_back(self, owed: StoredPayment) -> StoredPayment:
         """Give back what was taken after a decline."""
-        reversal = await self._provider.refund(
+        reversal = await self.provider.refund(
             key=domain.refund_key(owed.order_id),
             reference=owed.reference,
             amount=owed.amount,
@@ -112,7 +150,7 @@ class Strays:
 
     async def clear(self, voided: StoredPayment) -> StoredPayment:
         """Look for a charge of a voided payment at the provider, and give it back."""
-        found = await self._provider.find(key=domain.charge_key(voided.order_id))
+        found = await self.provider.find(key=domain.charge_key(voided.order_id))
         if isinstance(found, Approval) and found.is_held:
             await self.holds.release(voided, found.reference)
             found = None
@@ -120,7 +158,7 @@ class Strays:
             await self._recorder.postpone(voided)
             self.rechecks.poke()
             return voided
-        reversal = await self._provider.refund(
+        reversal = await self.provider.refund(
             key=domain.refund_key(voided.order_id),
             reference=found.reference,
             amount=voided.amount,

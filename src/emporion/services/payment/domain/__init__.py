@@ -22,6 +22,7 @@ from emporion.services.payment.domain.names import (
     order_id_of,
     order_of_key,
     payment_id_of,
+    refund_id_of,
     refund_key,
     void_key,
 )
@@ -87,6 +88,7 @@ __all__ = [
     "order_id_of",
     "order_of_key",
     "payment_id_of",
+    "refund_id_of",
     "refund_key",
     "require_chargeable",
     "transfers_of",

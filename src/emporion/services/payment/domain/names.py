@@ -36,6 +36,12 @@ def refund_key(order_id: OrderId, refund_id: str = "") -> str:
     return f"refund-{order_id}-{refund_id}" if refund_id else f"refund-{order_id}"
 
 
+def refund_id_of(key: str) -> str | None:
+    """The id of the refund that a key stands for, empty for the undo; None: it is no such key."""
+    kind, _, rest = key.partition("-")
+    return rest.partition("-")[2] if kind == "refund" else None
+
+
 def order_of_key(key: str) -> OrderId:
     """The order that a charge's or refund's key belongs to."""
     return OrderId(key.split("-", 2)[1])
