@@ -8,7 +8,7 @@ import pytest
 from emporion.chassis.http.problem import problem_response, status_of
 from emporion.chassis.testing.asgi import Answer, AsgiClient
 from emporion.contracts.operations import SagaIsOver
-from emporion.contracts.order import CartChanged
+from emporion.contracts.order_carts import CartChanged
 from emporion.contracts.refusals import HistoryPruned
 from emporion.kernel.errors import EmporionError
 from tests.api.problems import named_refusals, told_to_clients

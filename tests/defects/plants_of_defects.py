@@ -349,9 +349,9 @@ STOCK = (
         Edit(
             "services/inventory/adapters/sql/levels.py",
             """
--    for sku, warehouse_id, quantity in allocations:
-+    for sku, warehouse_id, quantity in [*allocations][:1]:
-         if not await tx.execute(_GIVE_BACK, quantity, sku, warehouse_id):
+-    for sku, warehouse_id, quantity, departed in allocations:
++    for sku, warehouse_id, quantity, departed in [*allocations][:1]:
+         back = quantity - departed
 """,
         ),
     ),

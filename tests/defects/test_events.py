@@ -22,9 +22,12 @@ def confirmations(*answers):
     return [Mail("order-confirmation", answer.json()["order_id"], "queued") for answer in answers]
 
 
+WATCHED = ("email", "inventory")
+
+
 async def handled(shop):
-    """How many reactions were run, and how many deliveries recognised, since the start."""
-    lags = await shop.shop.bus.lag()
+    """How many reactions of WATCHED were run, how many deliveries recognised, since the start."""
+    lags = [lag for lag in await shop.shop.bus.lag() if lag.subscriber in WATCHED]
     return sum(lag.handled for lag in lags), sum(lag.duplicates for lag in lags)
 
 
@@ -71,7 +74,7 @@ async def test_defect_04_a_redelivered_event_is_recognised(shop):
     assert await handled(shop) == (6, 0)
     await shop.restart()
 
-    for service in ("email", "inventory"):
+    for service in WATCHED:
         await shop.write(service, "UPDATE bus_cursor SET position = 0 WHERE source = 'order'")
     await shop.deliver()
 
@@ -148,8 +151,9 @@ async def test_defect_15_two_workers_of_one_subscriber_lose_and_repeat_nothing(s
         answers += await shop.all(ada.order(("croissant", 1)) for _ in range(4))
         await shop.live(asyncio.gather(shop.shop.bus.deliver_due(), second.deliver_due()))
 
-    reactions = [lag.handled for bus in (shop.shop.bus, second) for lag in await bus.lag()]
-    assert sum(reactions) == 2 * len(answers)
+    lags = [lag for bus in (shop.shop.bus, second) for lag in await bus.lag()]
+    reactions = [lag.handled for lag in lags if lag.subscriber in WATCHED]
+    assert sum(reactions) == len(WATCHED) * len(answers)
     assert sorted(await shop.mails()) == sorted(confirmations(*answers))
     assert await shop.audit() == []
 

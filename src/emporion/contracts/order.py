@@ -1,12 +1,11 @@
 """Order: cart, checkout, and an order's life; runs the saga that reserves, charges, confirms."""
 
 from enum import StrEnum
-from typing import Annotated, ClassVar, Protocol
-
-from msgspec import Meta
+from typing import ClassVar, Protocol
 
 from emporion.contracts.catalog import UnknownSku
 from emporion.contracts.contract import (
+    Empty,
     Event,
     EventSpec,
     Message,
@@ -23,7 +22,18 @@ from emporion.contracts.contract import (
     query,
     staff,
 )
-from emporion.contracts.inventory import Line, Lines, OutOfStock
+from emporion.contracts.inventory import Lines, OutOfStock
+from emporion.contracts.order_carts import (
+    AddToCart,
+    Cart,
+    CartChanged,
+    CartFull,
+    Checkout,
+    EmptyCart,
+    GetCart,
+    RemoveFromCart,
+    SetCartLine,
+)
 from emporion.contracts.payment import PaymentDeclined, PaymentToken
 from emporion.contracts.refusals import DidNotExistYet, InTheFuture, KeyReused, UnknownCursor
 from emporion.contracts.words import (
@@ -31,42 +41,25 @@ from emporion.contracts.words import (
     IdempotencyKey,
     Instant,
     Note,
-    OptionalKey,
     OrderId,
     OrderRef,
     PageSize,
     Quantity,
-    Sku,
+    ShipmentId,
     SkuRef,
     UserId,
     UserRef,
 )
-from emporion.kernel.errors import Conflict, FailedPrecondition, NotFound
+from emporion.kernel.errors import FailedPrecondition, NotFound
 from emporion.kernel.history import Change
 from emporion.kernel.money import CurrencyMismatch, Money
 
-CartQuantity = Annotated[int, Meta(ge=0, le=10_000, description="Units, 0..10000; 0 removes.")]
 
+class AlreadyShipping(FailedPrecondition):
+    """A shipment of the order has left, or is leaving: it can be returned, not called off."""
 
-class EmptyCart(FailedPrecondition):
-    """There is nothing to check out."""
-
-    slug = "empty-cart"
-    title = "The cart is empty"
-
-
-class CartChanged(Conflict):
-    """The cart was changed while it was checked out, whenever that was tried."""
-
-    slug = "cart-changed"
-    title = "The cart was changed while it was checked out"
-
-
-class CartFull(FailedPrecondition):
-    """A cart has at most 200 lines of at most 10,000 units."""
-
-    slug = "cart-full"
-    title = "The cart is full"
+    slug = "already-shipping"
+    title = "The order is being shipped"
 
 
 class OrderStatus(StrEnum):
@@ -80,6 +73,12 @@ class OrderStatus(StrEnum):
     """Could not be fulfilled; `refusal` says why. Nothing is held, nothing was charged."""
     CANCELLED = "cancelled"
     """Called off after it was paid; the money is (being) refunded."""
+    PARTLY_SHIPPED = "partly_shipped"
+    """Some of its units have left."""
+    SHIPPED = "shipped"
+    """All of its units have left."""
+    DELIVERED = "delivered"
+    """All of its units have arrived."""
 
 
 _PENDING = OrderStatus.PENDING
@@ -156,6 +155,13 @@ class CallOffOrder(Request, frozen=True, kw_only=True):
     reason: Note
 
 
+class ClearShipment(Request, frozen=True, kw_only=True):
+    """Which shipment of an order is about to leave."""
+
+    order_id: OrderId
+    shipment_id: ShipmentId
+
+
 class ListOrders(Request, frozen=True, kw_only=True):
     """Which of the caller's orders, newest first."""
 
@@ -179,44 +185,6 @@ class OrderPage(Reply, frozen=True, kw_only=True):
 
     orders: list[OrderSummary]
     next_cursor: str
-
-
-class GetCart(Request, frozen=True, kw_only=True):
-    """No parameters: the caller's cart."""
-
-
-class AddToCart(Request, frozen=True, kw_only=True):
-    """Add units to what is in the cart; a repeated `idempotency_key` adds once."""
-
-    idempotency_key: OptionalKey = ""
-    sku: Sku
-    quantity: Quantity = 1
-
-
-class SetCartLine(Request, frozen=True, kw_only=True):
-    """Set the units of a SKU in the cart; 0 removes the line."""
-
-    sku: Sku
-    quantity: CartQuantity
-
-
-class RemoveFromCart(Request, frozen=True, kw_only=True):
-    """Which line to remove."""
-
-    sku: Sku
-
-
-class Cart(Reply, frozen=True, kw_only=True):
-    """The caller's cart, in the order in which the SKUs were first added."""
-
-    lines: list[Line]
-
-
-class Checkout(Request, frozen=True, kw_only=True):
-    """Order what is in the cart; the cart is emptied in the same transaction."""
-
-    idempotency_key: IdempotencyKey
-    payment_token: PaymentToken
 
 
 class HoldNeeded(Reply, frozen=True, kw_only=True):
@@ -269,6 +237,7 @@ class OrderService(Service, Protocol):
     """Cart, checkout, order management."""
 
     NAME: ClassVar[str] = "order"
+    MODULES: ClassVar[tuple[str, ...]] = ("emporion.contracts.order_carts",)
     SUMMARY: ClassVar[str] = "Cart, checkout, and an order's life."
 
     @command(
@@ -317,12 +286,13 @@ class OrderService(Service, Protocol):
         key="order_id",
         rest=post("/api/orders/{order_id}/cancel"),
         timeout_s=10.0,
-        raises=(NotFound, FailedPrecondition),
+        raises=(NotFound, AlreadyShipping, FailedPrecondition),
     )
     async def cancel_order(self, request: CancelOrder) -> Order:
         """Call off a paid order: release its stock and refund its money. Safe to repeat.
 
-        Raises NotFound, or FailedPrecondition while it is pending or after it was rejected.
+        Raises NotFound; AlreadyShipping once a shipment of it leaves; FailedPrecondition while it
+        is pending, and when it was rejected.
         """
 
     @query(access=owner("orders:read"), rest=get("/api/cart"))
@@ -380,7 +350,7 @@ class OrderService(Service, Protocol):
         access=internal(),
         key="order_id",
         timeout_s=10.0,
-        raises=(NotFound, FailedPrecondition),
+        raises=(NotFound, AlreadyShipping, FailedPrecondition),
     )
     async def call_off(self, request: CallOffOrder) -> Order:
         """Call off a paid order for the shop: what `cancel_order` does for its owner.
@@ -388,5 +358,12 @@ class OrderService(Service, Protocol):
         Safe to repeat, and beside a cancellation by the owner: an order is called off once, for
         the reason that came first. The stock is released and the money refunded by a saga that
         goes on until both are done, whether or not the caller waits for the answer. Raises
-        NotFound, or FailedPrecondition in any state that cannot be cancelled.
+        NotFound; AlreadyShipping; FailedPrecondition in any state that cannot be cancelled.
+        """
+
+    @command(access=internal(), key="shipment_id", raises=(NotFound, FailedPrecondition))
+    async def clear_shipment(self, request: ClearShipment) -> Empty:
+        """Let a shipment leave: from here on the order cannot be called off. Safe to repeat.
+
+        Raises NotFound; FailedPrecondition when the order is not paid, called off, or all shipped.
         """

@@ -17,6 +17,7 @@ from emporion.contracts.operations import OperationsService
 from emporion.contracts.order import OrderService
 from emporion.contracts.payment import PaymentService
 from emporion.contracts.recommendation import RecommendationService
+from emporion.contracts.shipping import ShippingService
 from emporion.contracts.user import UserService
 
 CONTRACTS: Final[Sequence[type[Service]]] = (
@@ -29,6 +30,7 @@ CONTRACTS: Final[Sequence[type[Service]]] = (
     FraudService,
     RecommendationService,
     AnalyticsService,
+    ShippingService,
     OperationsService,
 )
 TITLE: Final = "Emporion"

@@ -18,6 +18,7 @@ from emporion.services.order import service as order
 from emporion.services.payment import service as payment
 from emporion.services.payment.adapters.rehearsal import BOOK_FILE, RehearsalProvider
 from emporion.services.recommendation import service as recommendation
+from emporion.services.shipping import service as shipping
 from emporion.services.user import service as user
 
 
@@ -100,6 +101,10 @@ def _analytics(given: Given) -> Assembly:
     return analytics.build(given.needs)
 
 
+def _shipping(given: Given) -> Assembly:
+    return shipping.build(given.needs)
+
+
 def _mailer(settings: Settings) -> Mailer:
     if not settings.smtp_host:
         return KeptMailer()
@@ -125,5 +130,6 @@ SERVICES: Mapping[str, Callable[[Given], Assembly]] = {
     "fraud": _fraud,
     "recommendation": _recommendation,
     "analytics": _analytics,
+    "shipping": _shipping,
 }
 """By name; the name is the folder, the database file and the gRPC package."""

@@ -33,6 +33,8 @@ STAFF_SCOPES = frozenset(
         "analytics:read",
         "fraud:read",
         "fraud:write",
+        "shipping:read",
+        "shipping:write",
     }
 )
 

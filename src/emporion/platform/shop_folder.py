@@ -22,6 +22,7 @@ SERVICES = (
     "fraud",
     "recommendation",
     "analytics",
+    "shipping",
 )
 SUFFIX = ".sqlite"
 

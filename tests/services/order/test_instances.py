@@ -8,10 +8,11 @@ import pytest
 
 from emporion.chassis.testing.databases import migrations_of, postgres_database
 from emporion.chassis.testing.time import manual_runtime
-from emporion.contracts.order import Checkout, EmptyCart, Order
+from emporion.contracts.order import Order
+from emporion.contracts.order_carts import Checkout, EmptyCart
 from emporion.kernel.errors import Conflict
 from tests.services.order.fakes import ADA
-from tests.services.order.test_orders import Shop
+from tests.services.order.rig import Shop
 
 
 @pytest.fixture

@@ -1,118 +1,30 @@
 """Orders: taken once, at the catalogue's price, by and for their owner; carts lose nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
-from emporion.chassis.calls.context import enter, leave
-from emporion.chassis.data.database import Database, Tx
-from emporion.chassis.runtime.assembly import Needs
-from emporion.chassis.runtime.ports import Runtime
-from emporion.chassis.saga.engine import SagaEngine
-from emporion.chassis.testing.databases import Engine, migrations_of, sql_database
-from emporion.chassis.testing.time import ManualClock, manual_runtime
-from emporion.contracts.catalog import CatalogService, UnknownSku
-from emporion.contracts.contract import Service
-from emporion.contracts.inventory import InventoryService, Line, OutOfStock
-from emporion.contracts.order import (
-    AddToCart,
-    CallOffOrder,
-    CancelOrder,
+from emporion.chassis.data.database import Tx
+from emporion.chassis.testing.time import ManualClock
+from emporion.contracts.catalog import UnknownSku
+from emporion.contracts.inventory import OutOfStock
+from emporion.contracts.order import CallOffOrder, CancelOrder, ListOrders, OrderOf, OrderStatus
+from emporion.contracts.order_carts import (
     CartChanged,
     CartFull,
     Checkout,
     EmptyCart,
-    GetCart,
-    ListOrders,
-    OrderOf,
-    OrderService,
-    OrderStatus,
-    PlaceOrder,
     RemoveFromCart,
     SetCartLine,
 )
-from emporion.contracts.payment import PaymentDeclined, PaymentService
+from emporion.contracts.payment import PaymentDeclined
 from emporion.contracts.refusals import KeyReused
 from emporion.kernel.aggregate import NotInThisState
 from emporion.kernel.errors import NotFound
-from emporion.kernel.ids import OrderId, Sku, UserId
+from emporion.kernel.ids import OrderId, Sku
 from emporion.kernel.money import CurrencyMismatch, Money
 from emporion.services.order import audit
-from emporion.services.order.service import build
-from tests.services.order.fakes import ADA, BOB, neighbours, signed_in
-
-
-class Shop:
-    """The order service over a real database, among in-memory neighbours."""
-
-    def __init__(self, database: Database, runtime: Runtime) -> None:
-        self.database = database
-        self.catalog, self.inventory, self.payments = neighbours()
-        self.engine = SagaEngine("order", database, runtime)
-        assembly = build(Needs(runtime, database, self, self.engine))
-        self.engine.register(assembly.sagas)
-        self.api = cast("OrderService", assembly.implementation)
-
-    def get(self, contract: type[Service]) -> Any:
-        """Stands in for Clients."""
-        return {
-            CatalogService: self.catalog,
-            InventoryService: self.inventory,
-            PaymentService: self.payments,
-        }[contract]
-
-    async def place(
-        self,
-        key: str = "k",
-        *,
-        user: UserId = ADA,
-        lines: dict[str, int] | None = None,
-        token: str = "tok_ok",
-    ):
-        wanted = [Line(sku=Sku(s), quantity=q) for s, q in (lines or {"bread": 2}).items()]
-        request = PlaceOrder(idempotency_key=key, lines=wanted, payment_token=token)
-        return await self.as_user(user, self.api.place_order(request))
-
-    async def as_user(self, user: UserId, work: Any) -> Any:
-        token = enter(signed_in(user))
-        try:
-            return await work
-        finally:
-            leave(token)
-
-    async def cart(self, user: UserId = ADA) -> dict[str, int]:
-        cart = await self.as_user(user, self.api.get_cart(GetCart()))
-        return {line.sku: line.quantity for line in cart.lines}
-
-    async def add(self, sku: str, quantity: int = 1, key: str = "", user: UserId = ADA) -> Any:
-        request = AddToCart(idempotency_key=key, sku=Sku(sku), quantity=quantity)
-        return await self.as_user(user, self.api.add_to_cart(request))
-
-    async def published(self) -> list[str]:
-        async def work(tx: Tx) -> list[str]:
-            return [n for (n,) in await tx.fetch("SELECT name FROM outbox ORDER BY position")]
-
-        return await self.database.read(work)
-
-    async def books_balance(self) -> bool:
-        return [v async for v in audit.violations(self.database)] == []
-
-
-@pytest.fixture
-def shop(engine: Engine, tmp_path: Path) -> Callable[[], Any]:
-    @asynccontextmanager
-    async def open_shop() -> AsyncIterator[Shop]:
-        runtime = manual_runtime()
-        async with sql_database(
-            engine, tmp_path, [migrations_of("order", engine)], source="order", runtime=runtime
-        ) as database:
-            yield Shop(database, runtime)
-
-    return open_shop
+from tests.services.order.fakes import ADA, BOB
 
 
 async def test_an_order_is_paid_at_the_catalogues_price(shop) -> None:

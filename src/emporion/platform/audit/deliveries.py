@@ -62,7 +62,7 @@ async def deliveries(databases: Mapping[str, Database]) -> list[Delivery]:
     for name, database in databases.items():
         own = traffic_of(database)
         cursors = {cursor.source: cursor for cursor in await own.cursors()}
-        if name in REACTS_TO and OrderService.NAME not in cursors:
+        if _ORDERED in REACTS_TO.get(name, ()) and OrderService.NAME not in cursors:
             cursors[OrderService.NAME] = Cursor(OrderService.NAME, name, 0, 1, "", 0, 0)
         found += [
             await _delivery(cursor, traffic_of(databases[cursor.source]), own)

@@ -12,17 +12,21 @@ from emporion.platform.audit.facts import Story
 Rule = Callable[[Story], str | None]
 """None: the rule is not about this order. Empty: it is kept. Otherwise: how it is broken."""
 
-SOLD = frozenset({OrderStatus.PAID, OrderStatus.CANCELLED})
+SOLD = frozenset(
+    {OrderStatus.PAID, OrderStatus.PARTLY_SHIPPED, OrderStatus.SHIPPED, OrderStatus.DELIVERED}
+)
+"""Statuses of orders that have their stock, and whose money is kept."""
+ANNOUNCED = SOLD | {OrderStatus.CANCELLED}
 """Statuses of orders that were announced as created."""
 
 
 def paid_means_captured(story: Story) -> str | None:
-    """A paid order has captured exactly its total; what went back in parts is still its own."""
+    """A sold order has captured exactly its total; what went back in parts is still its own."""
     order, payment = story.order, story.payment
-    if order is None or order.status != OrderStatus.PAID:
+    if order is None or order.status not in SOLD:
         return None
     if payment is None:
-        return f"is paid ({_money(order.total_minor, order.currency)}) without a payment"
+        return f"is {order.status} ({_money(order.total_minor, order.currency)}) without a payment"
     kept = (story.sold_minor, payment.currency)
     if kept != (order.total_minor, order.currency):
         return f"costs {_money(order.total_minor, order.currency)}, kept are {_money(*kept)}"
@@ -52,15 +56,15 @@ def every_payment_has_its_order(story: Story) -> str | None:
 
 
 def sold_means_stock_held(story: Story) -> str | None:
-    """A paid order has its stock, committed once inventory has heard of it."""
+    """A sold order has its stock, committed once inventory has heard of it."""
     order, hold = story.order, story.hold
-    if order is None or order.status != OrderStatus.PAID:
+    if order is None or order.status not in SOLD:
         return None
     if hold is None:
-        return "is paid, but no stock is held for it"
+        return f"is {order.status}, but no stock is held for it"
     is_told = InventoryService.NAME not in story.unread_by
     if hold.status != ReservationStatus.COMMITTED and is_told:
-        return f"is paid, but its stock is only {hold.status}"
+        return f"is {order.status}, but its stock is only {hold.status}"
     return ""
 
 
@@ -81,7 +85,7 @@ def one_confirmation_per_sale(story: Story) -> str | None:
     """A sold order has one confirmation mail, or its event is still to come; others have none."""
     if story.order is None:
         return f"{story.confirmations} mails, but no order" if story.confirmations else None
-    if story.order.status not in SOLD:
+    if story.order.status not in ANNOUNCED:
         return f"is {story.order.status}, but was confirmed" if story.confirmations else None
     is_told = EmailService.NAME not in story.unread_by
     if story.confirmations > 1 or (is_told and story.confirmations == 0):

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from emporion.contracts.contract import Event
+from emporion.contracts.fraud import ReviewDecided, ScreeningCompleted
 from emporion.contracts.order import OrderCancelled, OrderCreated, OrderRejected
 from emporion.contracts.payment import PaymentRefunded
+from emporion.contracts.shipping import ShipmentDelivered, ShipmentShipped
 from emporion.contracts.user import UserRegistered
 
 
@@ -20,5 +22,7 @@ REACTS_TO: Mapping[str, Sequence[str]] = {
     "fraud": _names(OrderCreated, OrderCancelled, OrderRejected),
     "inventory": _names(OrderCreated),
     "recommendation": _names(OrderCreated, OrderCancelled),
+    "order": _names(ShipmentShipped, ShipmentDelivered),
+    "shipping": _names(OrderCreated, OrderCancelled, ScreeningCompleted, ReviewDecided),
 }
 """By service; the tests compare it with the services' own tables of subscriptions."""

@@ -21,6 +21,7 @@ ENGINES_OF: Final[Mapping[str, tuple[Engine, ...]]] = {
     "fraud": (Engine.SQLITE, Engine.POSTGRES),
     "recommendation": (Engine.SQLITE, Engine.POSTGRES),
     "analytics": (Engine.SQLITE, Engine.POSTGRES),
+    "shipping": (Engine.SQLITE, Engine.POSTGRES),
 }
 """The engines that each service has an adapter for."""
 

@@ -1,13 +1,11 @@
 """What the order service answers."""
 
 from emporion.chassis.calls.context import caller
+from emporion.contracts.contract import Empty
 from emporion.contracts.order import (
-    AddToCart,
     CallOffOrder,
     CancelOrder,
-    Cart,
-    Checkout,
-    GetCart,
+    ClearShipment,
     HoldNeeded,
     ListOrders,
     Order,
@@ -16,11 +14,18 @@ from emporion.contracts.order import (
     OrderPage,
     OrderService,
     PlaceOrder,
+)
+from emporion.contracts.order_carts import (
+    AddToCart,
+    Cart,
+    Checkout,
+    GetCart,
     RemoveFromCart,
     SetCartLine,
 )
 from emporion.services.order.commands.carts import CartCommands, CheckoutCommands
 from emporion.services.order.commands.orders import OrderCommands
+from emporion.services.order.commands.shipments import ShipmentCommands
 from emporion.services.order.queries import OrderQueries
 
 
@@ -33,11 +38,13 @@ class OrderApi(OrderService):
         carts: CartCommands,
         checkouts: CheckoutCommands,
         *,
+        shipments: ShipmentCommands,
         queries: OrderQueries,
     ) -> None:
         self._orders = orders
         self._carts = carts
         self._checkouts = checkouts
+        self._shipments = shipments
         self._queries = queries
 
     async def place_order(self, request: PlaceOrder) -> Order:
@@ -77,3 +84,7 @@ class OrderApi(OrderService):
 
     async def call_off(self, request: CallOffOrder) -> Order:
         return await self._orders.call_off(request.order_id, request.reason)
+
+    async def clear_shipment(self, request: ClearShipment) -> Empty:
+        await self._shipments.clear(request)
+        return Empty()

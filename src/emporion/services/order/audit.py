@@ -8,7 +8,7 @@ from emporion.chassis.eventstore.store import Proved
 from emporion.contracts.order import OrderCancelled, OrderCreated, OrderRejected
 from emporion.kernel.errors import EmporionError
 from emporion.services.order.adapters.sql import SqlOrderStore
-from emporion.services.order.domain import Order, OrderEvent, Status
+from emporion.services.order.domain import SOLD, Order, OrderEvent, Status
 from emporion.services.order.ports import OrderRow
 
 PAGE_SIZE = 500
@@ -20,15 +20,17 @@ ANNOUNCED = "decided orders are announced"
 _UNANNOUNCED = """
 SELECT o.order_id, o.status FROM orders o
 LEFT JOIN outbox e ON e.key = o.order_id AND e.name = ?1
-WHERE o.status = ?2 AND e.position IS NULL AND o.updated_at_ms >= coalesce(
+WHERE o.status = ?2 AND e.position IS NULL AND o.{instant} >= coalesce(
     (SELECT occurred_at_ms FROM outbox ORDER BY position LIMIT 1), 0
 ) LIMIT ?3"""
 """An order is decided and announced in one transaction; what is older than the oldest event that
-is kept was announced and pruned."""
+is kept was announced and pruned. A sold order goes on changing: it is no older than its start."""
+_SINCE_CREATED = _UNANNOUNCED.format(instant="created_at_ms")
+_SINCE_DECIDED = _UNANNOUNCED.format(instant="updated_at_ms")
 _ANNOUNCEMENTS = {
-    Status.PAID: OrderCreated.SPEC.name,
-    Status.REJECTED: OrderRejected.SPEC.name,
-    Status.CANCELLED: OrderCancelled.SPEC.name,
+    **dict.fromkeys(SOLD, (OrderCreated.SPEC.name, _SINCE_CREATED)),
+    Status.REJECTED: (OrderRejected.SPEC.name, _SINCE_DECIDED),
+    Status.CANCELLED: (OrderCancelled.SPEC.name, _SINCE_DECIDED),
 }
 
 _store = SqlOrderStore()
@@ -55,8 +57,8 @@ async def violations(database: Database) -> AsyncIterator[Violation]:
         for found in _examined(page):
             yield found
         last = page.until
-    for status, name in _ANNOUNCEMENTS.items():
-        for order_id, _ in await database.read(_unannounced(name, status)):
+    for status, (name, sql) in _ANNOUNCEMENTS.items():
+        for order_id, _ in await database.read(_unannounced(sql, name, status)):
             yield Violation(ANNOUNCED, order_id, f"is {status}, and {name} was not published")
 
 
@@ -69,8 +71,8 @@ async def orders(database: Database) -> AsyncIterator[OrderRow]:
         last = rows[-1].order_id
 
 
-def _unannounced(name: str, status: Status) -> Callable[[Tx], Awaitable[list[Row]]]:
-    return lambda tx: tx.fetch(_UNANNOUNCED, name, status.value, PAGE_SIZE)
+def _unannounced(sql: str, name: str, status: Status) -> Callable[[Tx], Awaitable[list[Row]]]:
+    return lambda tx: tx.fetch(sql, name, status.value, PAGE_SIZE)
 
 
 async def _page(database: Database, after: str) -> list[OrderRow]:

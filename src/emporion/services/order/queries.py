@@ -9,7 +9,6 @@ from emporion.chassis.eventstore.past import changes_of, past_ms, until
 from emporion.chassis.eventstore.store import Stored
 from emporion.contracts.inventory import Line
 from emporion.contracts.order import (
-    Cart,
     HoldNeeded,
     ListOrders,
     OrderHistory,
@@ -21,12 +20,13 @@ from emporion.contracts.order import (
     Refusal,
 )
 from emporion.contracts.order import Order as OrderView
+from emporion.contracts.order_carts import Cart
 from emporion.contracts.refusals import UnknownCursor
 from emporion.kernel.clock import Clock, to_datetime
 from emporion.kernel.errors import NotFound
 from emporion.kernel.ids import ORDER, OrderId, Sku, UserId, has_prefix
 from emporion.kernel.money import Money
-from emporion.services.order.domain import Order, OrderEvent, OrderLine, Status
+from emporion.services.order.domain import SOLD, Order, OrderEvent, OrderLine, Status
 from emporion.services.order.ports import (
     CartStore,
     LoadedOrder,
@@ -126,7 +126,7 @@ class OrderQueries:
         row = await self._database.read(work)
         status = row.status if row else None
         return HoldNeeded(
-            is_needed=status in (Status.PENDING, Status.PAID), is_paid=status is Status.PAID
+            is_needed=status is Status.PENDING or status in SOLD, is_paid=status in SOLD
         )
 
     async def require_owner(self, order_id: OrderId, caller: Identity) -> None:

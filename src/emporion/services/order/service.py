@@ -9,7 +9,9 @@ from emporion.services.order.adapters.sql import SqlCartStore, SqlOrderStore
 from emporion.services.order.api import OrderApi
 from emporion.services.order.commands.carts import CartCommands, CheckoutCommands
 from emporion.services.order.commands.orders import OrderCommands
+from emporion.services.order.commands.shipments import ShipmentCommands
 from emporion.services.order.commands.steps import OrderSagas, OrderSteps
+from emporion.services.order.events import Reactions, subscriptions
 from emporion.services.order.queries import OrderQueries
 from emporion.services.order.sagas import cancel_order, create_order
 
@@ -31,6 +33,13 @@ def build(needs: Needs) -> Assembly:
     carts = CartCommands(needs.database, cart_store, catalog=catalog, clock=clock)
     return Assembly(
         contract=OrderService,
-        implementation=OrderApi(orders, carts, CheckoutCommands(carts, orders), queries=queries),
+        implementation=OrderApi(
+            orders,
+            carts,
+            CheckoutCommands(carts, orders),
+            shipments=ShipmentCommands(needs.database, store, clock),
+            queries=queries,
+        ),
+        subscriptions=subscriptions(Reactions(store, clock)),
         sagas=(sagas.create_order, sagas.cancel_order),
     )

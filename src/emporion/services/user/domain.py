@@ -35,6 +35,8 @@ SCOPES: Final[Mapping[Role, tuple[str, ...]]] = {
         "payments:read",
         "mails:read",
         "analytics:read",
+        "shipping:read",
+        "shipping:write",
         "operations:read",
         "operations:write",
         "operators:write",

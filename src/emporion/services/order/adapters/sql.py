@@ -1,16 +1,23 @@
 """Orders and carts in SQL that SQLite and PostgreSQL share."""
 
+from collections.abc import Mapping
+
 from emporion.chassis.data.database import Row, Tx
 from emporion.chassis.eventstore.store import EventStore, Proved, Stored
 from emporion.kernel.errors import Conflict, NotFound
 from emporion.kernel.ids import OrderId, Sku, UserId
 from emporion.services.order.domain import (
     Cancelled,
+    Cleared,
     Created,
+    Delivered,
     Order,
     OrderEvent,
     Paid,
+    PartlyDelivered,
+    PartlyShipped,
     Rejected,
+    Shipped,
     Status,
 )
 from emporion.services.order.ports import LoadedOrder, OrderRow, PageOfOrders
@@ -43,6 +50,20 @@ _CART_CLEAR = "DELETE FROM cart_line WHERE user_id = ?"
 _AFTER_ALL_IDS = "~"
 
 
+KINDS: Mapping[str, type[OrderEvent]] = {
+    "created": Created,
+    "paid": Paid,
+    "rejected": Rejected,
+    "cancelled": Cancelled,
+    "cleared": Cleared,
+    "partly_shipped": PartlyShipped,
+    "shipped": Shipped,
+    "partly_delivered": PartlyDelivered,
+    "delivered": Delivered,
+}
+"""The stored names of the events: for ever."""
+
+
 class SqlOrderStore:
     """OrderStore over the event store and the table `orders`.
 
@@ -51,7 +72,7 @@ class SqlOrderStore:
 
     def __init__(self, *, is_sole_writer: bool = False) -> None:
         self._events: EventStore[OrderEvent] = EventStore(
-            {"created": Created, "paid": Paid, "rejected": Rejected, "cancelled": Cancelled},
+            KINDS,
             is_guarded=is_sole_writer,
         )
 

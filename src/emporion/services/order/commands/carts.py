@@ -8,14 +8,14 @@ from emporion.chassis.data.database import Database, Tx
 from emporion.chassis.data.idempotency import FingerprintDiffers, once
 from emporion.contracts.catalog import CatalogService, QuotePrices
 from emporion.contracts.inventory import Line
-from emporion.contracts.order import (
+from emporion.contracts.order import Order
+from emporion.contracts.order_carts import (
     AddToCart,
     Cart,
     CartChanged,
     CartFull,
     Checkout,
     EmptyCart,
-    Order,
     SetCartLine,
 )
 from emporion.contracts.refusals import KeyReused

@@ -11,13 +11,7 @@ from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.saga.port import KeyConflict, Outcome, Sagas, SagaState, Start
 from emporion.contracts.catalog import CatalogService, Quote, QuotePrices, UnknownSku
 from emporion.contracts.inventory import Line
-from emporion.contracts.order import (
-    CancelOrder,
-    Order,
-    OrderStatus,
-    PlaceOrder,
-    PricedLine,
-)
+from emporion.contracts.order import CancelOrder, Order, OrderStatus, PlaceOrder, PricedLine
 from emporion.contracts.refusals import KeyReused
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.ids import ORDER, OrderId, UserId

@@ -7,6 +7,7 @@ from emporion.chassis.saga.definition import Saga
 from emporion.contracts.contract import Message
 from emporion.contracts.inventory import Line
 from emporion.contracts.order import (
+    AlreadyShipping,
     OrderCancelled,
     OrderCreated,
     OrderRejected,
@@ -98,9 +99,11 @@ class OrderSteps:
         )
 
     async def cancel(self, tx: Tx, calling_off: CallOff) -> None:
-        """Call off a paid order. Raises NotInThisState for any other."""
+        """Call off a paid order. Raises AlreadyShipping, or NotInThisState for any other."""
         now_ms = self._clock.now_ms()
         order = (await self._orders.load(tx, calling_off.order_id)).order
+        if order.cleared:
+            raise AlreadyShipping(f"a shipment of {order.id} leaves, or has left")
         order.cancel(calling_off.reason)
         await self._orders.save(tx, order, at_ms=now_ms)
         await tx.publish(

@@ -1,0 +1,1 @@
+"""Shipping: fulfilments of paid orders, shipments from the warehouses, and their tracking."""

@@ -1,0 +1,21 @@
+"""The dock on each engine."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from emporion.chassis.testing.databases import Engine, migrations_of, sql_database
+from emporion.chassis.testing.time import manual_runtime
+from tests.services.shipping.dock import Dock
+
+
+@pytest.fixture
+async def dock(engine: Engine, tmp_path: Path) -> AsyncIterator[Dock]:
+    """A dock with nothing on it."""
+    runtime = manual_runtime()
+    migrations = [migrations_of("shipping", engine)]
+    async with sql_database(
+        engine, tmp_path, migrations, source="shipping", runtime=runtime
+    ) as database:
+        yield Dock(database, runtime)
