@@ -11,6 +11,7 @@ import pytest
 from emporion.chassis.data.database import Aside, Tx
 from emporion.chassis.data.migrations.runner import Migrations
 from emporion.chassis.data.sqlite import writers
+from emporion.chassis.data.sqlite.database import SqliteDatabase
 from emporion.chassis.data.sqlite.group_commit import GroupCommit, Job
 from emporion.chassis.testing.databases import sqlite_database
 from emporion.chassis.testing.time import settle
@@ -150,6 +151,29 @@ async def test_the_loop_turns_while_a_batch_is_made_durable(
         may_finish.set()
         await asyncio.gather(first, second)
         assert await names(database) == ["first", "second"]
+
+
+async def test_a_batch_waits_as_long_as_each_turn_of_the_loop_brings_another(
+    tmp_path: Path, things: Migrations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    finish = GroupCommit.finish
+
+    def finishing(commit: GroupCommit, jobs: Sequence[Job]) -> bool:
+        sizes.append(len(jobs))
+        return finish(commit, jobs)
+
+    async def commit_in_turn(database: SqliteDatabase, turn: int) -> None:
+        for _ in range(turn):
+            await asyncio.sleep(0)
+        await database.transaction(put(f"{turn}"))
+
+    monkeypatch.setattr(GroupCommit, "finish", finishing)
+    monkeypatch.setattr(writers, "GATHER_S", 60.0)
+    async with sqlite_database(tmp_path, [things]) as database:
+        company = database.transaction(put("company"))
+        await asyncio.gather(*(commit_in_turn(database, turn) for turn in range(6)), company)
+        assert sizes == [7]
 
 
 async def test_closing_finishes_what_is_queued(tmp_path: Path, things: Migrations) -> None:

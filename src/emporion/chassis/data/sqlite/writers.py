@@ -15,6 +15,8 @@ from emporion.chassis.data.sqlite.group_commit import GroupCommit, Job
 
 _log = logging.getLogger(__name__)
 BATCH_MAX = 256
+GATHER_S = 0.004
+"""A batch waits no longer for others to come along."""
 STOP_TIMEOUT_S = 30.0
 QUICK_S = 0.001
 """A commit that took no longer may be followed by one on the loop."""
@@ -47,9 +49,11 @@ class Writer(Protocol):
 class ThreadWriter:
     """Runs the statements of a database on the loop, and its commits on a thread of their own.
 
-    All transactions that wait when a commit ends are the next batch. Their statements hold the
-    interpreter as long on a thread as on the loop, and each would hand it back and forth; what is
-    worth a thread is the fsync. Even that is done on the loop for a transaction that nobody
+    All transactions that wait when a commit ends are the next batch, and those that come along
+    while each turn of the loop brings one: a commit costs as much as ten transactions, and a loop
+    that has other work to do makes better use of the time. Their statements hold the interpreter
+    as long on a thread as on the loop, and each would hand it back and forth; what is worth a
+    thread is the fsync. Even that is done on the loop for a transaction that nobody
     waits with, as long as it was quick the last time: the way to the thread and back takes as
     long as an fsync, and a lone order goes it four times.
 
@@ -74,6 +78,8 @@ class ThreadWriter:
         self._is_busy = False
         self._is_quick = False
         self._is_aside = False
+        self._gathered = 0
+        self._gathering_since_s = 0.0
         self._long: set[object] = set()
         self._loop = asyncio.get_running_loop()
         self._jobs: list[Job] = []
@@ -83,7 +89,7 @@ class ThreadWriter:
         self._thread.start()
 
     def submit(self, job: Job) -> None:
-        """Queue a job; never blocks. All jobs of one turn of the loop are one batch."""
+        """Queue a job; never blocks."""
         self._jobs.append(job)
         self.waiting += 1
         if type(job.work) is Aside:
@@ -106,11 +112,25 @@ class ThreadWriter:
         return not self._thread.is_alive()
 
     def _start(self) -> None:
-        """Begin a batch in the loop's next turn: whoever is about to submit a job comes along."""
+        """Begin a batch in one of the loop's next turns: who is about to submit comes along."""
         self._is_busy = True
+        self._gathered = 0
+        self._gathering_since_s = time.monotonic()
         self._loop.call_soon(self._begin)
 
+    def _gathers(self) -> bool:
+        """Whether the last turn of the loop brought another job, so that the next one may, too."""
+        before, self._gathered = self._gathered, len(self._jobs)
+        return (
+            1 < self._gathered < self._batch_max
+            and before < self._gathered
+            and time.monotonic() - self._gathering_since_s < GATHER_S
+        )
+
     def _begin(self) -> None:
+        if self._gathers():
+            self._loop.call_soon(self._begin)
+            return
         batch, self._jobs = self._jobs[: self._batch_max], self._jobs[self._batch_max :]
         is_alone = self.waiting == 1
         is_aside, self._is_aside = self._is_aside, self._is_aside and bool(self._jobs)
