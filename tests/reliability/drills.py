@@ -1,24 +1,29 @@
 """Breaks a split shop under load in every way we know, and proves its books after each.
 
-python -m tests.reliability.drills           all of it, into docs/reliability.md
-python -m tests.reliability.drills kill      those with that word in their name
-python -m tests.reliability.drills checkout  what shoppers notice of the e-mail service, into it too
-python -m tests.reliability.drills disk      a full disk under the whole shop
+python -m tests.reliability.drills            all of it, into docs/reliability.md
+python -m tests.reliability.drills kill nats  those with these words in their name
+python -m tests.reliability.drills checkout   what shoppers notice of the e-mail service
+python -m tests.reliability.drills disk       a full disk under the whole shop (root)
+python -m tests.reliability.drills partition  hosts that cannot reach each other (root, iproute2)
+
+Each writes its own lines of the tables there, and leaves the others as they are.
 """
 
 import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emporion.platform.topology.model import ENGINES_OF
 from tests.reliability.email_outage import compare
 from tests.reliability.faults import FAULTS, Fault
 from tests.reliability.full_disk import MountRefused, filled, small_disk
+from tests.reliability.partition import NetworksRefused, partitions, shop_on_hosts
 from tests.reliability.split_shop import SplitShop
 from tests.system.report import machine, say, table
 from tests.system.running import ROOT
@@ -91,13 +96,18 @@ def violations(books: dict[str, Any]) -> list[str]:
 
 async def all_drills(faults: Sequence[Fault]) -> list[Outcome]:
     """Each fault on one shop, one after the other."""
-    outcomes = []
     with tempfile.TemporaryDirectory() as folder:
         async with SplitShop(Path(folder) / "shop") as shop:
-            for fault in faults:
-                outcome = await drill(shop, fault)
-                say(f"{line(outcome)}")
-                outcomes.append(outcome)
+            return await each(shop, faults)
+
+
+async def each(shop: SplitShop, faults: Sequence[Fault]) -> list[Outcome]:
+    """Each fault on this shop, told as it goes."""
+    outcomes = []
+    for fault in faults:
+        outcome = await drill(shop, fault)
+        say(f"{line(outcome)}")
+        outcomes.append(outcome)
     return outcomes
 
 
@@ -110,9 +120,26 @@ async def full_disk() -> list[Outcome]:
             say(f"disk full: not tried: {error}")
             return []
         async with SplitShop(disk / "shop") as shop:
-            outcome = await drill(shop, filled(disk))
-    say(f"{line(outcome)}")
-    return [outcome]
+            return await each(shop, [filled(disk)])
+
+
+async def partition() -> list[Outcome]:
+    """The shop over three hosts, cut off from each other; nothing where none can be made."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        try:
+            shop, hosts = stack.enter_context(shop_on_hosts(Path(folder), tuple(ENGINES_OF)))
+        except NetworksRefused as error:
+            say(f"partition: not tried: {error}")
+            return []
+        async with shop:
+            return await each(shop, partitions(hosts))
+
+
+APART: dict[str, Callable[[], Coroutine[Any, Any, list[Outcome]]]] = {
+    "disk": full_disk,
+    "partition": partition,
+}
+"""Drills that need a shop of their own, by the word that asks for them."""
 
 
 def line(outcome: Outcome) -> list[str]:
@@ -129,14 +156,29 @@ def line(outcome: Outcome) -> list[str]:
     ]
 
 
-def page(outcomes: Sequence[Outcome]) -> str:
-    """The table of docs/reliability.md."""
-    head = (
-        "fault, under load", "paid", "failed", "retried", "p99 ms", "fault s", "settled s",
-        "audit violations",
-    )  # fmt: skip
-    lines = [line(outcome) for outcome in outcomes]
-    return f"On {machine()}.\n\n{table(head, lines, words=1)}\n"
+HEAD = (
+    "fault, under load", "paid", "failed", "retried", "p99 ms", "fault s", "settled s",
+    "audit violations",
+)  # fmt: skip
+
+
+def page(outcomes: Sequence[Outcome], before: str) -> str:
+    """The table of docs/reliability.md: new lines for these, the others as they were."""
+    rows = {row[0]: row for row in (_cells(text) for text in before.splitlines()) if row}
+    rows |= {outcome.fault: line(outcome) for outcome in outcomes}
+    return f"On {machine()}.\n\n{table(HEAD, list(rows.values()), words=1)}\n"
+
+
+def _cells(text: str) -> list[str]:
+    """A line of the table; nothing of what stands around it."""
+    cells = [cell.strip() for cell in text.strip().strip("|").split("|")]
+    is_row = len(cells) == len(HEAD) and cells[0] != HEAD[0] and not set(cells[0]) <= {"-"}
+    return cells if is_row else []
+
+
+def written(name: str) -> str:
+    """What stands between a pair of marks on the page."""
+    return PAGE.read_text().partition(f"<!-- {name} -->")[2].partition(f"<!-- /{name} -->")[0]
 
 
 def write(name: str, text: str) -> None:
@@ -157,14 +199,15 @@ async def mail() -> None:
 
 
 def main(words: Sequence[str]) -> None:
-    """Run the drills, and write the page when all were run."""
+    """Run the drills that the words ask for, and write what they found."""
     faults = [fault for fault in FAULTS if all(word in fault.name for word in words)]
     outcomes = asyncio.run(all_drills(faults)) if faults else []
-    if not words or words == ["disk"]:
-        outcomes += asyncio.run(full_disk())
-    if not words:
-        write("drills", page(outcomes))
-    if not words or words == ["checkout"]:
+    for word, drills in APART.items():
+        if not words or list(words) == [word]:
+            outcomes += asyncio.run(drills())
+    if outcomes:
+        write("drills", page(outcomes, written("drills")))
+    if not words or list(words) == ["checkout"]:
         asyncio.run(mail())
     unnoticed = {fault.name for fault in faults if fault.is_unnoticed}
     sys.exit(

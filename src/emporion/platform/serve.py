@@ -35,6 +35,7 @@ from emporion.platform.remote_keys import RemoteKeys
 from emporion.platform.settings import Environment
 from emporion.platform.shop import STAFF_SCOPES, Shop
 from emporion.platform.split_fabric import Split, broker_bus
+from emporion.platform.supervisor.ports import bracketed
 from emporion.platform.topology.process_file import Listening, ProcessFile
 
 FURNISHED_WITHIN_S: Final = 60.0
@@ -171,7 +172,7 @@ class _Process:
         told = self.told
 
         async def start() -> None:
-            self.neighbours.announce(told.grpc_host, fronts.grpc.port)
+            self.neighbours.announce(told.address, fronts.grpc.port)
 
         async def stop() -> None:
             self.neighbours.withdraw()
@@ -181,12 +182,15 @@ class _Process:
     def _listed(self, fronts: _Fronts) -> Part:
         """Known to the supervisor, and by it to the edge."""
         told, path = self.told, Path(self.told.listening_file)
+        # One that is alone, without an edge, listens where the shop does.
+        is_at_address = told.settings.host in (told.grpc_host, told.address)
+        host = bracketed(told.address if is_at_address else told.settings.host)
 
         async def start() -> None:
             Listening(
                 pid=os.getpid(),
-                http=f"http://{told.settings.host}:{fronts.http.port}",
-                grpc=f"{told.grpc_host}:{fronts.grpc.port}",
+                http=f"http://{host}:{fronts.http.port}",
+                grpc=f"{host}:{fronts.grpc.port}",
             ).write(path)
 
         async def stop() -> None:

@@ -47,6 +47,8 @@ class Settings:
         data: the folder of the databases; made when missing, for its owner only.
         environment: development seeds a demo catalogue and an operator, keeps mails instead of
             sending them, and settles payments by the built-in test provider.
+        is_network_closed: whether nobody but the shop is on the network on which the processes of
+            a split shop listen, where that is not loopback: development is in order there, too.
         operator_email, operator_password: the operator that a development start creates.
         smtp_host, smtp_port, smtp_user, smtp_password, mail_from: where mails are sent; an
             empty host keeps them.
@@ -61,6 +63,7 @@ class Settings:
     port: int = 8080
     data: str = "emporion-data"
     environment: Environment = Environment.DEVELOPMENT
+    is_network_closed: bool = False
     operator_email: str = "operator@emporion.test"
     operator_password: str = "emporion-demo-operator"  # noqa: S105 - loopback development only
     smtp_host: str = ""

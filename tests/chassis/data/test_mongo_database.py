@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import AutoReconnect
 
 from emporion.chassis.calls.context import Call, enter, leave
@@ -223,9 +224,31 @@ async def test_what_an_instance_that_died_had_locked_is_free_again_within_second
     assert await things(books) == [("one", 1)]
 
 
-async def test_a_commit_whose_answer_is_lost_is_asked_for_again(books, monkeypatch):
-    from pymongo.asynchronous.client_session import AsyncClientSession
+async def test_what_a_transaction_locked_whose_end_was_lost_is_free_again_within_seconds(
+    books, monkeypatch
+):
+    """As when the network was cut: the engine still waits for it, and nobody goes on with it."""
 
+    async def lose(session):
+        session._transaction.state = type(session._transaction.state).ABORTED
+        session._server_session.mark_dirty()
+
+    async def give_up(tx):
+        await tx.write([Update("thing", {"_id": "one"}, {"$inc": {"value": 9}})])
+        raise Internal
+
+    await put(books, Insert("thing", THING))
+    with monkeypatch.context() as cut:
+        cut.setattr(AsyncClientSession, "abort_transaction", lose)
+        with pytest.raises(Internal):
+            await books.transaction(give_up)
+
+    assert await put(books, INCREMENT)
+
+    assert await things(books) == [("one", 1)]
+
+
+async def test_a_commit_whose_answer_is_lost_is_asked_for_again(books, monkeypatch):
     commit, asked = AsyncClientSession.commit_transaction, []
 
     async def lose_the_first_answer(session):

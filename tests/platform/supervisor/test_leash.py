@@ -18,18 +18,18 @@ sys.path.insert(0, {folder!r})
 import leash
 os.geteuid = lambda: 0
 leash._become_namesake = lambda libc: False
-sys.exit(leash.main(os.getppid(), 15, root="namesake", words=["/bin/true"]))
+sys.exit(leash.main(os.getppid(), 15, root="namesake", network="", words=["/bin/true"]))
 """
 SUPERVISOR = """
 import os, subprocess, sys, time
-words = [*{leash!r}, str(os.getpid()), "15", "keep", "/bin/sleep", "600"]
+words = [*{leash!r}, str(os.getpid()), "15", "keep", "", "/bin/sleep", "600"]
 print(subprocess.Popen(words).pid, flush=True)
 time.sleep(600)
 """
 
 
 def test_it_is_the_program_itself_that_runs_in_the_end():
-    words = (*LEASH, str(os.getpid()), "15", "keep", "/bin/sh", "-c", "echo $PPID")
+    words = (*LEASH, str(os.getpid()), "15", "keep", "", "/bin/sh", "-c", "echo $PPID")
 
     done = subprocess.run(words, capture_output=True, text=True, check=True)
 
@@ -56,7 +56,7 @@ def test_a_program_whose_supervisor_is_killed_ends():
 
 
 def test_a_program_whose_supervisor_is_gone_already_does_not_begin():
-    words = (*LEASH, "1", "15", "keep", "/bin/echo", "began")
+    words = (*LEASH, "1", "15", "keep", "", "/bin/echo", "began")
 
     done = subprocess.run(words, capture_output=True, text=True, check=True)
 
@@ -64,7 +64,7 @@ def test_a_program_whose_supervisor_is_gone_already_does_not_begin():
 
 
 def test_a_program_that_is_not_there_is_named():
-    words = (*LEASH, str(os.getpid()), "15", "keep", "/nowhere/server")
+    words = (*LEASH, str(os.getpid()), "15", "keep", "", "/nowhere/server")
 
     done = subprocess.run(words, capture_output=True, text=True, check=False)
 
@@ -83,3 +83,13 @@ def test_root_without_a_user_namespace_is_told_what_to_do():
 
     assert done.returncode == 127
     assert "start the shop as an ordinary user" in done.stderr
+
+
+def test_a_network_that_is_not_there_is_named():
+    words = (*LEASH, str(os.getpid()), "15", "keep", "emporion-nowhere", "/bin/echo", "began")
+
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 127
+    assert done.stderr.startswith("the network namespace emporion-nowhere: No such file")
+    assert done.stdout == ""

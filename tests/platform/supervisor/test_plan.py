@@ -82,3 +82,44 @@ async def test_a_shop_that_others_can_reach_is_no_rehearsal_behind_its_edge(
     expected = Environment.DEVELOPMENT if is_rehearsal else Environment.PRODUCTION
     assert {file.settings.environment for file in files.values()} == {expected}
     assert {file.settings.host for file in files.values()} == {"127.0.0.1"}
+
+
+SPREAD = "tls: on\naddress: 127.0.0.1\nlisten: 0.0.0.0\n"
+FAR = "front: {services: [user, catalog], address: 127.0.0.2, network: far}"
+
+
+async def spread(data: Path, *, is_network_closed: bool = False) -> dict[str, ProcessFile]:
+    """Of a shop whose processes are reached at addresses of their own."""
+    text = topology_text(engines=MIXED).replace("front: [user, catalog]", FAR) + SPREAD
+    settings = Settings(data=str(data), is_network_closed=is_network_closed)
+    with DataFolder(data):
+        shop = LocalShop(parse_topology(text, "shop.yaml"), settings, print)
+        for process in shop.processes:
+            _ = await process.prepare()
+    return {one.name: ProcessFile.read(one._file) for one in shop.processes}
+
+
+async def test_a_process_listens_where_the_shop_says_and_is_found_at_its_address(
+    data: Path,
+) -> None:
+    files = await spread(data)
+    front, back = files["front-1"], files["back-1"]
+
+    assert {back.settings.host, back.grpc_host} == {"0.0.0.0"}  # noqa: S104 - read, not bound
+    assert back.address == "127.0.0.1"
+    assert (front.settings.host, front.grpc_host) == ("127.0.0.2", "127.0.0.2")
+    assert (front.address, front.network, back.network) == ("127.0.0.2", "far", "")
+    assert "@127.0.0.1:" in back.bus.url
+    assert all("@127.0.0.1:" in held.dsn for held in back.services)
+
+
+@pytest.mark.parametrize(
+    ("is_network_closed", "expected"),
+    [(False, Environment.PRODUCTION), (True, Environment.DEVELOPMENT)],
+)
+async def test_processes_that_others_can_reach_rehearse_only_where_the_network_is_closed(
+    data: Path, is_network_closed: bool, expected: Environment
+) -> None:
+    files = await spread(data, is_network_closed=is_network_closed)
+
+    assert {file.settings.environment for file in files.values()} == {expected}

@@ -129,6 +129,38 @@ WRONG = {
         "shop.yaml:1: a topology begins with `processes:`",
     ),
     "missing parts are named": ("bus: nats\n", "shop.yaml:1: the key 'processes' is missing"),
+    "an address is one that others can reach without asking for a name": (
+        GOOD + "tls: on\naddress: shop.internal\n",
+        "shop.yaml:7: address: 'shop.internal' is no IP address; write one of this machine's own",
+    ),
+    "nobody can connect to every address": (
+        GOOD + "tls: on\naddress: 0.0.0.0\n",
+        ("shop.yaml:7: address: nobody can connect to 0.0.0.0; write an address of this machine, "
+        "and this one as `listen` of the shop"),
+    ),
+    "a process is reached at an address, too": (
+        GOOD.replace("one: [user]", "one: {services: user, address: '::'}") + "tls: on\n",
+        ("shop.yaml:2: processes.one: nobody can connect to ::; write an address of this machine, "
+        "and this one as `listen` of the shop"),
+    ),
+    "processes that others can reach prove who they are": (
+        GOOD + "address: 10.0.0.1\n",
+        ("shop.yaml:6: address: processes that can be reached from other machines prove to each "
+        "other who they are: write `tls: on`"),
+    ),
+    "also where they only listen everywhere": (
+        GOOD + "listen: 0.0.0.0\n",
+        ("shop.yaml:6: listen: processes that can be reached from other machines prove to each "
+        "other who they are: write `tls: on`"),
+    ),
+    "a process in another network has an address there": (
+        GOOD.replace("one: [user]", "one: {services: user, network: far}"),
+        "shop.yaml:2: processes.one: in a network of its own it needs its `address` there",
+    ),
+    "one process alone listens where it is told at its start": (
+        f"processes:\n  shop: [{', '.join(ENGINES_OF)}]\nengines: sqlite\naddress: 10.0.0.1\n",
+        "shop.yaml:4: address: one process listens where --host says; leave this out",
+    ),
     "a truth is a truth": (GOOD + "tls: perhaps\n", ("shop.yaml:6: tls: 'perhaps' is neither on"
                            " nor off")),
 }  # fmt: skip
@@ -166,6 +198,25 @@ def test_the_split_shop_has_the_engines_that_each_service_is_made_for() -> None:
     assert topology.discovery.kind is DiscoveryKind.REGISTRY
     assert not topology.is_one_process
     assert find_topology("one-process").is_one_process
+
+
+def test_a_shop_says_where_its_parts_listen_and_each_process_where_it_does() -> None:
+    text = GOOD.replace("one: [user]", "one: {services: user, address: 10.0.0.2, network: far}")
+    plain = parse_topology(GOOD, "shop.yaml")
+    spread = parse_topology(text + "tls: on\naddress: 10.0.0.1\nlisten: 0.0.0.0\n", "shop.yaml")
+
+    assert plain.is_closed
+    assert plain.addresses == ("127.0.0.1",)
+    assert not spread.is_closed
+    assert spread.addresses == ("10.0.0.1", "0.0.0.0", "10.0.0.2")  # noqa: S104 - read, not bound
+    assert spread.process_of("user").network == "far"
+
+
+def test_ports_are_taken_at_one_address_only() -> None:
+    two = GOOD.replace("one: [user]", "one: {services: user, http: 8081, address: 127.0.0.2}")
+    text = two.replace(f"two: {REST}", f"two: {{services: {REST}, http: 8081}}")
+
+    assert parse_topology(text, "shop.yaml").process_of("user").http_port == 8081
 
 
 def test_the_core_shares_a_process() -> None:

@@ -48,13 +48,14 @@ def split(
 
 def run_topology(topology: "Topology", settings: "Settings") -> None:
     """Run a topology of several processes until it is asked to end, and say what happens."""
+    from emporion.platform.supervisor.plan import rehearses
     from emporion.platform.supervisor.run import run
 
     folder = settings.folder.resolve()
 
     def announce(url: str) -> None:
         say(f"The shop is open at {url} (data in {folder}; Ctrl-C ends it).")
-        if settings.is_rehearsal:
+        if rehearses(topology, settings):
             from emporion.platform.demo.seed import first_order
 
             say(f"\n{first_order(url)}")

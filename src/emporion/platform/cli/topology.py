@@ -70,8 +70,15 @@ def summary_of(topology: "Topology") -> str:
     """Bus, discovery and edge in one line."""
     return (
         f"bus {topology.bus.kind}, discovery {topology.discovery.kind}, edge {topology.edge}, "
-        f"TLS between processes {'on' if topology.is_tls else 'off'}"
+        f"TLS between processes {'on' if topology.is_tls else 'off'}{_reach(topology)}"
     )
+
+
+def _reach(topology: "Topology") -> str:
+    """What differs from: everything on loopback."""
+    if not topology.is_closed:
+        return f"; reached at {', '.join(dict.fromkeys(topology.addresses))}"
+    return ""
 
 
 def _processes(topology: "Topology") -> str:

@@ -10,7 +10,7 @@ from emporion.platform.engines.nats import NatsServer
 from emporion.platform.engines.postgres import PostgresServer
 from emporion.platform.engines.secrets_file import SecretsFile
 from emporion.platform.supervisor.part import Part
-from emporion.platform.supervisor.plan import Addresses
+from emporion.platform.supervisor.plan import Addresses, where_of
 from emporion.platform.topology.kinds import BusKind, Engine
 from emporion.platform.topology.model import Topology
 
@@ -27,15 +27,16 @@ class Engines:
         }
         bus = topology.bus
         self._external_bus = "" if bus.address is None else bus.address.resolve()
+        where = where_of(topology)
         self._postgres: PostgresServer | None = None
         self._nats: NatsServer | None = None
         if on_postgres := topology.local_services(Engine.POSTGRES):
-            self._postgres = PostgresServer(data, on_postgres, secrets)
+            self._postgres = PostgresServer(data, on_postgres, secrets, where=where)
         self._mongodb: MongoServer | None = None
         if on_mongodb := topology.local_services(Engine.MONGODB):
-            self._mongodb = MongoServer(data, on_mongodb, secrets)
+            self._mongodb = MongoServer(data, on_mongodb, secrets, where=where)
         if bus.kind is BusKind.NATS and not self._external_bus:
-            self._nats = NatsServer(data, secrets)
+            self._nats = NatsServer(data, secrets, where=where)
 
     @property
     def databases(self) -> Sequence[Part]:

@@ -13,7 +13,7 @@ from emporion.platform.engines.binaries import REMEDY, require_mongodb
 from emporion.platform.engines.secrets_file import SecretsFile
 from emporion.platform.supervisor.child import Child, Command
 from emporion.platform.supervisor.part import EngineMissing, NotReady, StartFailed
-from emporion.platform.supervisor.ports import LOOPBACK, free_port
+from emporion.platform.supervisor.ports import HERE, LOOPBACK, Where, free_port
 
 if TYPE_CHECKING:
     from pymongo import AsyncMongoClient
@@ -28,7 +28,7 @@ _AUTHENTICATION_FAILED: Final = 18
 
 
 class MongoServer:
-    """A part of the shop, with its files in DATA/mongodb, by password on loopback only.
+    """A part of the shop, with its files in DATA/mongodb, reached by password.
 
     Commits wait for the disk. Its users are made in a first run that nobody else knows of: only
     then does it take commands without a password.
@@ -37,13 +37,16 @@ class MongoServer:
     name = "mongodb"
     ready_timeout_s = _READY_TIMEOUT_S
 
-    def __init__(self, data: Path, services: Sequence[str], secrets: SecretsFile) -> None:
+    def __init__(
+        self, data: Path, services: Sequence[str], secrets: SecretsFile, *, where: Where = HERE
+    ) -> None:
         self._store = data / "mongodb"
         self._run = data / "run"
         self._log = data / "logs" / f"{self.name}.log"
         self._services = tuple(services)
         self._secrets = secrets
-        self._port = free_port()
+        self._where = where
+        self._port = free_port(where.listen)
 
     def address_of(self, service: str) -> str:
         """The URL of a service's database, with its own user and password."""
@@ -57,7 +60,7 @@ class MongoServer:
         if not self._store.exists():
             await self._initialise(new)
             new.replace(self._store)
-        return self._command(self._store, self._port, "--auth")
+        return self._command(self._store, self._where.listen, "--auth")
 
     async def probe(self) -> None:
         """See Part: signed in, and it is the one that writes."""
@@ -96,11 +99,11 @@ class MongoServer:
     def ended(self) -> None:
         """See Part: it says nothing of itself that outlives it."""
 
-    def _command(self, store: Path, port: int, *more: str) -> Command:
+    def _command(self, store: Path, host: str, *more: str) -> Command:
         config = self._run / "mongodb.toml"
         self._run.mkdir(parents=True, exist_ok=True, mode=0o700)
         config.touch(mode=0o600)  # else it looks for one in the folder that we happen to be in
-        where = ("--host", LOOPBACK, "--port", str(port), "--storage-path", str(store))
+        where = ("--host", host, "--port", str(self._port), "--storage-path", str(store))
         how = ("--sync-on-commit", "--cache-size", CACHE, "--log-level", "WARNING")
         return Command(
             self.name,
@@ -112,7 +115,7 @@ class MongoServer:
 
     def _url(self, user: str, password: str, database: str) -> str:
         return (
-            f"mongodb://{user}:{password}@{LOOPBACK}:{self._port}/{database}"
+            f"mongodb://{user}:{password}@{self._where.in_url}:{self._port}/{database}"
             "?directConnection=true&authSource=admin"
         )
 
@@ -123,7 +126,7 @@ class MongoServer:
         """Make the files and the first user beside their place: half of it is never used."""
         shutil.rmtree(store, ignore_errors=True)
         store.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        command = self._command(store, self._port)
+        command = self._command(store, LOOPBACK)  # it asks for no password yet
         child = await Child.start(replace(command, name=f"{self.name}-first"), self._run)
         try:
             async with asyncio.timeout(_READY_TIMEOUT_S):

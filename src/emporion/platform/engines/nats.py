@@ -17,7 +17,7 @@ from emporion.platform.engines.binaries import nats_program
 from emporion.platform.engines.secrets_file import SecretsFile
 from emporion.platform.supervisor.child import Command
 from emporion.platform.supervisor.part import NotReady, StartFailed
-from emporion.platform.supervisor.ports import LOOPBACK, free_port
+from emporion.platform.supervisor.ports import HERE, Where, bracketed, free_port
 from emporion.platform.topology.process_file import write_privately
 
 USER: Final = "emporion"
@@ -46,18 +46,19 @@ class _Examined(msgspec.Struct):
 
 
 class NatsServer:
-    """A part of the shop: JetStream with its files in DATA/nats, by password on loopback only."""
+    """A part of the shop: JetStream with its files in DATA/nats, reached by password."""
 
     name = "nats"
     ready_timeout_s = _READY_TIMEOUT_S
 
-    def __init__(self, data: Path, secrets: SecretsFile) -> None:
+    def __init__(self, data: Path, secrets: SecretsFile, *, where: Where = HERE) -> None:
         self._store = data / "nats"
         self._config = data / "run" / "nats.conf"
         self._log = data / "logs" / f"{self.name}.log"
         self._password = secrets.of("nats")
         self._doctor = secrets.of("nats/doctor")
-        self._port = free_port()
+        self._where = where
+        self._port = free_port(where.listen)
 
     @property
     def address(self) -> str:
@@ -112,13 +113,13 @@ class NatsServer:
         """See Part: it says nothing of itself that outlives it."""
 
     def _url(self, user: str, password: str) -> str:
-        return f"nats://{user}:{password}@{LOOPBACK}:{self._port}"
+        return f"nats://{user}:{password}@{self._where.in_url}:{self._port}"
 
     def _text(self) -> str:
         doctor = f'{{ user: "{DOCTOR}", password: "{self._doctor}" }}'
         return "\n".join(
             (
-                f'listen: "{LOOPBACK}:{self._port}"',
+                f'listen: "{bracketed(self._where.listen)}:{self._port}"',
                 f'server_name: "{USER}"',
                 f'jetstream {{ store_dir: "{self._store}", max_file_store: {_STORE_MAX} }}',
                 "authorization {",

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
+import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from emporion.platform.engines.binaries import postgres_program
 from emporion.platform.engines.secrets_file import SecretsFile
 from emporion.platform.supervisor.child import Command
 from emporion.platform.supervisor.part import NotReady, StartFailed
-from emporion.platform.supervisor.ports import LOOPBACK, free_port
+from emporion.platform.supervisor.ports import HERE, Where, free_port
 from emporion.platform.topology.process_file import write_privately
 
 SUPERUSER: Final = "emporion"
@@ -24,10 +25,12 @@ CONNECTIONS_MAX: Final = 300
 CONNECT_TIMEOUT_S: Final = 4.0
 _READY_TIMEOUT_S: Final = 60.0
 _STOP_TIMEOUT_S: Final = 20.0
+_BY_PASSWORD: Final = b"host all all all scram-sha-256\n"
+"""Who may come in from where; where it listens is another matter."""
 
 
 class PostgresServer:
-    """A part of the shop: the cluster in DATA/postgres, reached by password on loopback only.
+    """A part of the shop: the cluster in DATA/postgres, reached by password.
 
     Commits wait for the disk: nothing is turned off. What another start left is used again.
     """
@@ -35,32 +38,43 @@ class PostgresServer:
     name = "postgresql"
     ready_timeout_s = _READY_TIMEOUT_S
 
-    def __init__(self, data: Path, services: Sequence[str], secrets: SecretsFile) -> None:
+    def __init__(
+        self, data: Path, services: Sequence[str], secrets: SecretsFile, *, where: Where = HERE
+    ) -> None:
+        self._where = where
+        self._hba = data / "run" / "pg_hba.conf"
         self._cluster = data / "postgres"
         self._log = data / "logs" / f"{self.name}.log"
         self._services = tuple(services)
         self._secrets = secrets
-        self._port = free_port()
+        self._port = free_port(where.listen)
 
     def address_of(self, service: str) -> str:
         """The URL of a service's database, with its own user and password."""
         name = database_of(service)
         password = self._secrets.of(f"postgresql/{service}")
-        return f"postgresql://{name}:{password}@{LOOPBACK}:{self._port}/{name}"
+        return f"postgresql://{name}:{password}@{self._where.in_url}:{self._port}/{name}"
 
     async def prepare(self) -> Command:
         """See Part. Makes the cluster at the first start."""
         server = postgres_program("postgres")
         if not (self._cluster / "PG_VERSION").exists():
             await self._initialise()
+        self._hba.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_privately(self._hba, _BY_PASSWORD)
         options = {
-            "listen_addresses": LOOPBACK,
+            "listen_addresses": self._where.listen,
+            "hba_file": str(self._hba),
             "port": str(self._port),
             "unix_socket_directories": "",
             "max_connections": str(CONNECTIONS_MAX),
             "log_timezone": "UTC",
             "timezone": "UTC",
         }
+        if sys.platform == "linux":
+            # After a crash it has the whole cluster written to the disk: each of 300 files a
+            # database by itself takes seconds, the file system at once a fraction of one.
+            options["recovery_init_sync_method"] = "syncfs"
         words = [str(server), "-D", str(self._cluster)]
         for name, value in options.items():
             words += ["-c", f"{name}={value}"]
@@ -98,7 +112,7 @@ class PostgresServer:
     async def _connect(self) -> "asyncpg.Connection[asyncpg.Record]":
         try:
             return await asyncpg.connect(
-                host=LOOPBACK,
+                host=self._where.address,
                 port=self._port,
                 user=SUPERUSER,
                 password=self._secrets.of("postgresql"),

@@ -31,6 +31,7 @@ class Command:
         log: where its standard output and error are appended; the one before is kept beside.
         stop_signal, stop_timeout_s: how it is asked to end, and how long that may take.
         refuses_root: whether it must not run as root: see `leash`.
+        network: the network namespace that it runs in; empty: this one.
         variables: beside the few that every program gets.
     """
 
@@ -40,13 +41,15 @@ class Command:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout_s: float = 10.0
     refuses_root: bool = False
+    network: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
 
     def leashed(self) -> tuple[str, ...]:
         """The words that run it so that it ends with its supervisor."""
         root = "namesake" if self.refuses_root else "keep"
         start = (sys.executable, "-I", "-S", leash.__file__)
-        return (*start, str(os.getpid()), str(int(self.stop_signal)), root, *self.words)
+        how = (str(os.getpid()), str(int(self.stop_signal)), root, self.network)
+        return (*start, *how, *self.words)
 
 
 class Child:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from emporion import __version__
+from emporion.contracts.operations import OperationsService
 from emporion.platform.contracts import CONTRACTS, rest_description
 from emporion.platform.edge.envoy import EnvoyEdge
 from emporion.platform.edge.routes import routes
@@ -79,12 +80,15 @@ class LocalShop:
         return next((one.listening.http for one in self.processes if one.listening), "")
 
     def begin(self) -> None:
-        """Forget what an earlier start said, and issue certificates; only while nothing runs."""
+        """Forget what an earlier start said, and issue certificates; only while nothing runs.
+
+        Every process answers for its operations, too.
+        """
         self.folders.clear()
         if self._topology.is_tls:
             authority = Authority(self.folders.tls)
             for plan in self._topology.processes:
-                authority.issue(plan.name, plan.services)
+                authority.issue(plan.name, (*plan.services, OperationsService.NAME))
 
     def listening(self) -> Mapping[str, Sequence[Listening]]:
         """The instances of each process that take requests now.

@@ -12,7 +12,7 @@ from emporion.platform.services import SERVICES
 from emporion.platform.settings import Environment, Settings
 from emporion.platform.shop_folder import database_file
 from emporion.platform.supervisor.certificates import tls_files
-from emporion.platform.supervisor.ports import LOOPBACK
+from emporion.platform.supervisor.ports import LOOPBACK, Where
 from emporion.platform.topology.kinds import EdgeKind, Engine
 from emporion.platform.topology.model import ProcessPlan, Topology
 from emporion.platform.topology.process_file import (
@@ -101,6 +101,16 @@ def process_files(
     ]
 
 
+def where_of(topology: Topology) -> Where:
+    """Where the parts listen that say nothing of their own."""
+    return Where(topology.listen or topology.address, topology.address)
+
+
+def rehearses(topology: Topology, settings: Settings) -> bool:
+    """Whether known passwords and the test provider are in order: nobody else can connect."""
+    return settings.is_rehearsal and (topology.is_closed or settings.is_network_closed)
+
+
 @dataclass(frozen=True, slots=True)
 class _Shop:
     topology: Topology
@@ -130,8 +140,10 @@ class _Shop:
                 data=str(folders.own(instance)),
                 environment=self._environment(),
             ),
-            grpc_host=LOOPBACK,
+            grpc_host=self._where(plan).listen,
             grpc_port=plan.grpc_port,
+            address=self._where(plan).address,
+            network=plan.network,
             bus=BusPlace(
                 kind=self.topology.bus.kind,
                 url=self.addresses.bus,
@@ -147,7 +159,7 @@ class _Shop:
             service_key=keys[plan.name].stored(),
             trusted=trusted,
             tls=tls_files(folders.tls, plan.name) if self.topology.is_tls else None,
-            trusted_proxies=LOOPBACK,
+            trusted_proxies=",".join(dict.fromkeys((LOOPBACK, self.topology.address))),
             listening_file=str(folders.listening / f"{instance}.json"),
             log_file=str(folders.logs / f"{instance}.log"),
             is_seeding=SEEDS in plan.services and number == 1,
@@ -158,12 +170,15 @@ class _Shop:
         is_alone = len(self.topology.processes) == 1 and plan.instances == 1
         if is_alone and self.topology.edge is EdgeKind.NONE:
             return self.settings.host, plan.http_port or self.settings.port
-        return LOOPBACK, plan.http_port
+        return self._where(plan).listen, plan.http_port
+
+    def _where(self, plan: ProcessPlan) -> Where:
+        return Where(plan.address, plan.address) if plan.address else where_of(self.topology)
 
     def _environment(self) -> Environment:
-        # Processes listen on loopback whatever the edge does: a shop that others can reach is
-        # no rehearsal, though its processes would take themselves for one.
-        return Environment.DEVELOPMENT if self.settings.is_rehearsal else Environment.PRODUCTION
+        # A process knows where it listens itself, not whether others can reach the edge.
+        is_rehearsal = rehearses(self.topology, self.settings)
+        return Environment.DEVELOPMENT if is_rehearsal else Environment.PRODUCTION
 
     def _held(self, service: str, plan: ProcessPlan) -> HeldService:
         engine = self.topology.storage[service].engine

@@ -1,9 +1,32 @@
 """Ports that nobody listens on."""
 
 import socket
+from dataclasses import dataclass
 from typing import Final
 
 LOOPBACK: Final = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where a server listens, and the address by which the others reach it."""
+
+    listen: str = LOOPBACK
+    address: str = LOOPBACK
+
+    @property
+    def in_url(self) -> str:
+        """The address as a URL writes it."""
+        return bracketed(self.address)
+
+
+HERE: Final = Where()
+"""Nobody beyond this machine."""
+
+
+def bracketed(host: str) -> str:
+    """A host as a URL writes it."""
+    return f"[{host}]" if ":" in host else host
 
 
 def free_port(host: str = LOOPBACK) -> int:

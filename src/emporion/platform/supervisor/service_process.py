@@ -82,6 +82,7 @@ class ServiceProcess:
             self.name,
             (*self._words, str(self._file)),
             Path(self.told.log_file),
+            network=self.told.network,
             stop_timeout_s=self.told.drain_grace_s + settings.drain_s + STOP_MARGIN_S,
         )
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,7 @@ from emporion.platform.table_file import BadFile
 from emporion.platform.topology.kinds import BusKind, DiscoveryKind, EdgeKind, Engine
 
 INSTANCES_MAX: Final = 64
+LOOPBACK: Final = "127.0.0.1"
 ENGINES_OF: Final[Mapping[str, tuple[Engine, ...]]] = {
     "user": (Engine.SQLITE, Engine.POSTGRES),
     "catalog": (Engine.SQLITE, Engine.POSTGRES),
@@ -82,13 +84,19 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class ProcessPlan:
-    """One process: the services in it, how often it runs, and its ports (0: a free one)."""
+    """One process: the services in it, how often it runs, and its ports (0: a free one).
+
+    `address` is where it listens and how others reach it (empty: that of the shop); `network` the
+    network namespace of this machine that it runs in (empty: the supervisor's own).
+    """
 
     name: str
     services: tuple[str, ...]
     instances: int = 1
     http_port: int = 0
     grpc_port: int = 0
+    address: str = ""
+    network: str = ""
     place: Place = field(compare=False, default=Place("", 0))
 
 
@@ -113,7 +121,10 @@ class Discovery:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """A whole shop. Every service is in one process plan and has a storage."""
+    """A whole shop. Every service is in one process plan and has a storage.
+
+    `address` is how the parts that run here reach each other; `listen` what they bind instead.
+    """
 
     name: str
     processes: Sequence[ProcessPlan]
@@ -122,6 +133,19 @@ class Topology:
     discovery: Discovery = field(default_factory=Discovery)
     edge: EdgeKind = EdgeKind.NONE
     is_tls: bool = False
+    address: str = LOOPBACK
+    listen: str = ""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Every address at which a part listens or is reached."""
+        own = (plan.address for plan in self.processes)
+        return tuple(filter(None, (self.address, self.listen, *own)))
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nobody outside this machine can connect to a part behind the edge."""
+        return all(ip_address(one).is_loopback for one in self.addresses)
 
     @property
     def is_one_process(self) -> bool:

@@ -104,6 +104,8 @@ class ProcessFile(_Told, frozen=True, kw_only=True, forbid_unknown_fields=True):
         settings: `host`, `port` are where to serve HTTP, `data` is the folder of this instance
             alone; the rest holds for all processes of the shop.
         grpc_host, grpc_port: where to serve gRPC; port 0 takes a free one.
+        address: what the others connect to; the process enters it into the registry.
+        network: the network namespace that the process runs in; empty: the supervisor's.
         bus, discovery: see there.
         service_key: the pair that signs this process's service credentials, as
             `SigningKey.stored` writes it.
@@ -127,6 +129,8 @@ class ProcessFile(_Told, frozen=True, kw_only=True, forbid_unknown_fields=True):
     settings: Settings
     grpc_host: str = "127.0.0.1"
     grpc_port: int = 0
+    address: str = "127.0.0.1"
+    network: str = ""
     bus: BusPlace
     discovery: DiscoveryPlace
     service_key: str

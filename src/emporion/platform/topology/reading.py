@@ -1,6 +1,7 @@
 """From a topology file to a Topology: its words first, then what the parts say of each other."""
 
 import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +10,7 @@ from emporion.platform.topology.kinds import BusKind, DiscoveryKind, EdgeKind, E
 from emporion.platform.topology.model import (
     ENGINES_OF,
     INSTANCES_MAX,
+    LOOPBACK,
     Bus,
     Discovery,
     ProcessPlan,
@@ -18,9 +20,12 @@ from emporion.platform.topology.model import (
     Topology,
 )
 from emporion.platform.topology.nodes import Notes, Value, parse, suggestion
-from emporion.platform.topology.rules import check_whole
+from emporion.platform.topology.rules import check_reach, check_whole
 
-KEYS: Final = ("processes", "engines", "bus", "discovery", "edge", "tls")
+KEYS: Final = (
+    "processes", "engines", "bus", "discovery", "edge", "tls", "address", "listen",
+)  # fmt: skip
+PROCESS_KEYS: Final = ("services", "instances", "http", "grpc", "address", "network")
 DEFAULT_ENGINE: Final = "default"
 _PORT_MAX: Final = 65_535
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -62,9 +67,12 @@ def parse_topology(text: str, file: str) -> Topology:
         ),
         edge=parts["edge"].kind(EdgeKind, EdgeKind.NONE) if "edge" in parts else EdgeKind.NONE,
         is_tls="tls" in parts and parts["tls"].truth(),
+        address=_address(parts["address"]) if "address" in parts else LOOPBACK,
+        listen=_address(parts["listen"]) if "listen" in parts else "",
     )
     notes.raise_mistakes()  # a misspelt word makes further mistakes that are none
     check_whole(topology, notes, processes=parts["processes"], engines=parts["engines"])
+    check_reach(topology, parts)
     notes.raise_mistakes()
     return topology
 
@@ -75,7 +83,7 @@ def _process(name: str, value: Value) -> ProcessPlan:
     if not value.is_mapping:
         services = tuple(_service(item) for item in value.items())
         return ProcessPlan(name, services, place=value.place)
-    parts = value.known_entries(("services", "instances", "http", "grpc"))
+    parts = value.known_entries(PROCESS_KEYS)
     if "services" not in parts:
         value.wrong("says no `services`; list those that it holds")
     return ProcessPlan(
@@ -84,8 +92,27 @@ def _process(name: str, value: Value) -> ProcessPlan:
         instances=parts["instances"].number(1, INSTANCES_MAX) if "instances" in parts else 1,
         http_port=parts["http"].number(0, _PORT_MAX) if "http" in parts else 0,
         grpc_port=parts["grpc"].number(0, _PORT_MAX) if "grpc" in parts else 0,
+        address=_address(parts["address"]) if "address" in parts else "",
+        network=_network(parts["network"]) if "network" in parts else "",
         place=value.place,
     )
+
+
+def _address(value: Value) -> str:
+    text = value.text()
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        if text:
+            value.wrong(f"{text!r} is no IP address; write one of this machine's own")
+        return LOOPBACK
+
+
+def _network(value: Value) -> str:
+    name = value.text()
+    if name and not _NAME.fullmatch(name):
+        value.wrong("a network namespace is named by a lower-case word: a-z, 0-9 and -")
+    return name
 
 
 def _service(value: Value) -> str:

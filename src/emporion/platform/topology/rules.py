@@ -1,10 +1,14 @@
 """What the parts of a topology must agree on; each mistake says what to do next."""
 
 from collections import defaultdict
+from collections.abc import Mapping
+from ipaddress import ip_address
 
 from emporion.platform.topology.kinds import BusKind, DiscoveryKind, Engine
-from emporion.platform.topology.model import ENGINES_OF, Topology
+from emporion.platform.topology.model import ENGINES_OF, LOOPBACK, Topology
 from emporion.platform.topology.nodes import Notes, Value
+
+_UNSPECIFIED = "write an address of this machine, and this one as `listen` of the shop"
 
 
 def check_whole(topology: Topology, notes: Notes, *, processes: Value, engines: Value) -> None:
@@ -36,7 +40,7 @@ def _check_services(topology: Topology, notes: Notes, processes: Value) -> None:
 
 
 def _check_ports(topology: Topology, notes: Notes) -> None:
-    taken: dict[int, str] = {}
+    taken: dict[tuple[str, int], str] = {}
     for plan in topology.processes:
         path = f"processes.{plan.name}"
         for port in filter(None, (plan.http_port, plan.grpc_port)):
@@ -46,9 +50,10 @@ def _check_ports(topology: Topology, notes: Notes) -> None:
                     path,
                     f"{plan.instances} instances cannot share port {port}; leave the port out",
                 )
-            if port in taken:
-                notes.add(plan.place.line, path, f"port {port} is taken by {taken[port]}")
-            taken[port] = plan.name
+            at = plan.address, port
+            if at in taken:
+                notes.add(plan.place.line, path, f"port {port} is taken by {taken[at]}")
+            taken[at] = plan.name
 
 
 def _check_engines(topology: Topology, notes: Notes, engines: Value) -> None:
@@ -107,3 +112,26 @@ def _check_discovery(topology: Topology, notes: Notes) -> None:
     if found.namespace and not needs_namespace:
         message = f"{found.kind} has no namespace; leave it out"
         notes.add(line, "discovery.namespace", message)
+
+
+def check_reach(topology: Topology, parts: Mapping[str, Value]) -> None:
+    """Note what is wrong with where the parts listen. `parts` are those of the file, by key."""
+    said = [parts[key] for key in ("address", "listen") if key in parts]
+    processes = parts["processes"].entries()
+    for plan in topology.processes:
+        if plan.network and not plan.address:
+            processes[plan.name].wrong("in a network of its own it needs its `address` there")
+        if ip_address(plan.address or LOOPBACK).is_unspecified:
+            processes[plan.name].wrong(f"nobody can connect to {plan.address}; {_UNSPECIFIED}")
+        if plan.address or plan.network:
+            said.append(processes[plan.name])
+    if ip_address(topology.address).is_unspecified:
+        parts["address"].wrong(f"nobody can connect to {topology.address}; {_UNSPECIFIED}")
+    for value in said:
+        if topology.is_one_process:
+            value.wrong("one process listens where --host says; leave this out")
+        elif not topology.is_closed and not topology.is_tls:
+            value.wrong(
+                "processes that can be reached from other machines prove to each other who they "
+                "are: write `tls: on`"
+            )

@@ -71,8 +71,8 @@ class MongoDatabase:
     A commit is acknowledged once a majority has it in its journal. A transaction that collides
     with another one, of this process or elsewhere, is rolled back by the engine and runs again
     after a random pause, at most 40 times and until the deadline. It runs in a task of its own, so
-    that a caller who gives up leaves no open transaction behind; one whose process died is ended
-    by whoever collides with it for two seconds (orphans.py).
+    that a caller who gives up leaves no open transaction behind; one whose process died, or whose
+    end the network lost, is ended by whoever collides with it for two seconds (orphans.py).
 
     Args:
         url: `mongodb://...`; it is told to nobody, as it may hold a password.
@@ -291,6 +291,9 @@ class MongoDatabase:
                 if isinstance(error, PyMongoError):
                     raise named(error, self.where) from error
                 raise
+            finally:
+                if self._orphans is not None:
+                    self._orphans.done(session)
         if tx.published:
             self.on_published()
         return result
