@@ -171,9 +171,9 @@ async def test_a_batch_waits_as_long_as_each_turn_of_the_loop_brings_another(
     monkeypatch.setattr(GroupCommit, "finish", finishing)
     monkeypatch.setattr(writers, "GATHER_S", 60.0)
     async with sqlite_database(tmp_path, [things]) as database:
-        company = database.transaction(put("company"))
-        await asyncio.gather(*(commit_in_turn(database, turn) for turn in range(6)), company)
-        assert sizes == [7]
+        first = [database.transaction(put(name)) for name in ("first", "company")]
+        await asyncio.gather(*first, *(commit_in_turn(database, turn) for turn in range(6)))
+        assert sizes == [8]
 
 
 async def test_closing_finishes_what_is_queued(tmp_path: Path, things: Migrations) -> None:
