@@ -221,12 +221,13 @@ MONEY = (
 ''',
         ),
         Edit(
-            _ORDERS,
+            "services/catalog/queries/baskets.py",
             """
--        unit_price=quote.price,
--        total=quote.price.times(line.quantity),
-+        unit_price=(price := type(quote.price)(**line.unit_price or {}) or quote.price),
-+        total=price.times(line.quantity),
+-        prices = [quotes[line.sku].price for line in lines]
++        prices = [
++            Money(**line.unit_price) if line.unit_price else quotes[line.sku].price
++            for line in lines
++        ]
 """,
         ),
     ),

@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
+from msgspec import field
+
 from emporion.contracts.catalog import UnknownSku
 from emporion.contracts.contract import (
     Empty,
@@ -35,6 +37,16 @@ from emporion.contracts.order_carts import (
     SetCartLine,
 )
 from emporion.contracts.payment import PaymentDeclined, PaymentToken
+from emporion.contracts.pricing import (
+    CodeNotApplicable,
+    Codes,
+    CodeUsedUp,
+    Country,
+    DeliveryRef,
+    NoDelivery,
+    PriceDetail,
+    UnknownCode,
+)
 from emporion.contracts.refusals import DidNotExistYet, InTheFuture, KeyReused, UnknownCursor
 from emporion.contracts.words import (
     Cursor,
@@ -90,16 +102,24 @@ class PlaceOrder(Request, frozen=True, kw_only=True):
     idempotency_key: IdempotencyKey
     lines: Lines
     payment_token: PaymentToken
+    codes: Codes = field(default_factory=list)
+    country: Country = ""
+    delivery: DeliveryRef = ""
 
 
-class PricedLine(Message, frozen=True, kw_only=True):
-    """A line with the catalogue's price at the time of the order."""
+class PricedLine(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """A line with the catalogue's price at the time of the order.
+
+    `total` is what is paid for it: `off` is taken off, and a tax that comes on top is in it.
+    """
 
     sku: SkuRef
     name: str
     quantity: Quantity
     unit_price: Money
     total: Money
+    off: Money | None = None
+    tax: Money | None = None
 
 
 class Refusal(Message, frozen=True, kw_only=True):
@@ -110,7 +130,7 @@ class Refusal(Message, frozen=True, kw_only=True):
 
 
 class Order(Reply, frozen=True, kw_only=True):
-    """An order as its owner sees it."""
+    """An order as its owner sees it. `details` explain a total that is not just its lines."""
 
     order_id: OrderId
     user_id: UserId
@@ -120,6 +140,7 @@ class Order(Reply, frozen=True, kw_only=True):
     created_at: Instant
     updated_at: Instant
     refusal: Refusal | None = None
+    details: list[PriceDetail] = field(default_factory=list)
 
     @property
     def is_pending(self) -> bool:
@@ -230,7 +251,17 @@ class OrderCancelled(Event, frozen=True, kw_only=True):
     cancelled_at: Instant
 
 
-_REFUSALS = (OutOfStock, PaymentDeclined, UnknownSku, KeyReused, CurrencyMismatch)
+_REFUSALS = (
+    OutOfStock,
+    PaymentDeclined,
+    UnknownSku,
+    KeyReused,
+    CurrencyMismatch,
+    UnknownCode,
+    CodeNotApplicable,
+    CodeUsedUp,
+    NoDelivery,
+)
 
 
 class OrderService(Service, Protocol):
@@ -252,9 +283,9 @@ class OrderService(Service, Protocol):
 
         The answer is the order, `paid`; or, while the payment's outcome is unknown, `pending`
         (HTTP 202): follow it by its id or repeat the request. Raises OutOfStock,
-        PaymentDeclined, UnknownSku or CurrencyMismatch, and then everything done is undone. The
-        same key with the same request replays the outcome, also concurrently; with another one it
-        raises KeyReused.
+        PaymentDeclined, UnknownSku, CurrencyMismatch, UnknownCode, CodeNotApplicable, CodeUsedUp or
+        NoDelivery, and then everything done is undone. The same key with the same request replays
+        the outcome, also concurrently; with another one it raises KeyReused.
         """
 
     @query(access=owner("orders:read"), rest=get("/api/orders"), raises=(UnknownCursor,))

@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from emporion.contracts.contract import Reply, Request
 from emporion.contracts.inventory import Line
 from emporion.contracts.payment import PaymentToken
+from emporion.contracts.pricing import Codes, Country, DeliveryRef
 from emporion.contracts.words import IdempotencyKey, OptionalKey, Quantity, Sku
 from emporion.kernel.errors import Conflict, FailedPrecondition
 
@@ -70,3 +71,6 @@ class Checkout(Request, frozen=True, kw_only=True):
 
     idempotency_key: IdempotencyKey
     payment_token: PaymentToken
+    codes: Codes = field(default_factory=list)
+    country: Country = ""
+    delivery: DeliveryRef = ""

@@ -32,6 +32,9 @@ Codes = Annotated[list[Code], Meta(max_length=5)]
 Country = Annotated[
     str, Meta(pattern=f"^([A-Z]{{2}})?{_END}", description="ISO 3166 alpha-2.", examples=["DE"])
 ]
+DeliveryRef = Annotated[
+    str, Meta(max_length=40, description="The id of a way of delivery.", examples=["post"])
+]
 RateBp = Annotated[int, Meta(ge=0, le=10_000, description="Basis points: 1900 are 19 %.")]
 AmountMinor = Annotated[int, Meta(ge=0, le=10**11, description="Minor units.")]
 Category = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -252,7 +255,7 @@ class PriceBasket(Request, frozen=True, kw_only=True):
     lines: Lines
     codes: Codes = field(default_factory=list)
     country: Country = ""
-    delivery: Annotated[str, Meta(max_length=40)] = ""
+    delivery: DeliveryRef = ""
 
 
 class QuoteBasket(Request, frozen=True, kw_only=True):
@@ -262,7 +265,7 @@ class QuoteBasket(Request, frozen=True, kw_only=True):
     lines: list[Line]
     codes: Codes = field(default_factory=list)
     country: Country = ""
-    delivery: Annotated[str, Meta(max_length=40)] = ""
+    delivery: DeliveryRef = ""
 
 
 class PricedLine(Message, frozen=True, kw_only=True):

@@ -22,10 +22,21 @@ from emporion.contracts.payment import (
     PaymentStatus,
     PaymentVoided,
 )
+from emporion.contracts.pricing import (
+    BasketQuote,
+    CodeUsedUp,
+    DetailKind,
+    PriceDetail,
+    PricedLine,
+    PromotionsUsed,
+    QuoteBasket,
+    UnknownCode,
+    UsePromotions,
+)
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import Unavailable
 from emporion.kernel.ids import OrderId, PaymentId, Sku, UserId
-from emporion.kernel.money import Money
+from emporion.kernel.money import CurrencyMismatch, Money
 
 ADA = UserId("usr_" + "a" * 32)
 BOB = UserId("usr_" + "b" * 32)
@@ -46,10 +57,59 @@ def signed_in(user_id: UserId) -> Call:
 
 
 class Catalog(CatalogService):
-    """Prices in a dict."""
+    """Prices in a dict, and the code HALF for half of it, which counts its uses."""
 
     def __init__(self) -> None:
         self.prices = {Sku("bread"): Money(250, "EUR"), Sku("tea"): Money(199, "EUR")}
+        self.off_bp = 5_000
+        self.uses_max = 1
+        self.used: set[str] = set()
+        self.freed: set[str] = set()
+
+    async def quote_basket(self, request: QuoteBasket) -> BasketQuote:
+        skus = list({line.sku: None for line in request.lines})
+        quotes = {one.sku: one for one in (await self.quote(QuotePrices(skus=skus))).quotes}
+        currency = quotes[skus[0]].price.currency
+        if any(one.price.currency != currency for one in quotes.values()):
+            raise CurrencyMismatch
+        if any(code != "HALF" for code in request.codes):
+            raise UnknownCode(code=request.codes[0])
+        off_bp = self.off_bp if request.codes else 0
+        lines = []
+        for line in request.lines:
+            price = quotes[line.sku].price
+            whole = price.times(line.quantity)
+            off = Money(whole.amount_minor * off_bp // 10_000, currency)
+            lines.append(
+                PricedLine(
+                    sku=line.sku,
+                    name=quotes[line.sku].name,
+                    quantity=line.quantity,
+                    unit_price=price,
+                    total=whole - off,
+                    off=off if off_bp else None,
+                )
+            )
+        total = sum((line.total for line in lines), Money.zero(currency))
+        return BasketQuote(
+            lines=lines,
+            details=_explained(lines, currency) if off_bp else [],
+            total=total,
+            counted=["half"] if off_bp else [],
+        )
+
+    async def use_promotions(self, request: UsePromotions) -> PromotionsUsed:
+        if request.order_id in self.freed:
+            return PromotionsUsed(is_used=False)
+        if request.order_id not in self.used and len(self.used) >= self.uses_max:
+            raise CodeUsedUp(promotion_id="half")
+        self.used.add(request.order_id)
+        return PromotionsUsed(is_used=True)
+
+    async def free_promotions(self, request: UsePromotions) -> PromotionsUsed:
+        self.used.discard(request.order_id)
+        self.freed.add(request.order_id)
+        return PromotionsUsed(is_used=False)
 
     async def quote(self, request: QuotePrices) -> Quotes:
         unknown = [sku for sku in request.skus if sku not in self.prices]
@@ -58,6 +118,17 @@ class Catalog(CatalogService):
         return Quotes(
             quotes=[Quote(sku=s, name=s.title(), price=self.prices[s]) for s in request.skus]
         )
+
+
+def _explained(lines: list[PricedLine], currency: str) -> list[PriceDetail]:
+    goods = sum((line.unit_price.times(line.quantity) for line in lines), Money.zero(currency))
+    off = sum((line.off for line in lines if line.off), Money.zero(currency))
+    return [
+        PriceDetail(kind=DetailKind.GOODS, name="", ref="", amount=goods),
+        PriceDetail(
+            kind=DetailKind.PROMOTION, name="Half", ref="half", amount=Money.zero(currency) - off
+        ),
+    ]
 
 
 class Inventory(InventoryService):

@@ -247,13 +247,13 @@ async def test_a_cart_that_keeps_changing_is_not_checked_out(shop, monkeypatch) 
     """Something is put in whenever the prices are asked for, which is after the cart was read."""
     async with shop() as s:
         await s.add("bread")
-        quote = s.catalog.quote
+        quote = s.catalog.quote_basket
 
         async def quote_late(request):
             await s.api._carts._set(ADA, Sku("tea"), 1 + (await s.cart()).get("tea", 0))
             return await quote(request)
 
-        monkeypatch.setattr(s.catalog, "quote", quote_late)
+        monkeypatch.setattr(s.catalog, "quote_basket", quote_late)
         request = Checkout(idempotency_key="c", payment_token="tok_ok")
 
         with pytest.raises(CartChanged):

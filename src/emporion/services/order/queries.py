@@ -21,6 +21,7 @@ from emporion.contracts.order import (
 )
 from emporion.contracts.order import Order as OrderView
 from emporion.contracts.order_carts import Cart
+from emporion.contracts.pricing import DetailKind, PriceDetail
 from emporion.contracts.refusals import UnknownCursor
 from emporion.kernel.clock import Clock, to_datetime
 from emporion.kernel.errors import NotFound
@@ -155,6 +156,16 @@ def view(loaded: LoadedOrder) -> OrderView:
         refusal=Refusal(slug=order.refusal.slug, detail=order.refusal.detail)
         if order.refusal
         else None,
+        details=[
+            PriceDetail(
+                kind=DetailKind(detail.kind),
+                name=detail.name,
+                ref=detail.ref,
+                amount=detail.amount,
+                is_included=detail.is_included,
+            )
+            for detail in order.details
+        ],
     )
 
 
@@ -169,8 +180,14 @@ def _priced(line: OrderLine) -> PricedLine:
         name=line.name,
         quantity=line.quantity,
         unit_price=line.unit_price,
-        total=line.unit_price.times(line.quantity),
+        total=line.total,
+        off=_money(line.off_minor, line),
+        tax=_money(line.tax_minor, line),
     )
+
+
+def _money(amount_minor: int, line: OrderLine) -> Money | None:
+    return Money(amount_minor, line.unit_price.currency) if amount_minor else None
 
 
 def cart_view(units_per_sku: dict[Sku, int]) -> Cart:

@@ -1,6 +1,10 @@
 """Transactions over several services: taking an order, and calling one off."""
 
+from collections.abc import Awaitable, Callable
+
 from emporion.chassis.saga.definition import Saga, local, step
+from emporion.contracts.catalog import CatalogService
+from emporion.contracts.contract import Empty, Message
 from emporion.contracts.inventory import (
     InventoryService,
     Line,
@@ -9,6 +13,7 @@ from emporion.contracts.inventory import (
     Reserve,
 )
 from emporion.contracts.payment import Charge, PaymentDeclined, PaymentService, PaymentVoided
+from emporion.contracts.pricing import CodeUsedUp, UsePromotions
 from emporion.services.order.commands.steps import CallOff, OrderSteps, TakeOrder
 
 HOLD_S = 900
@@ -37,6 +42,36 @@ def create_order(
     )
 
 
+def create_promoted_order(
+    plain: Saga[TakeOrder], catalog: CatalogService, payment: PaymentService
+) -> Saga[TakeOrder]:
+    """The same for an order that uses promotions which are counted, or costs nothing by them."""
+    opening, reserving, _, confirming = plain.steps
+    return Saga(
+        "create-promoted-order",
+        version=1,
+        input=TakeOrder,
+        steps=(
+            opening,
+            step(
+                "use promotions",
+                request=_uses,
+                do=catalog.use_promotions,
+                undo=catalog.free_promotions,
+            ),
+            reserving,
+            step(
+                "charge payment",
+                request=_charge,
+                do=_unless_free(payment.charge),
+                undo=_unless_free(payment.refund),
+            ),
+            confirming,
+        ),
+        refusals=(CodeUsedUp, *plain.refusals),
+    )
+
+
 def cancel_order(
     order: OrderSteps, inventory: InventoryService, payment: PaymentService
 ) -> Saga[CallOff]:
@@ -59,6 +94,23 @@ def _reserve(taking: TakeOrder) -> Reserve:
         lines=[Line(sku=line.sku, quantity=line.quantity) for line in taking.lines],
         expires_in_s=HOLD_S,
     )
+
+
+def _uses(taking: TakeOrder) -> UsePromotions:
+    return UsePromotions(
+        order_id=taking.order_id, user_id=taking.user_id, promotion_ids=taking.counted
+    )
+
+
+def _unless_free(
+    ask: Callable[[Charge], Awaitable[Message]],
+) -> Callable[[Charge], Awaitable[Message]]:
+    """No payment for an order that costs nothing."""
+
+    async def asked(charge: Charge) -> Message:
+        return await ask(charge) if charge.amount.amount_minor else Empty()
+
+    return asked
 
 
 def _charge(taking: TakeOrder) -> Charge:

@@ -13,7 +13,7 @@ from emporion.services.order.commands.shipments import ShipmentCommands
 from emporion.services.order.commands.steps import OrderSagas, OrderSteps
 from emporion.services.order.events import Reactions, subscriptions
 from emporion.services.order.queries import OrderQueries
-from emporion.services.order.sagas import cancel_order, create_order
+from emporion.services.order.sagas import cancel_order, create_order, create_promoted_order
 
 
 def build(needs: Needs) -> Assembly:
@@ -25,8 +25,12 @@ def build(needs: Needs) -> Assembly:
     is_sole_writer = needs.database.engine == "sqlite"
     store, cart_store = SqlOrderStore(is_sole_writer=is_sole_writer), SqlCartStore()
     steps = OrderSteps(store, cart_store, clock)
+    create = create_order(steps, inventory, payment)
     sagas = OrderSagas(
-        steps, create_order(steps, inventory, payment), cancel_order(steps, inventory, payment)
+        steps,
+        create,
+        create_promoted_order(create, catalog, payment),
+        cancel_order(steps, inventory, payment),
     )
     queries = OrderQueries(needs.database, store, cart_store, clock=clock)
     orders = OrderCommands(needs.runtime, needs.sagas, catalog, queries=queries, definitions=sagas)
@@ -41,5 +45,5 @@ def build(needs: Needs) -> Assembly:
             queries=queries,
         ),
         subscriptions=subscriptions(Reactions(store, clock)),
-        sagas=(sagas.create_order, sagas.cancel_order),
+        sagas=(sagas.create_order, sagas.create_promoted_order, sagas.cancel_order),
     )

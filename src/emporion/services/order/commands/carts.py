@@ -21,7 +21,7 @@ from emporion.contracts.order_carts import (
 from emporion.contracts.refusals import KeyReused
 from emporion.kernel.clock import Clock
 from emporion.kernel.ids import Sku, UserId
-from emporion.services.order.commands.orders import OrderCommands, fingerprint_of
+from emporion.services.order.commands.orders import OrderCommands, fingerprint_of, wishes_of
 from emporion.services.order.domain import is_overfull
 from emporion.services.order.ports import CartStore
 from emporion.services.order.queries import cart_view
@@ -117,7 +117,7 @@ class CheckoutCommands:
     async def checkout(self, request: Checkout, user_id: UserId) -> Order:
         """See OrderService.checkout."""
         key = f"{user_id}:{request.idempotency_key}"
-        fingerprint = fingerprint_of([], request.payment_token)
+        fingerprint = fingerprint_of([], request.payment_token, wishes_of(request))
         for attempt in range(1, CHECKOUT_ATTEMPTS_MAX + 1):
             # The first request emptied the cart: a repeated one must not find it empty and fail.
             known = await self._orders.repeated(key, fingerprint)
@@ -137,10 +137,8 @@ class CheckoutCommands:
         seen = await self._carts.lines(user_id)
         if not seen:
             raise EmptyCart
-        lines = await self._orders.price(
-            [Line(sku=sku, quantity=units) for sku, units in seen.items()]
-        )
-        taking = self._orders.taking_of(user_id, lines, request.payment_token)
+        lines = [Line(sku=sku, quantity=units) for sku, units in seen.items()]
+        taking = await self._orders.priced(lines, request, user_id)
         return await self._orders.take(
             msgspec.structs.replace(taking, is_from_cart=True),
             key=key,

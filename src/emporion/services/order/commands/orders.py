@@ -9,20 +9,36 @@ from emporion.chassis.auth.identity import Identity
 from emporion.chassis.data.database import Tx
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.saga.port import KeyConflict, Outcome, Sagas, SagaState, Start
-from emporion.contracts.catalog import CatalogService, Quote, QuotePrices, UnknownSku
+from emporion.contracts.catalog import CatalogService, UnknownSku
 from emporion.contracts.inventory import Line
-from emporion.contracts.order import CancelOrder, Order, OrderStatus, PlaceOrder, PricedLine
+from emporion.contracts.order import (
+    CancelOrder,
+    Order,
+    OrderStatus,
+    PlaceOrder,
+    PricedLine,
+)
+from emporion.contracts.order_carts import Checkout
+from emporion.contracts.pricing import (
+    CodeNotApplicable,
+    CodeUsedUp,
+    NoDelivery,
+    QuoteBasket,
+    UnknownCode,
+)
+from emporion.contracts.pricing import PricedLine as Quoted
 from emporion.contracts.refusals import KeyReused
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.ids import ORDER, OrderId, UserId
 from emporion.kernel.money import CurrencyMismatch
 from emporion.services.order.commands.steps import CallOff, OrderSagas, TakeOrder
-from emporion.services.order.domain import total_of
 from emporion.services.order.queries import OrderQueries
 
 WAIT_S = 8.0
 """How long a repeated request waits for the first one before it answers `pending`."""
 CANCELLATION = "sga"
+UNPRICED = (UnknownSku, CurrencyMismatch, UnknownCode, CodeNotApplicable, CodeUsedUp, NoDelivery)
+"""Why a basket has no price today."""
 
 _COMPLETED = SagaState.COMPLETED
 _PAID = OrderStatus.PAID
@@ -51,11 +67,10 @@ class OrderCommands:
     async def place(self, request: PlaceOrder, user_id: UserId) -> Order:
         """See OrderService.place_order."""
         key = f"{user_id}:{request.idempotency_key}"
-        fingerprint = fingerprint_of(request.lines, request.payment_token)
+        fingerprint = fingerprint_of(request.lines, request.payment_token, wishes_of(request))
         try:
-            lines = await self.price(request.lines)
-            taking = self.taking_of(user_id, lines, request.payment_token)
-        except (UnknownSku, CurrencyMismatch):
+            taking = await self.priced(request.lines, request, user_id)
+        except UNPRICED:
             # A repeated request must tell what became of the first one, whatever is sold today.
             known = await self.repeated(key, fingerprint)
             if known is None:
@@ -97,22 +112,28 @@ class OrderCommands:
         await self._sagas.run(self._definitions.cancel_order, start, wait_s=WAIT_S)
         return await self._queries.get(order_id)
 
-    async def price(self, lines: Sequence[Line]) -> list[PricedLine]:
-        """The lines at today's prices. Raises UnknownSku."""
-        skus = list({line.sku: None for line in lines})
-        quotes = await self._catalog.quote(QuotePrices(skus=skus))
-        by_sku = {quote.sku: quote for quote in quotes.quotes}
-        return [_priced(line, by_sku[line.sku]) for line in lines]
-
-    def taking_of(self, user_id: UserId, lines: list[PricedLine], payment_token: str) -> TakeOrder:
-        """A new order to take. Raises CurrencyMismatch."""
+    async def priced(
+        self, lines: Sequence[Line], request: PlaceOrder | Checkout, user_id: UserId
+    ) -> TakeOrder:
+        """A new order at today's prices. Raises what is in UNPRICED."""
+        quote = await self._catalog.quote_basket(
+            QuoteBasket(
+                user_id=user_id,
+                lines=list(lines),
+                codes=request.codes,
+                country=request.country,
+                delivery=request.delivery,
+            )
+        )
         return TakeOrder(
             order_id=OrderId(self._runtime.ids.new(ORDER)),
             user_id=user_id,
-            lines=lines,
-            total=total_of(lines),
-            payment_token=payment_token,
+            lines=[_line(line) for line in quote.lines],
+            total=quote.total,
+            payment_token=request.payment_token,
             created_at_ms=self._runtime.clock.now_ms(),
+            details=quote.details,
+            counted=quote.counted,
         )
 
     async def take(
@@ -131,7 +152,8 @@ class OrderCommands:
         paid_at_ms = self._steps.paid_at_ms
         paid_at_ms[taking.order_id] = 0
         try:
-            outcome = await self._sagas.run(self._definitions.create_order, start, wait_s=WAIT_S)
+            saga = self._definitions.taking(taking)
+            outcome = await self._sagas.run(saga, start, wait_s=WAIT_S)
         except KeyConflict as error:
             raise KeyReused from error
         finally:
@@ -147,9 +169,18 @@ class OrderCommands:
         return await self._queries.get(OrderId(outcome.saga_id))
 
 
-def fingerprint_of(lines: Sequence[Line], payment_token: str) -> bytes:
+def fingerprint_of(
+    lines: Sequence[Line], payment_token: str, wishes: tuple[object, ...] = ()
+) -> bytes:
     """What makes two requests under one key the same: 32 bytes."""
-    return hashlib.sha256(_encode((lines, payment_token))).digest()
+    content = (lines, payment_token, wishes) if wishes else (lines, payment_token)
+    return hashlib.sha256(_encode(content)).digest()
+
+
+def wishes_of(request: PlaceOrder | Checkout) -> tuple[object, ...]:
+    """What a request says beside what to buy and how to pay; nothing, as most do."""
+    wishes = (request.codes, request.country, request.delivery)
+    return wishes if any(wishes) else ()
 
 
 def _paid(taking: TakeOrder, paid_at_ms: int) -> Order:
@@ -162,14 +193,17 @@ def _paid(taking: TakeOrder, paid_at_ms: int) -> Order:
         total=taking.total,
         created_at=to_datetime(taking.created_at_ms),
         updated_at=to_datetime(paid_at_ms),
+        details=taking.details,
     )
 
 
-def _priced(line: Line, quote: Quote) -> PricedLine:
+def _line(line: Quoted) -> PricedLine:
     return PricedLine(
         sku=line.sku,
-        name=quote.name,
+        name=line.name,
         quantity=line.quantity,
-        unit_price=quote.price,
-        total=quote.price.times(line.quantity),
+        unit_price=line.unit_price,
+        total=line.total,
+        off=line.off,
+        tax=line.tax,
     )

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
 from emporion.chassis.data.database import Tx
 from emporion.chassis.saga.definition import Saga
 from emporion.contracts.contract import Message
@@ -14,16 +16,20 @@ from emporion.contracts.order import (
     PricedLine,
     Refusal,
 )
+from emporion.contracts.pricing import PriceDetail
 from emporion.kernel.clock import Clock, to_datetime
 from emporion.kernel.errors import EmporionError
 from emporion.kernel.ids import OrderId, UserId
 from emporion.kernel.money import Money
-from emporion.services.order.domain import Order, OrderLine
+from emporion.services.order.domain import Detail, Order, OrderLine
 from emporion.services.order.ports import CartStore, OrderStore
 
 
-class TakeOrder(Message, frozen=True, kw_only=True):
-    """What taking an order needs, in every step and in their undoing. Erased when it is over."""
+class TakeOrder(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """What taking an order needs, in every step and in their undoing. Erased when it is over.
+
+    `counted`: the promotions in its price whose uses are counted.
+    """
 
     order_id: OrderId
     user_id: UserId
@@ -32,6 +38,8 @@ class TakeOrder(Message, frozen=True, kw_only=True):
     payment_token: str
     created_at_ms: int
     is_from_cart: bool = False
+    details: list[PriceDetail] = msgspec.field(default_factory=list)
+    counted: list[str] = msgspec.field(default_factory=list)
 
 
 class CallOff(Message, frozen=True, kw_only=True):
@@ -58,7 +66,7 @@ class OrderSteps:
     async def open(self, tx: Tx, taking: TakeOrder) -> None:
         """Take the order down; it is pending from here on."""
         order = Order(taking.order_id)
-        order.create(taking.user_id, _lines(taking))
+        order.create(taking.user_id, _lines(taking), _details(taking))
         await self._orders.save(tx, order, at_ms=taking.created_at_ms)
 
     async def reject(self, tx: Tx, taking: TakeOrder, refusal: EmporionError) -> None:
@@ -123,10 +131,41 @@ class OrderSagas:
 
     steps: OrderSteps
     create_order: Saga[TakeOrder]
+    create_promoted_order: Saga[TakeOrder]
     cancel_order: Saga[CallOff]
+
+    def taking(self, taking: TakeOrder) -> Saga[TakeOrder]:
+        """The saga that takes that order."""
+        is_plain = not taking.counted and taking.total.amount_minor
+        return self.create_order if is_plain else self.create_promoted_order
 
 
 def _lines(taking: TakeOrder) -> tuple[OrderLine, ...]:
+    if taking.details:
+        return tuple([_line(line) for line in taking.lines])
     return tuple(
         [OrderLine(line.sku, line.name, line.quantity, line.unit_price) for line in taking.lines]
+    )
+
+
+def _line(line: PricedLine) -> OrderLine:
+    return OrderLine(
+        line.sku,
+        line.name,
+        line.quantity,
+        line.unit_price,
+        off_minor=line.off.amount_minor if line.off else 0,
+        tax_minor=line.tax.amount_minor if line.tax else 0,
+        total_minor=line.total.amount_minor,
+    )
+
+
+def _details(taking: TakeOrder) -> tuple[Detail, ...]:
+    if not taking.details:
+        return ()
+    return tuple(
+        [
+            Detail(one.kind.value, one.name, one.ref, one.amount, one.is_included)
+            for one in taking.details
+        ]
     )

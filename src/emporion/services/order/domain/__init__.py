@@ -7,6 +7,7 @@ from emporion.services.order.domain.events import (
     Cleared,
     Created,
     Delivered,
+    Detail,
     OrderEvent,
     OrderLine,
     Paid,
@@ -17,7 +18,14 @@ from emporion.services.order.domain.events import (
     Status,
     Units,
 )
-from emporion.services.order.domain.order import EmptyOrder, NotOrdered, Order, Priced, total_of
+from emporion.services.order.domain.order import (
+    EmptyOrder,
+    NotOrdered,
+    Order,
+    Priced,
+    UnexplainedTotal,
+    total_of,
+)
 
 __all__ = [
     "LINES_MAX",
@@ -27,6 +35,7 @@ __all__ = [
     "Cleared",
     "Created",
     "Delivered",
+    "Detail",
     "EmptyOrder",
     "NotOrdered",
     "Order",
@@ -39,6 +48,7 @@ __all__ = [
     "Rejected",
     "Shipped",
     "Status",
+    "UnexplainedTotal",
     "Units",
     "is_overfull",
     "total_of",

@@ -25,21 +25,48 @@ SOLD = (Status.PAID, Status.PARTLY_SHIPPED, Status.SHIPPED, Status.DELIVERED)
 """The statuses of an order that has its stock and whose money is kept."""
 
 
-class OrderLine(Value, frozen=True, gc=False):
-    """So many units of a SKU at the price of the day."""
+class OrderLine(Value, frozen=True, gc=False, omit_defaults=True):
+    """So many units of a SKU at the price of the day.
+
+    Args:
+        off_minor: what promotions took off.
+        tax_minor: the tax in its price, or on top of it.
+        total_minor: what is paid for the line; None: the units at their price.
+    """
 
     sku: Sku
     name: str
     quantity: int
     unit_price: Money
+    off_minor: int = 0
+    tax_minor: int = 0
+    total_minor: int | None = None
+
+    @property
+    def total(self) -> Money:
+        """What is paid for it."""
+        if self.total_minor is None:
+            return self.unit_price.times(self.quantity)
+        return Money(self.total_minor, self.unit_price.currency)
 
 
-class Created(Value, frozen=True, gc=False):
+class Detail(Value, frozen=True, gc=False):
+    """A line of the explanation of a total; it is part of it unless it is included elsewhere."""
+
+    kind: str
+    name: str
+    ref: str
+    amount: Money
+    is_included: bool
+
+
+class Created(Value, frozen=True, gc=False, omit_defaults=True):
     """Somebody ordered; stock and money are being settled."""
 
     user_id: UserId
     lines: tuple[OrderLine, ...]
     total: Money
+    details: tuple[Detail, ...] = ()
 
 
 class Paid(Value, frozen=True, gc=False):

@@ -13,6 +13,7 @@ from emporion.services.order.domain.events import (
     Cleared,
     Created,
     Delivered,
+    Detail,
     OrderEvent,
     OrderLine,
     Paid,
@@ -40,6 +41,13 @@ class NotOrdered(FailedPrecondition):
 
     slug = "not-ordered"
     title = "So many units were not ordered"
+
+
+class UnexplainedTotal(InvalidArgument):
+    """The lines cost more than what is paid in all."""
+
+    slug = "unexplained-total"
+    title = "The total does not follow from its parts"
 
 
 class Priced(Protocol):
@@ -79,6 +87,7 @@ class Order(Aggregate[OrderEvent]):
 
     user_id: UserId
     lines: tuple[OrderLine, ...] = ()
+    details: tuple[Detail, ...] = ()
     total: Money
     refusal: Rejected | None = None
 
@@ -105,9 +114,15 @@ class Order(Aggregate[OrderEvent]):
         """All units of all lines."""
         return sum(line.quantity for line in self.lines)
 
-    def create(self, user_id: UserId, lines: tuple[OrderLine, ...]) -> None:
-        """Take an order. Raises EmptyOrder or CurrencyMismatch."""
-        self.record(Created(user_id, lines, total_of(lines)))
+    def create(
+        self, user_id: UserId, lines: tuple[OrderLine, ...], details: tuple[Detail, ...] = ()
+    ) -> None:
+        """Take an order. Without details its total is the sum of its lines.
+
+        Raises EmptyOrder, CurrencyMismatch, or UnexplainedTotal.
+        """
+        total = explained(lines, details) if details else total_of(lines)
+        self.record(Created(user_id, lines, total, details))
 
     def pay(self) -> None:
         """Stock is held and money captured. Raises NotInThisState."""
@@ -166,6 +181,7 @@ class Order(Aggregate[OrderEvent]):
     def on_created(self, event: Created) -> None:
         """Take over who ordered what."""
         self.user_id, self.lines, self.total = event.user_id, event.lines, event.total
+        self.details = event.details
 
     def on_cleared(self, event: Cleared) -> None:
         """It cannot be called off any more."""
@@ -190,6 +206,20 @@ class Order(Aggregate[OrderEvent]):
     def on_rejected(self, event: Rejected) -> None:
         """Remember why."""
         self.refusal = event
+
+
+def explained(lines: Sequence[OrderLine], details: Sequence[Detail]) -> Money:
+    """The sum of the details, of which the lines are a part and the delivery the rest.
+
+    Raises EmptyOrder, CurrencyMismatch or UnexplainedTotal.
+    """
+    total = Money.zero(total_of(lines).currency)
+    for detail in details:
+        total = total if detail.is_included else total + detail.amount
+    paid_minor = sum(line.total.amount_minor for line in lines)
+    if not 0 <= paid_minor <= total.amount_minor:
+        raise UnexplainedTotal(f"{total} in all, and {paid_minor} minor units for the lines")
+    return total
 
 
 def total_of(lines: Sequence[Priced]) -> Money:
