@@ -12,6 +12,7 @@ from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.saga.definition import Saga, local, step
 from emporion.chassis.saga.engine import SagaEngine
 from emporion.chassis.saga.port import Outcome, SagaState, Start
+from emporion.chassis.saga.recovery import LOOK_AGAIN_MS
 from emporion.chassis.saga.tenure import GRACE_MS, LEASE_MS, LOOK_AROUND_MS
 from emporion.chassis.testing.databases import postgres_database
 from emporion.chassis.testing.time import ManualClock, manual_runtime
@@ -129,6 +130,48 @@ async def test_its_driver_keeps_it_for_as_long_as_it_takes(service: Instances) -
 
         service.agency.is_open.set()
         assert (await driving).state is SagaState.COMPLETED
+
+
+class Slow:
+    """A database whose next transaction begins when it is let."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.read = database.read
+        self.begin: asyncio.Event | None = None
+
+    async def transaction(self, work):  # type: ignore[no-untyped-def]
+        begin, self.begin = self.begin, None
+        if begin is not None:
+            await begin.wait()
+        return await self._database.transaction(work)
+
+
+async def test_a_saga_put_off_while_it_is_renewed_does_not_wait_for_its_lease(
+    service: Instances,
+) -> None:
+    """Defect: the renewal wrote over when it was to go on, and it lay for thirty seconds."""
+    async with postgres_database(service.folder, runtime=service.runtime) as database:
+        slow = Slow(database)
+        one = service.engine("one", slow)  # type: ignore[arg-type]
+        driving = await service.begin(one)
+        service.pass_ms(LEASE_MS - LOOK_AROUND_MS)
+        slow.begin = renewed = asyncio.Event()
+        looking = asyncio.ensure_future(one.run_due())
+        await asyncio.sleep(0)  # it knows whom to renew
+        service.agency.is_down = True
+        service.agency.is_open.set()
+        assert (await driving).state is SagaState.RUNNING
+        renewed.set()
+        due_ms = await looking
+        assert due_ms is not None
+        assert due_ms - service.clock.now_ms() <= LOOK_AGAIN_MS
+
+        service.agency.is_down = False
+        service.pass_ms(LOOK_AGAIN_MS)
+        await one.run_due()
+
+        assert service.agency.booked == ["t"]
 
 
 async def test_what_a_dead_instance_left_is_taken_up_by_one_of_the_others(

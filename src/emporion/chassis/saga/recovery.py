@@ -120,6 +120,9 @@ class Recovery:
         found = await look(work)
         for saga_id in interrupted:  # only now: a look that failed is made again
             self._cut_short.pop(saga_id, None)
+        for saga_id in active if is_renewing else ():
+            if saga_id not in self._active:  # it was put off meanwhile: the renewal came after
+                self.interrupted(saga_id, pause_s=LOOK_AGAIN_MS / 1000)
         return found
 
     async def _take_up(self, entry: journal.Entry) -> bool:
