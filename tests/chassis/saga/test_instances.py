@@ -140,7 +140,7 @@ class Slow:
         self.read = database.read
         self.begin: asyncio.Event | None = None
 
-    async def transaction(self, work):  # type: ignore[no-untyped-def]
+    async def transaction(self, work):
         begin, self.begin = self.begin, None
         if begin is not None:
             await begin.wait()
