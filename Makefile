@@ -40,7 +40,7 @@ test: lint types imports ## Lint, types, import rules and all tests, on other en
 	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not engines"
 
 .PHONY: engines
-engines: $(STAMP)/dev ## The rest of the tests: every suite on PostgreSQL, MongoDB, SNS and SQS, Envoy (minutes)
+engines: $(STAMP)/dev $(STAMP)/timescale ## The rest of the tests: every suite on PostgreSQL, TimescaleDB, MongoDB, SNS and SQS, Envoy (minutes; needs Node.js 20)
 	@$(BIN)/pytest -q -n 2 --dist worksteal -m engines
 
 .PHONY: check
@@ -101,7 +101,7 @@ bench-split: $(STAMP)/bench ## Measure the split shop beside pgbench and the one
 	@$(BIN)/python -m bench.split
 
 .PHONY: coverage
-coverage: $(STAMP)/dev ## Which branches no test takes
+coverage: $(STAMP)/dev $(STAMP)/timescale ## Which branches no test takes
 	@$(BIN)/coverage erase
 	@$(BIN)/pytest -q -n 2 --dist worksteal --cov --cov-report=term-missing:skip-covered
 
@@ -152,6 +152,12 @@ $(STAMP)/dev: $(STAMP)/package requirements/dev.lock
 	@echo "Installing the locked tools into $(VENV) ..."
 	@$(PIP) install --no-deps --require-hashes -r requirements/dev.lock
 	@touch $@
+
+$(STAMP)/timescale: tests/engines/timescale/package-lock.json
+	@command -v npm > /dev/null || { echo "Node.js 20 with npm is needed: TimescaleDB runs on it in the tests" >&2; exit 1; }
+	@echo "Installing the locked TimescaleDB of the tests ..."
+	@npm ci --silent --ignore-scripts --no-audit --no-fund --prefix tests/engines/timescale
+	@mkdir -p $(STAMP) && touch $@
 
 $(STAMP)/bench: $(STAMP)/dev requirements/bench.lock
 	@$(PIP) install --no-deps --require-hashes -r requirements/bench.lock

@@ -49,9 +49,10 @@ LONG = (
     "tests/platform/edge/test_envoy.py",
     "tests/platform/engines/",
     "tests/platform/supervisor/test_supervisor.py",
+    "tests/services/analytics/test_timescale.py",
     "tests/services/inventory/test_mongodb.py",
 )
-_OTHER_ENGINES = re.compile(r"\[[^\]]*(postgres|mongodb|documentdb)")
+_OTHER_ENGINES = re.compile(r"\[[^\]]*(postgres|mongodb|documentdb|timescale)")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -63,7 +64,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_sessionfinish() -> None:
-    """Stop the PostgreSQL server, if a test started it."""
-    server = sys.modules.get("emporion.chassis.testing.postgres_server")
-    if server is not None:
-        server.stop_server()
+    """Stop the servers that tests started."""
+    for name in ("emporion.chassis.testing.postgres_server", "tests.engines.timescale"):
+        server = sys.modules.get(name)
+        if server is not None:
+            server.stop_server()

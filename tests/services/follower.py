@@ -1,9 +1,9 @@
 """A subscriber on a real bus: publishers with real outboxes, and time that stands still."""
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from emporion.chassis.data.database import Row, Tx, Value
 from emporion.chassis.events.inprocess import InProcessBus
@@ -17,8 +17,10 @@ from emporion.chassis.testing.databases import (
 )
 from emporion.chassis.testing.time import ManualClock, manual_runtime
 from emporion.contracts.contract import Event
+from tests.engines.timescale import TimescaleInTurn, timescale_database
 
 PUBLISHED_TOGETHER = 256
+OpenDatabase = SqlDatabase | TimescaleInTurn
 
 
 class Follower:
@@ -32,17 +34,21 @@ class Follower:
     """
 
     def __init__(
-        self, folder: Path, engine: Engine, name: str, build: Callable[[Needs], Assembly]
+        self,
+        folder: Path,
+        engine: Engine | Literal["timescale"],
+        name: str,
+        build: Callable[[Needs], Assembly],
     ) -> None:
         self._folder = folder
-        self._engine: Engine = engine
+        self._engine = engine
         self._name = name
         self._build = build
         self._stack = AsyncExitStack()
         self._publishers: dict[str, SqlDatabase] = {}
         self.clock = ManualClock()
         self._runtime = manual_runtime(self.clock)
-        self.database: SqlDatabase
+        self.database: OpenDatabase
         self.assembly: Assembly
         self.bus: InProcessBus
 
@@ -61,26 +67,27 @@ class Follower:
         """Close everything."""
         await self._stack.aclose()
 
-    async def latecomer(self) -> tuple[SqlDatabase, Assembly]:
+    async def latecomer(self) -> tuple[OpenDatabase, Assembly]:
         """The same service on an empty database of its own, which has heard of nothing."""
         late = f"{self._name}_late"
         return await self._open(late)
 
-    async def _open(self, source: str) -> tuple[SqlDatabase, Assembly]:
-        database = await self._stack.enter_async_context(
-            sql_database(
-                self._engine,
-                self._folder,
-                [migrations_of(self._name, self._engine)],
-                source=source,
-                runtime=self._runtime,
+    async def _open(self, source: str) -> tuple[OpenDatabase, Assembly]:
+        if self._engine == "timescale":
+            opened: AbstractAsyncContextManager[OpenDatabase] = timescale_database(
+                self._folder, self._name, source, self._runtime
             )
-        )
+        else:
+            own = [migrations_of(self._name, self._engine)]
+            opened = sql_database(
+                self._engine, self._folder, own, source=source, runtime=self._runtime
+            )
+        database = await self._stack.enter_async_context(opened)
         nothing: Any = None
         needs = Needs(runtime=self._runtime, database=database, clients=nothing, sagas=nothing)
         return database, self._build(needs)
 
-    def new_bus(self, database: SqlDatabase, assembly: Assembly) -> InProcessBus:
+    def new_bus(self, database: OpenDatabase, assembly: Assembly) -> InProcessBus:
         """A bus from the publishers to the service on this database."""
         bus = InProcessBus(self._runtime)
         for source, publisher in self._publishers.items():

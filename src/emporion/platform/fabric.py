@@ -140,6 +140,7 @@ class Embedded:
 
 def migrations_of(service: str, engine: str) -> Sequence[Migrations]:
     """The chassis's migrations for an engine, and then the service's own."""
-    chassis = files("emporion.chassis.data.migrations") / engine
+    basis = "postgres" if engine == "timescale" else engine
+    chassis = files("emporion.chassis.data.migrations") / basis
     own = files(f"emporion.services.{service}") / "migrations" / engine
     return (Migrations("chassis", chassis), Migrations(service, own))

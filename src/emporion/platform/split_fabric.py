@@ -129,6 +129,12 @@ def open_engine(held: HeldService, runtime: Runtime) -> ServiceDatabase:
 
             options = PostgresOptions(lanes=LANES.get(source, LANES_ELSE))
             return PostgresDatabase(held.dsn, source=source, clock=clock, ids=ids, options=options)
+        case Engine.TIMESCALE:
+            from emporion.chassis.data.postgres.timescale import (  # noqa: PLC0415 - see above
+                TimescaleDatabase,
+            )
+
+            return TimescaleDatabase(held.dsn, source=source, clock=clock, ids=ids)
         case Engine.MONGODB:
             from emporion.chassis.data.mongo.database import (  # noqa: PLC0415 - see above
                 MongoDatabase,

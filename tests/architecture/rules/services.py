@@ -80,7 +80,8 @@ def misnumbered_migrations(tree: Tree) -> Iterator[Violation]:
 
 
 CREATED = re.compile(
-    r"create\s+(?:virtual\s+)?table\s+(?:if\s+not\s+exists\s+)?[\"`]?(\w+)", re.IGNORECASE
+    r"create\s+(?:(?:virtual\s+)?table|materialized\s+view)\s+(?:if\s+not\s+exists\s+)?[\"`]?(\w+)",
+    re.IGNORECASE,
 )
 NAMED = re.compile(
     r"\b(?:from|join|into|update|delete\s+from)\s+([a-z_][a-z0-9_]*)\b(?!\s*\()", re.IGNORECASE
@@ -228,6 +229,11 @@ RULES = (
             Planted(
                 f"{_A}/migrations/sqlite/0001_a.sql",
                 f"{_CREATE}\0{_B}/migrations/sqlite/0001_b.sql\0{_CREATE}",
+            ),
+            Planted(
+                f"{_A}/migrations/sqlite/0001_a.sql",
+                f"{_CREATE}\0{_B}/migrations/timescale/0001_b.sql\0"
+                "CREATE MATERIALIZED VIEW parcel AS SELECT 1;",
             ),
             Planted(
                 f"{_A}/migrations/sqlite/0001_a.sql",

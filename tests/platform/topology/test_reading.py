@@ -71,7 +71,20 @@ WRONG = {
     ),
     "an unknown engine is named with those there are": (
         GOOD.replace("engines: postgres", "engines: oracle"),
-        "shop.yaml:4: engines: 'oracle' is unknown here; there are sqlite, postgres, mongodb",
+        ("shop.yaml:4: engines: 'oracle' is unknown here; there are sqlite, postgres, mongodb, "
+        "timescale"),
+    ),
+    "TimescaleDB is somebody else's to run": (
+        GOOD.replace("engines: postgres", "engines: {default: postgres, analytics: timescale}"),
+        ("shop.yaml:4: engines.analytics: TimescaleDB is not started here: say where it is, as "
+        "`analytics: {kind: timescale, address: env:NAME}`, or use postgres"),
+    ),
+    "only who has an adapter for TimescaleDB is put on it": (
+        GOOD.replace(
+            "engines: postgres",
+            "engines:\n  default: postgres\n  order: {kind: timescale, address: env:DSN}",
+        ),
+        "shop.yaml:6: engines.order: order has no adapter for timescale; use sqlite or postgres",
     ),
     "a service without an engine is named": (
         GOOD.replace(
@@ -251,3 +264,17 @@ def test_a_secret_is_looked_up_where_the_file_says(tmp_path: Path) -> None:
     assert caught.value.mistakes[0].show("f") == (
         "f:6: the variable USER_DSN is not set; export it before you start"
     )
+
+
+def test_figures_can_be_kept_by_a_timescaledb_elsewhere() -> None:
+    topology = parse_topology(
+        GOOD.replace(
+            "engines: postgres",
+            "engines:\n  default: postgres\n  analytics: {kind: timescale, address: env:DSN}",
+        ),
+        "shop.yaml",
+    )
+
+    assert topology.storage["analytics"].engine is Engine.TIMESCALE
+    assert topology.local_services(Engine.TIMESCALE) == ()
+    assert "analytics" not in topology.local_services(Engine.POSTGRES)

@@ -11,8 +11,10 @@ from tests.services.till import orders, sales
 EDINBURGH = ZoneInfo("Europe/London")
 
 
-async def test_every_day_and_the_best_products_are_those_of_the_till(counter):
+async def test_every_day_and_the_best_products_are_those_of_the_till(counter, engine):
     lines = sales()
+    if engine == "timescale":  # as WebAssembly it never analyses its tables
+        lines = lines[:1_000]
     await counter.tell(*orders(lines))
     ask = counter.assembly.implementation
     since, until = lines[0].at, max(line.at for line in lines) + timedelta(seconds=1)

@@ -211,7 +211,7 @@ def event_tables(database: Database) -> EventTables:
     """What a database keeps of events: its own ports, or tables."""
     if isinstance(database, HasEventTables):
         return database.event_tables()
-    return SqlEventTables(database, has_horizon=database.engine == "postgres")
+    return SqlEventTables(database, has_horizon=database.engine != "sqlite")
 
 
 async def _transact(database: Database, work: Callable[[Tx], Awaitable[T]]) -> T:

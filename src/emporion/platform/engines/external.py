@@ -10,6 +10,7 @@ from nats.errors import Error as NatsError
 from emporion.platform.topology.kinds import Engine
 
 REACH_TIMEOUT_S: Final = 5
+_HAS_TIMESCALE: Final = "SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb'"
 
 
 async def check_database(engine: Engine, address: str) -> None:
@@ -19,6 +20,8 @@ async def check_database(engine: Engine, address: str) -> None:
             return  # a file of our own
         case Engine.POSTGRES:
             await _check_postgres(address)
+        case Engine.TIMESCALE:
+            await _check_timescale(address)
         case Engine.MONGODB:
             await _check_mongodb(address)
 
@@ -46,6 +49,20 @@ async def _check_postgres(address: str) -> None:
         await connection.close()
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
         raise _unreachable("PostgreSQL", address, error) from error
+
+
+async def _check_timescale(address: str) -> None:
+    try:
+        connection = await asyncpg.connect(address, timeout=REACH_TIMEOUT_S)
+        try:
+            is_there = await connection.fetchval(_HAS_TIMESCALE)
+        finally:
+            await connection.close()
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
+        raise _unreachable("TimescaleDB", address, error) from error
+    if not is_there:
+        why = ConnectionError("this PostgreSQL has no extension timescaledb")
+        raise _unreachable("TimescaleDB", address, why)
 
 
 async def _check_mongodb(address: str) -> None:

@@ -24,11 +24,11 @@ class ReadOnlyPostgres:
     Args:
         dsn: `postgresql://role:password@host:port/database`; never shown in an error.
         source: the service's name.
+        engine: whether it has an extension that services have an adapter for.
     """
 
-    engine = "postgres"
-
-    def __init__(self, dsn: str, source: str) -> None:
+    def __init__(self, dsn: str, source: str, *, engine: str = "postgres") -> None:
+        self.engine = engine
         self._dsn = dsn
         self._source = source
         self._readers = Readers([Link(self._connect)], self._tx)

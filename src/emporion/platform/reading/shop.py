@@ -89,12 +89,12 @@ def _open(held: HeldPlace) -> ReadOnlyDatabase:
     match held.engine:
         case Engine.SQLITE:
             return ReadOnlySqlite(Path(held.dsn))
-        case Engine.POSTGRES:
+        case Engine.POSTGRES | Engine.TIMESCALE:
             from emporion.platform.reading.postgres import (  # noqa: PLC0415 - where it is used
                 ReadOnlyPostgres,
             )
 
-            return ReadOnlyPostgres(held.dsn, held.name)
+            return ReadOnlyPostgres(held.dsn, held.name, engine=held.engine.value)
         case Engine.MONGODB:
             return _mongodb(held)
         case _:

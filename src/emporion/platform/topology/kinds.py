@@ -9,6 +9,8 @@ class Engine(StrEnum):
     SQLITE = "sqlite"
     POSTGRES = "postgres"
     MONGODB = "mongodb"
+    TIMESCALE = "timescale"
+    """A PostgreSQL with the extension TimescaleDB, run by somebody else."""
 
 
 class BusKind(StrEnum):

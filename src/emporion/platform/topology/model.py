@@ -22,8 +22,8 @@ ENGINES_OF: Final[Mapping[str, tuple[Engine, ...]]] = {
     "email": (Engine.SQLITE, Engine.POSTGRES),
     "fraud": (Engine.SQLITE, Engine.POSTGRES),
     "recommendation": (Engine.SQLITE, Engine.POSTGRES),
-    "analytics": (Engine.SQLITE, Engine.POSTGRES),
     "shipping": (Engine.SQLITE, Engine.POSTGRES),
+    "analytics": (Engine.SQLITE, Engine.POSTGRES, Engine.TIMESCALE),
 }
 """The engines that each service has an adapter for."""
 

@@ -74,6 +74,13 @@ def _check_engines(topology: Topology, notes: Notes, engines: Value) -> None:
                 f"a SQLite file has one writing process, but {instances[service]} instances hold "
                 f"{service}; use postgres, or one instance",
             )
+        if storage.engine is Engine.TIMESCALE and storage.address is None:
+            notes.add(
+                line,
+                path,
+                "TimescaleDB is not started here: say where it is, as "
+                f"`{service}: {{kind: timescale, address: env:NAME}}`, or use postgres",
+            )
         if storage.address is not None:
             addresses[storage.address.kept_in, storage.address.name].append(service)
     for sharing in addresses.values():
