@@ -4,6 +4,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from emporion.contracts.analytics import (
     AskFigures,
@@ -223,6 +224,18 @@ async def test_money_that_went_back_for_an_order_that_never_came_about_is_not_in
     await counter.tell(refunded(1, at(1)), rejected(1, at(1)), sold(2, at(1)))
 
     assert (await figures(counter)).total.takings[0].net == Money(300, "EUR")
+
+
+async def test_what_an_order_costs_beside_its_lines_is_revenue_of_no_product(counter):
+    order = sold(1, at(1), ("tea", 1, 300))
+    await counter.tell(replace(order, amount=Money(790, "EUR")))  # 4.90 for the delivery
+
+    ask = AskProducts(since=START, until=at(24))
+    (tea,) = (await counter.assembly.implementation.top_products(ask)).products
+
+    assert (await figures(counter)).total.takings[0].revenue == Money(790, "EUR")
+    assert tea.revenue == Money(300, "EUR")
+    assert [one async for one in violations(counter.database)] == []
 
 
 async def test_the_funnel_goes_from_checkout_to_money_kept(counter):

@@ -98,7 +98,7 @@ def every_sale_is_counted(story: Story) -> str | None:
     order, sale = story.order, story.sale
     if order is None:
         return "is in the figures, but does not exist" if sale else None
-    if order.status not in SOLD:
+    if order.status not in ANNOUNCED:
         return f"is {order.status}, but in the figures as sold" if sale else None
     if sale is None:
         is_told = AnalyticsService.NAME not in story.unread_by
