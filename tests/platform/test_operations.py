@@ -91,7 +91,7 @@ async def test_a_dead_letter_is_seen_and_after_its_redrive_delivered_once(shop, 
     again = await operator.send("POST", redrive)
     await shop.deliver()
 
-    assert (first.json(), again.json()) == ({"events": 1}, {"events": 0})
+    assert (first.json()["events"], again.json()["events"]) == (1, 0)
     assert await shop.mails() == [Mail("order-confirmation", order_id, "queued")]
     assert (await operator.get(f"{API}/dead-letters")).json()["dead_letters"] == []
     assert await shop.audit() == []
@@ -157,7 +157,7 @@ async def test_a_replay_reacts_again_to_what_came_after_an_instant(shop, operato
     answer = await operator.send("POST", f"{API}/subscribers/email/replay", content)
     await shop.deliver()
 
-    assert answer.json() == {"position": 0}
+    assert answer.json()["position"] == 0
     assert await shop.mails() == [Mail("order-confirmation", order_id, "queued")]
 
 
@@ -232,7 +232,7 @@ async def test_only_operators_may_see_or_do_anything_here(shop, operator):
     for rpc in rpcs(OperationsService).values():
         assert rpc.rest is not None
         target = rpc.rest.path.format(subscriber="email", saga_id=UNKNOWN_SAGA)
-        content = None if rpc.retry is Retry.SAFE else BODIES.get(rpc.name, {})
+        content = None if rpc.retry is Retry.SAFE else {**BODIES.get(rpc.name, {}), "reason": "x"}
         statuses = [
             (await who.send(rpc.rest.verb, target, content)).status
             for who in (stranger, customer, operator)

@@ -16,32 +16,23 @@ from emporion.contracts.contract import (
     query,
     staff,
 )
+from emporion.contracts.operations_desk import (
+    SPEAKER,
+    CallOffSaga,
+    DeedPage,
+    EventId,
+    EventName,
+    ListDeeds,
+    SagaDetails,
+    SagaId,
+    SagaOf,
+    ServiceName,
+)
 from emporion.contracts.refusals import HistoryPruned, UnknownCursor, UnknownSubscriber
 from emporion.contracts.words import Cursor, Instant, Note, PageSize
 from emporion.kernel.errors import FailedPrecondition, NotFound
+from emporion.kernel.money import Money
 
-_END = r"$(?!\n)"
-ServiceName = Annotated[
-    str,
-    Meta(
-        pattern="^[a-z][a-z0-9_]{0,39}" + _END,
-        description="A service of the shop.",
-        examples=["email"],
-    ),
-]
-EventId = Annotated[str, Meta(pattern="^evt_[0-9a-f]{32}" + _END, examples=["evt_" + "0" * 32])]
-EventName = Annotated[
-    str,
-    Meta(pattern="^[a-z0-9_]{1,80}[.][a-z0-9_]{1,80}" + _END, examples=["orders.created"]),
-]
-SagaId = Annotated[
-    str,
-    Meta(
-        pattern="^[a-z]{2,8}_[0-9a-f]{32}" + _END,
-        description="The id of what the saga is about: that of the order.",
-        examples=["ord_" + "0" * 32],
-    ),
-]
 EVENTS_AT_ONCE_MAX = 500
 
 
@@ -123,20 +114,25 @@ class Redrive(Request, frozen=True, kw_only=True):
         default_factory=list
     )
     name: EventName | None = None
+    is_dry_run: bool = False  # tell what would be delivered, and change nothing
     reason: Note = ""
+    speaks_for: SPEAKER = ""
 
 
 class Redriven(Reply, frozen=True, kw_only=True):
-    """How many events will be tried again."""
+    """How many events will be (or would be) tried again, and up to 100 of their keys."""
 
     events: int
+    keys: list[str] = field(default_factory=list)
+    is_dry_run: bool = False
 
 
 class OneSubscriber(Request, frozen=True, kw_only=True):
-    """Which subscriber, and why: the reason goes to the log."""
+    """Which subscriber, and why: the reason is kept with the deed."""
 
     subscriber: ServiceName
     reason: Note = ""
+    speaks_for: SPEAKER = ""
 
 
 class Replay(Request, frozen=True, kw_only=True):
@@ -145,13 +141,21 @@ class Replay(Request, frozen=True, kw_only=True):
     subscriber: ServiceName
     publisher: ServiceName
     since: Instant
+    is_dry_run: bool = False  # tell what would be delivered, and change nothing
     reason: Note = ""
+    speaks_for: SPEAKER = ""
 
 
 class Replayed(Reply, frozen=True, kw_only=True):
-    """The position in the publisher's log after which everything is delivered again."""
+    """The position in the publisher's log after which everything is delivered again.
+
+    A dry run tells how many `events` that would be, and up to 100 of their keys.
+    """
 
     position: int
+    events: int = 0
+    keys: list[str] = field(default_factory=list)
+    is_dry_run: bool = False
 
 
 class ListSagas(Request, frozen=True, kw_only=True):
@@ -161,6 +165,10 @@ class ListSagas(Request, frozen=True, kw_only=True):
     """
 
     is_open: bool = True
+    service: ServiceName | None = None
+    name: Annotated[str, Meta(max_length=80, examples=["create-order"])] = ""
+    state: Annotated[str, Meta(max_length=20, examples=["compensating"])] = ""
+    is_stuck: bool = False  # only those of which an attempt failed
     limit: PageSize = 50
     cursor: Cursor = ""
 
@@ -174,6 +182,8 @@ class SagaSummary(Message, frozen=True, kw_only=True):
         attempts: how often that step's outcome stayed unknown.
         age_s: how long ago it started, in seconds.
         next_attempt_at: when it is tried again; none when it is over.
+        order_id, money_held, units_held: the order it is about, and what we hold for it now:
+            captured and not given back, reserved and not left. Only of those that are open.
     """
 
     saga_id: str
@@ -185,6 +195,9 @@ class SagaSummary(Message, frozen=True, kw_only=True):
     age_s: float
     last_error: str
     next_attempt_at: Instant | None
+    order_id: str = ""
+    money_held: Money | None = None
+    units_held: int = 0
 
 
 class SagaPage(Reply, frozen=True, kw_only=True):
@@ -195,16 +208,18 @@ class SagaPage(Reply, frozen=True, kw_only=True):
 
 
 class RetrySaga(Request, frozen=True, kw_only=True):
-    """Which saga, and why: the reason goes to the log."""
+    """Which saga, and why: the reason is kept with the deed."""
 
     saga_id: SagaId
     reason: Note = ""
+    speaks_for: SPEAKER = ""
 
 
 class OperationsService(Service, Protocol):
     """What is under way between services, and how to set it going again."""
 
     NAME: ClassVar[str] = "operations"
+    MODULES: ClassVar[tuple[str, ...]] = ("emporion.contracts.operations_desk",)
     SUMMARY: ClassVar[str] = "What is under way between services, and how to set it going again."
 
     @query(access=staff("operations:read"), rest=get("/api/operations/subscribers"))
@@ -287,3 +302,33 @@ class OperationsService(Service, Protocol):
 
         Raises NotFound, or SagaIsOver.
         """
+
+    @query(
+        access=staff("operations:read"),
+        rest=get("/api/operations/sagas/{saga_id}"),
+        raises=(NotFound,),
+    )
+    async def get_saga(self, request: SagaOf) -> SagaDetails:
+        """One saga: its steps, why it was turned, what is held for it. Raises NotFound."""
+
+    @command(
+        access=staff("operations:write"),
+        key="saga_id",
+        rest=post("/api/operations/sagas/{saga_id}/compensate"),
+        raises=(NotFound, SagaIsOver, FailedPrecondition),
+    )
+    async def compensate_saga(self, request: CallOffSaga) -> SagaDetails:
+        """Call a running saga off: all it may have done is undone, in reverse. Safe to repeat.
+
+        A step whose outcome is unknown is undone too: its undo leaves a tombstone, so that it
+        cannot happen later. Raises NotFound, SagaIsOver, or FailedPrecondition when one of its
+        steps cannot be undone.
+        """
+
+    @query(
+        access=staff("operations:read"),
+        rest=get("/api/operations/deeds"),
+        raises=(UnknownCursor,),
+    )
+    async def list_deeds(self, request: ListDeeds) -> DeedPage:
+        """What operators did to sagas and deliveries: who, when, why. Raises UnknownCursor."""

@@ -344,6 +344,10 @@ class PaymentService(Service, Protocol):
         instant before it began, or one that has not come yet.
         """
 
+    @query(access=internal(), raises=(NotFound,))
+    async def payment_of(self, request: PaymentOf) -> Payment:
+        """The payment of an order, for who asks what is held. Raises NotFound."""
+
     @query(
         access=staff("payments:read"),
         rest=get("/api/payments/{order_id}/history"),

@@ -1,12 +1,18 @@
 """Answers the operations contract: over the bus and the sagas of every service of a process."""
 
-import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeVar
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from emporion.chassis.calls.context import caller
-from emporion.chassis.events.bus import Bus, Lag, Parked
-from emporion.chassis.saga.desk import SagaDesk, SagaStanding
+from emporion.chassis.auth.identity import Kind
+from emporion.chassis.calls.clients import Clients
+from emporion.chassis.calls.context import current_call
+from emporion.chassis.data.database import Database
+from emporion.chassis.data.deeds import Deed, Deeds
+from emporion.chassis.events.bus import Bus
+from emporion.chassis.runtime.ports import Runtime
+from emporion.chassis.saga.desk import SagaDesk, SagaStanding, Wanted
+from emporion.chassis.saga.port import SagaState
 from emporion.contracts.contract import Empty
 from emporion.contracts.operations import (
     DeadLetter,
@@ -24,42 +30,69 @@ from emporion.contracts.operations import (
     SagaIsOver,
     SagaPage,
     SagaSummary,
-    SubscriberLag,
     Subscribers,
 )
-from emporion.contracts.refusals import UnknownCursor
-from emporion.kernel.clock import Clock, to_datetime, to_instant_ms
+from emporion.contracts.operations_desk import (
+    CallOffSaga,
+    DeedPage,
+    DeedSummary,
+    ListDeeds,
+    SagaDetails,
+    SagaOf,
+)
+from emporion.contracts.refusals import UnknownSubscriber
+from emporion.kernel.clock import to_instant_ms
 from emporion.kernel.errors import NotFound
+from emporion.platform.desk.holdings import holdings_of
+from emporion.platform.desk.rehearsing import rehearse_redrive, rehearse_replay
+from emporion.platform.desk.saga_file import details_of, summary_of
+from emporion.platform.desk.telling import across, dead_letter_of, deed_of, lag_of, record
 
-T = TypeVar("T")
-Turn = Callable[[str, int, str], Awaitable[tuple[list[T], str]]]
-"""Turns a page of one service, given its name, a limit and a cursor: entries and next cursor."""
-_log = logging.getLogger(__name__)
+Asked = Redrive | OneSubscriber | Replay | RetrySaga | CallOffSaga
+"""What operators ask for, with a reason."""
+DEED = "deed"
+"""How the ids of deeds begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What the desk stands on.
+
+    Args:
+        databases: those of the services here.
+        clients: for each service with sagas, its way to the others: who asks what is held.
+    """
+
+    databases: Mapping[str, Database]
+    clients: Mapping[str, Clients]
+    runtime: Runtime
 
 
 class OperationsDesk(OperationsService):
-    """The contract. Has no database: it speaks for those of the services.
+    """The contract. Has no database of its own: it speaks for those of the services.
 
     Args:
         bus: carries the events of this process.
         subscribers: the names of the services that react to any.
         sagas: the desk of each service that has sagas.
-        clock: tells ages.
 
-    What it changes is written to the log, with who asked and why.
+    Every change is written down as a deed in the database of the service that it is about, and in
+    the log, with who asked and why.
     """
 
     def __init__(
-        self, bus: Bus, subscribers: Sequence[str], sagas: Mapping[str, SagaDesk], *, clock: Clock
+        self, bus: Bus, subscribers: Sequence[str], sagas: Mapping[str, SagaDesk], *, behind: Behind
     ) -> None:
         self._bus = bus
         self._subscribers = tuple(sorted(subscribers))
         self._sagas = dict(sorted(sagas.items()))
-        self._clock = clock
+        self._behind = behind
+        self._now_ms = behind.runtime.clock.now_ms
+        self._deeds = {name: Deeds(each) for name, each in sorted(behind.databases.items())}
 
     async def list_subscribers(self, request: ListSubscribers) -> Subscribers:
         """See OperationsService."""
-        found = [_lag(lag) for lag in await self._bus.lag()]
+        found = [lag_of(lag) for lag in await self._bus.lag()]
         return Subscribers(
             subscribers=sorted(found, key=lambda lag: (lag.publisher, lag.subscriber))
         )
@@ -70,13 +103,24 @@ class OperationsDesk(OperationsService):
 
         async def turn(subscriber: str, limit: int, cursor: str) -> tuple[list[DeadLetter], str]:
             page = await self._bus.parked(subscriber, limit=limit, cursor=cursor)
-            return [_dead_letter(parked) for parked in page.events], page.next_cursor
+            return [dead_letter_of(parked) for parked in page.events], page.next_cursor
 
         found, cursor = await across(names, turn, cursor=request.cursor, limit=request.limit)
         return DeadLetterPage(dead_letters=found, next_cursor=cursor)
 
     async def redrive(self, request: Redrive) -> Redriven:
         """See OperationsService."""
+        if request.is_dry_run:
+            told = await rehearse_redrive(
+                self._bus,
+                request.subscriber,
+                now_ms=self._now_ms(),
+                event_ids=request.event_ids,
+                name=request.name,
+            )
+            return Redriven(events=told.events, keys=told.keys, is_dry_run=True)
+        what = ", ".join(request.event_ids[:10]) or request.name or "all"
+        await self._write("redrive", request, detail=what)
         count = await self._bus.redrive(
             request.subscriber, event_ids=request.event_ids or None, name=request.name
         )
@@ -85,118 +129,129 @@ class OperationsDesk(OperationsService):
 
     async def pause(self, request: OneSubscriber) -> Empty:
         """See OperationsService."""
+        await self._write("pause", request)
         await self._bus.pause(request.subscriber)
         record(f"the delivery to {request.subscriber} is paused", request.reason)
         return Empty()
 
     async def resume(self, request: OneSubscriber) -> Empty:
         """See OperationsService."""
+        await self._write("resume", request)
         await self._bus.resume(request.subscriber)
         record(f"the delivery to {request.subscriber} goes on", request.reason)
         return Empty()
 
     async def replay(self, request: Replay) -> Replayed:
         """See OperationsService."""
-        position = await self._bus.replay(
-            request.subscriber, request.publisher, since_ms=to_instant_ms(request.since)
-        )
+        since_ms = to_instant_ms(request.since)
+        if request.is_dry_run:
+            publisher = self._behind.databases.get(request.publisher)
+            if publisher is None:
+                raise UnknownSubscriber(f"no service {request.publisher!r} publishes here")
+            told = await rehearse_replay(publisher, request.subscriber, since_ms=since_ms)
+            return Replayed(
+                position=told.position, events=told.events, keys=told.keys, is_dry_run=True
+            )
+        await self._write("replay", request, detail=f"{request.publisher} since {request.since}")
+        position = await self._bus.replay(request.subscriber, request.publisher, since_ms=since_ms)
         what = f"{request.subscriber} reacts again to what {request.publisher} announced"
         record(f"{what} after position {position}", request.reason)
         return Replayed(position=position)
 
-    async def list_sagas(self, request: ListSagas) -> SagaPage:
+    async def _write(
+        self, action: str, request: Redrive | OneSubscriber | Replay, *, detail: str = ""
+    ) -> None:
+        """Write down what is about to be done to a subscriber. Raises UnknownSubscriber."""
+        subscriber = request.subscriber
+        if subscriber not in self._subscribers:
+            raise UnknownSubscriber(f"no service {subscriber!r} subscribes to anything")
+        deed = self._deed(action, subscriber, request, detail=detail)
+        await self._deeds[subscriber].write(deed)
+
+    def _deed(self, action: str, subject: str, asked: Asked, *, detail: str = "") -> Deed:
+        call = current_call()
+        is_service = call.identity.kind is Kind.SERVICE
+        speaker = asked.speaks_for if is_service and asked.speaks_for else call.identity.subject
+        return Deed(
+            deed_id=self._behind.runtime.ids.new(DEED),
+            at_ms=self._now_ms(),
+            actor=speaker,
+            trace_id=call.trace.trace_id,
+            action=action,
+            subject=subject,
+            reason=asked.reason,
+            detail=detail,
+        )
+
+    async def list_deeds(self, request: ListDeeds) -> DeedPage:
         """See OperationsService."""
 
+        async def turn(service: str, limit: int, cursor: str) -> tuple[list[DeedSummary], str]:
+            found = await self._deeds[service].page(cursor, limit + 1)
+            page = [deed_of(service, deed) for deed in found[:limit]]
+            return page, page[-1].deed_id if len(found) > limit else ""
+
+        names = tuple(self._deeds)
+        found, cursor = await across(names, turn, cursor=request.cursor, limit=request.limit)
+        return DeedPage(deeds=found, next_cursor=cursor)
+
+    async def list_sagas(self, request: ListSagas) -> SagaPage:
+        """See OperationsService."""
+        wanted = Wanted(request.name, request.state, 1 if request.is_stuck else 0)
+
         async def turn(service: str, limit: int, cursor: str) -> tuple[list[SagaSummary], str]:
+            if request.service not in (None, service):
+                return [], ""
             desk = self._sagas[service]
             turn_page = desk.open_page if request.is_open else desk.page
-            page = await turn_page(limit=limit, cursor=cursor)
-            return [self._saga(service, standing) for standing in page.sagas], page.next_cursor
+            page = await turn_page(limit=limit, cursor=cursor, wanted=wanted)
+            clients, now_ms = self._behind.clients[service], self._now_ms()
+            held = await asyncio.gather(*(holdings_of(clients, saga) for saga in page.sagas))
+            found = [
+                summary_of(service, saga, its, now_ms)
+                for saga, its in zip(page.sagas, held, strict=True)
+            ]
+            return found, page.next_cursor
 
         found, cursor = await across(
             tuple(self._sagas), turn, cursor=request.cursor, limit=request.limit
         )
         return SagaPage(sagas=found, next_cursor=cursor)
 
+    async def get_saga(self, request: SagaOf) -> SagaDetails:
+        """See OperationsService."""
+        service, standing = await self._find(request.saga_id)
+        held = await holdings_of(self._behind.clients[service], standing)
+        desk, now_ms = self._sagas[service], self._now_ms()
+        return details_of(service, desk, standing, held=held, now_ms=now_ms)
+
     async def retry_saga(self, request: RetrySaga) -> SagaSummary:
         """See OperationsService."""
+        service, standing = await self._find(request.saga_id)
+        deed = self._deed("retry", request.saga_id, request, detail=standing.last_error)
+        desk = self._sagas[service]
+        if not await desk.make_due(request.saga_id, now_ms=deed.at_ms, deed=deed):
+            raise SagaIsOver(f"{request.saga_id} is {standing.state}", state=standing.state)
+        record(f"the saga {request.saga_id} is tried again now", request.reason)
+        now = await desk.find(request.saga_id) or standing
+        held = await holdings_of(self._behind.clients[service], now)
+        return summary_of(service, now, held, self._now_ms())
+
+    async def compensate_saga(self, request: CallOffSaga) -> SagaDetails:
+        """See OperationsService."""
+        service, standing = await self._find(request.saga_id)
+        deed = self._deed("compensate", request.saga_id, request, detail=f"at {standing.step!r}")
+        is_turned = standing.state is SagaState.COMPENSATING
+        if not is_turned and not await self._sagas[service].call_off(standing, deed):
+            state = (await self._find(request.saga_id))[1].state
+            if state is not SagaState.COMPENSATING:
+                raise SagaIsOver(f"{request.saga_id} is {state}", state=state)
+        record(f"the saga {request.saga_id} is called off", request.reason)
+        return await self.get_saga(SagaOf(saga_id=request.saga_id))
+
+    async def _find(self, saga_id: str) -> tuple[str, SagaStanding]:
         for service, desk in self._sagas.items():
-            is_due = await desk.make_due(request.saga_id, now_ms=self._clock.now_ms())
-            standing = await desk.find(request.saga_id)
-            if standing is None:
-                continue
-            if not is_due:
-                raise SagaIsOver(f"{request.saga_id} is {standing.state}", state=standing.state)
-            record(f"the saga {request.saga_id} is tried again now", request.reason)
-            return self._saga(service, standing)
+            standing = await desk.find(saga_id)
+            if standing is not None:
+                return service, standing
         raise NotFound
-
-    def _saga(self, service: str, standing: SagaStanding) -> SagaSummary:
-        next_at_ms = standing.next_at_ms
-        return SagaSummary(
-            saga_id=standing.saga_id,
-            service=service,
-            name=standing.name,
-            state=standing.state,
-            step=standing.step,
-            attempts=standing.attempts,
-            age_s=max(0, self._clock.now_ms() - standing.started_at_ms) / 1000,
-            last_error=standing.last_error,
-            next_attempt_at=None if next_at_ms is None else to_datetime(next_at_ms),
-        )
-
-
-async def across(
-    names: Sequence[str], turn: Turn[T], *, cursor: str, limit: int
-) -> tuple[list[T], str]:
-    """A page over several services, one after the other, and the cursor of the next one.
-
-    The cursor is `service:` and the service's own. Raises UnknownCursor.
-    """
-    name, colon, own = cursor.partition(":")
-    if cursor and (not colon or name not in names):
-        raise UnknownCursor
-    found: list[T] = []
-    for service in names[names.index(name) if cursor else 0 :]:
-        if len(found) == limit:
-            return found, f"{service}:"
-        try:
-            entries, own = await turn(service, limit - len(found), own)
-        except ValueError:
-            raise UnknownCursor from None
-        found += entries
-        if own:
-            return found, f"{service}:{own}"
-    return found, ""
-
-
-def _lag(lag: Lag) -> SubscriberLag:
-    return SubscriberLag(
-        publisher=lag.source,
-        subscriber=lag.subscriber,
-        is_paused=lag.is_paused,
-        waiting=lag.waiting,
-        oldest_age_s=lag.oldest_ms / 1000,
-        parked=lag.parked,
-        dead=lag.dead,
-    )
-
-
-def _dead_letter(parked: Parked) -> DeadLetter:
-    failed_at_ms = parked.first_failed_at_ms
-    return DeadLetter(
-        subscriber=parked.subscriber,
-        publisher=parked.source,
-        event_id=parked.event_id,
-        name=parked.name,
-        key=parked.key,
-        occurred_at=to_datetime(parked.occurred_at_ms),
-        attempts=parked.attempts,
-        first_failed_at=None if failed_at_ms is None else to_datetime(failed_at_ms),
-        last_error=parked.last_error,
-    )
-
-
-def record(what: str, reason: str) -> None:
-    """Log what was done, by whom and why."""
-    _log.info("%s", what, extra={"actor": caller().subject, "reason": reason})

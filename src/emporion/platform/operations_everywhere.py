@@ -6,7 +6,12 @@ shop, whichever process is asked.
 
 import asyncio
 from collections.abc import Mapping
+from typing import TypeVar
 
+from msgspec.structs import replace
+
+from emporion.chassis.auth.identity import Kind
+from emporion.chassis.calls.context import caller
 from emporion.contracts.contract import Empty
 from emporion.contracts.operations import (
     DeadLetter,
@@ -25,9 +30,20 @@ from emporion.contracts.operations import (
     SagaSummary,
     Subscribers,
 )
+from emporion.contracts.operations_desk import (
+    CallOffSaga,
+    DeedPage,
+    DeedSummary,
+    ListDeeds,
+    SagaDetails,
+    SagaOf,
+)
 from emporion.contracts.refusals import UnknownCursor, UnknownSubscriber
 from emporion.kernel.errors import NotFound
-from emporion.platform.operations import OperationsDesk, across, record
+from emporion.platform.desk.telling import across, record
+from emporion.platform.operations import Asked, OperationsDesk
+
+A = TypeVar("A", bound=Asked)
 
 
 class WholeShopOperations(OperationsService):
@@ -78,19 +94,26 @@ class WholeShopOperations(OperationsService):
 
     async def redrive(self, request: Redrive) -> Redriven:
         """See OperationsService."""
-        return await self._desk_of(request.subscriber, "redrive", request.reason).redrive(request)
+        desk = self._desk_of(request.subscriber, "redrive", request.reason)
+        return await desk.redrive(spoken(request))
 
     async def pause(self, request: OneSubscriber) -> Empty:
         """See OperationsService."""
-        return await self._desk_of(request.subscriber, "pause", request.reason).pause(request)
+        desk = self._desk_of(request.subscriber, "pause", request.reason)
+        return await desk.pause(spoken(request))
 
     async def resume(self, request: OneSubscriber) -> Empty:
         """See OperationsService."""
-        return await self._desk_of(request.subscriber, "resume", request.reason).resume(request)
+        desk = self._desk_of(request.subscriber, "resume", request.reason)
+        return await desk.resume(spoken(request))
 
     async def replay(self, request: Replay) -> Replayed:
         """See OperationsService."""
-        return await self._desk_of(request.subscriber, "replay", request.reason).replay(request)
+        if request.is_dry_run:  # the publisher's outbox tells what there is
+            self._desk_of(request.subscriber)
+            return await self._desk_of(request.publisher).replay(request)
+        desk = self._desk_of(request.subscriber, "replay", request.reason)
+        return await desk.replay(spoken(request))
 
     async def list_sagas(self, request: ListSagas) -> SagaPage:
         """See OperationsService."""
@@ -98,7 +121,7 @@ class WholeShopOperations(OperationsService):
         async def turn(service: str, limit: int, cursor: str) -> tuple[list[SagaSummary], str]:
             # The process begins with this service, whatever others it holds; they follow in the
             # same page, and are asked by themselves.
-            wanted = ListSagas(is_open=request.is_open, limit=limit, cursor=f"{service}:{cursor}")
+            wanted = replace(request, limit=limit, cursor=f"{service}:{cursor}")
             try:
                 page = await self._desks[service].list_sagas(wanted)
             except UnknownCursor:
@@ -116,13 +139,48 @@ class WholeShopOperations(OperationsService):
         """See OperationsService."""
         for service, desk in self._desks.items():
             try:
-                retried = await desk.retry_saga(request)
+                retried = await desk.retry_saga(spoken(request))
             except NotFound:
                 continue
             if not isinstance(desk, OperationsDesk):
                 record(f"{service} was told to try the saga {request.saga_id} now", request.reason)
             return retried
         raise NotFound
+
+    async def get_saga(self, request: SagaOf) -> SagaDetails:
+        """See OperationsService."""
+        for desk in self._desks.values():
+            try:
+                return await desk.get_saga(request)
+            except NotFound:
+                continue
+        raise NotFound
+
+    async def compensate_saga(self, request: CallOffSaga) -> SagaDetails:
+        """See OperationsService."""
+        for service, desk in self._desks.items():
+            try:
+                told = await desk.compensate_saga(spoken(request))
+            except NotFound:
+                continue
+            if not isinstance(desk, OperationsDesk):
+                record(f"{service} was told to call {request.saga_id} off", request.reason)
+            return told
+        raise NotFound
+
+    async def list_deeds(self, request: ListDeeds) -> DeedPage:
+        """See OperationsService."""
+
+        async def turn(service: str, limit: int, cursor: str) -> tuple[list[DeedSummary], str]:
+            wanted = ListDeeds(limit=limit, cursor=f"{service}:{cursor}")
+            page = await self._desks[service].list_deeds(wanted)
+            own = [deed for deed in page.deeds if deed.service == service]
+            name, _, rest = page.next_cursor.partition(":")
+            return own, rest if name == service else ""
+
+        names = tuple(self._desks)
+        found, cursor = await across(names, turn, cursor=request.cursor, limit=request.limit)
+        return DeedPage(deeds=found, next_cursor=cursor)
 
     def _desk_of(self, service: str, order: str = "", reason: str = "") -> OperationsService:
         """The desk of a subscriber. Between processes an order carries no person: it is noted here.
@@ -135,6 +193,12 @@ class WholeShopOperations(OperationsService):
         if order and not isinstance(desk, OperationsDesk):
             record(f"the process of {service} is told to {order} it", reason)
         return desk
+
+
+def spoken(request: A) -> A:
+    """The request as another process is to be told it: on behalf of the person who asks here."""
+    who = caller()
+    return replace(request, speaks_for=who.subject if who.kind is Kind.PERSON else "")
 
 
 def _own(service: str, page: SagaPage) -> tuple[list[SagaSummary], str]:

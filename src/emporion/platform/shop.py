@@ -18,7 +18,7 @@ from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.contracts.operations import OperationsService
 from emporion.platform.data_folder import DataFolder
 from emporion.platform.fabric import Embedded, Fabric, ServiceDatabase
-from emporion.platform.operations import OperationsDesk
+from emporion.platform.operations import Behind, OperationsDesk
 from emporion.platform.services import SERVICES, Given
 from emporion.platform.settings import Settings
 from emporion.services.user.service import UserAssembly
@@ -92,11 +92,11 @@ class Shop:
             self.bus.join(name, database, assembly.subscriptions)
             database.on_published = self.bus.doorbell(name)
         self.fabric.connect(self.directory)
-        self.operations = self._operations()
+        self.operations = self._operations(binding)
         self.directory.add(OperationsService, self.operations)
         self._probes = self._kept_probes()
 
-    def _operations(self) -> OperationsDesk:
+    def _operations(self, binding: Binding) -> OperationsDesk:
         assemblies = self.assemblies.items()
         desks = {
             name: SagaDesk(self.databases[name], assembly.sagas, self.engines[name].alarm.poke)
@@ -104,7 +104,9 @@ class Shop:
             if assembly.sagas
         }
         subscribers = [name for name, assembly in assemblies if assembly.subscriptions]
-        return OperationsDesk(self.bus, subscribers, desks, clock=self.runtime.clock)
+        clients = {name: self.directory.clients(name, binding) for name in desks}
+        behind = Behind(self.databases, clients, self.runtime)
+        return OperationsDesk(self.bus, subscribers, desks, behind=behind)
 
     async def start(self) -> None:
         """Take up the sagas that were open, start the alarms and the delivery of events."""

@@ -8,15 +8,17 @@ import apsw
 import pytest
 
 from emporion.chassis.data.database import Tx
+from emporion.chassis.data.deeds import Deed, Deeds
 from emporion.chassis.saga import desk
 from emporion.chassis.saga.definition import Saga, local
-from emporion.chassis.saga.desk import SagaDesk
+from emporion.chassis.saga.desk import NotCompensable, SagaDesk, Wanted
 from emporion.chassis.saga.engine import SagaEngine
+from emporion.chassis.saga.journal import Deferral, defer
 from emporion.chassis.saga.port import SagaState, Start
 from emporion.chassis.testing.databases import Engine, sql_database
 from emporion.chassis.testing.time import manual_runtime
 from emporion.contracts.contract import Message
-from emporion.kernel.errors import Unavailable
+from emporion.kernel.errors import EmporionError, Unavailable
 
 
 class Trip(Message, frozen=True, kw_only=True):
@@ -152,3 +154,96 @@ def test_a_statement_of_the_desk_neither_scans_nor_sorts(sql):
 
     steps = [str(row[3]) for row in plan]
     assert [step for step in steps if "SCAN" in step or "B-TREE" in step] == []
+
+
+class Journey(Bureau):
+    """Three steps with undos, and a last one in the saga's own database."""
+
+    def __init__(self, database, runtime):
+        super().__init__(database, runtime)
+        self.undone: list[str] = []
+        steps = (
+            local("note", do=self._note, undo=self._unnote),
+            local("book", do=self._book, undo=self._unbook),
+            local("confirm", do=self._note),
+        )
+        self.saga = Saga("journey", version=1, input=Trip, steps=steps)
+        self.engine.register([self.saga])
+        self.desk = SagaDesk(database, [self.saga], self._poke)
+
+    async def _unnote(self, tx: Tx, trip: Trip, refusal: EmporionError) -> None:
+        self.undone.append(f"note: {refusal.slug}: {refusal.detail}")
+
+    async def _unbook(self, tx: Tx, trip: Trip, refusal: EmporionError) -> None:
+        self.undone.append("book")
+
+
+def why(action: str, subject: str) -> Deed:
+    return Deed("deed_1", 5, "usr_1", "", action, subject, "it rains", "")
+
+
+@pytest.fixture
+async def journey(engine: Engine, tmp_path: Path) -> AsyncIterator[Journey]:
+    runtime = manual_runtime()
+    async with sql_database(engine, tmp_path, runtime=runtime) as database:
+        yield Journey(database, runtime)
+
+
+async def test_calling_a_saga_off_undoes_every_step_also_one_of_unknown_outcome(journey):
+    await journey.go("trip_1")
+    standing = await journey.desk.find("trip_1")
+    deed = why("compensate", "trip_1")
+
+    assert await journey.desk.call_off(standing, deed)
+    assert not await journey.desk.call_off(standing, deed)
+    assert journey.poked == 1
+    await journey.engine.recover()
+    await journey.engine.run_due()
+
+    assert journey.undone == ["book", "note: called-off: called off by the shop: it rains"]
+    found = await journey.desk.find("trip_1")
+    assert (found.state, found.next_at_ms) == (SagaState.REFUSED, None)
+    assert await Deeds(journey.engine._database).page("", 10) == [deed]
+    assert not await journey.desk.call_off(found, deed), "what is over stays over"
+
+
+async def test_an_attempt_that_ends_after_the_saga_was_called_off_changes_nothing_of_that(journey):
+    """The driver's own note of its failure must not turn the saga back to where it was."""
+    await journey.go("trip_1")
+    standing = await journey.desk.find("trip_1")
+    assert await journey.desk.call_off(standing, why("compensate", "trip_1"))
+    called_off = await journey.desk.find("trip_1")
+
+    late = Deferral(1, 7, "too late", 10**15, SagaState.RUNNING)
+    await journey.engine._database.transaction(lambda tx: defer(tx, "trip_1", late, now_ms=9))
+
+    assert await journey.desk.find("trip_1") == called_off
+
+
+async def test_a_saga_with_a_step_that_cannot_be_undone_is_not_called_off(bureau):
+    await bureau.go("trip_1")
+    standing = await bureau.desk.find("trip_1")
+    with pytest.raises(NotCompensable, match="'note' cannot be undone"):
+        await bureau.desk.call_off(standing, why("compensate", "trip_1"))
+    assert (await bureau.desk.find("trip_1")).state is SagaState.RUNNING
+
+
+async def test_a_retry_is_written_down_with_it_and_not_without(journey):
+    await journey.go("trip_1")
+    deeds = Deeds(journey.engine._database)
+    assert await journey.desk.make_due("trip_1", now_ms=5, deed=why("retry", "trip_1"))
+    assert not await journey.desk.make_due("trip_2", now_ms=5, deed=why("retry", "trip_2"))
+    assert await deeds.page("", 10) == [why("retry", "trip_1")]
+
+
+async def test_sagas_are_narrowed_by_name_state_and_failed_attempts(journey):
+    await journey.go("trip_1")
+    for wanted, count in (
+        (Wanted(), 1),
+        (Wanted("journey", "running", 1), 1),
+        (Wanted("trip"), 0),
+        (Wanted("", "compensating"), 0),
+        (Wanted(attempts_min=2), 0),
+    ):
+        for turn in (journey.desk.open_page, journey.desk.page):
+            assert len((await turn(limit=9, cursor="", wanted=wanted)).sagas) == count

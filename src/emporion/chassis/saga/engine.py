@@ -29,7 +29,7 @@ from emporion.chassis.runtime.alarm import Alarm
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.saga import journal
 from emporion.chassis.saga.definition import LocalStep, RemoteStep, Saga
-from emporion.chassis.saga.port import Outcome, SagaState, Start
+from emporion.chassis.saga.port import CalledOff, Outcome, SagaState, Start
 from emporion.chassis.saga.recovery import TERMINAL, Recovery
 from emporion.chassis.saga.run import Run
 from emporion.chassis.saga.tenure import LEASE_MS, Alone, Shared, Tenure
@@ -88,7 +88,7 @@ class SagaEngine:
                 raise ValueError(f"the first step of {saga.name!r} must be local")
             self._sagas[saga.name, saga.version] = saga
             self._decoders[saga.name, saga.version] = msgspec.json.Decoder(saga.input)
-            self._errors[saga.name, saga.version] = ErrorTable(saga.refusals)
+            self._errors[saga.name, saga.version] = ErrorTable((*saga.refusals, CalledOff))
 
     @property
     def active(self) -> int:
@@ -344,7 +344,9 @@ class SagaEngine:
         )
         now_ms = self._now_ms()
         why = f"{name}: {type(error).__name__}: {error}"
-        deferral = journal.Deferral(run.step, run.attempts, why, now_ms + int(pause_s * 1000))
+        deferral = journal.Deferral(
+            run.step, run.attempts, why, now_ms + int(pause_s * 1000), run.state
+        )
 
         async def work(tx: Tx) -> None:
             await journal.defer(tx, run.saga_id, deferral, now_ms=now_ms)

@@ -29,10 +29,15 @@ _TURN = (
     "UPDATE saga SET state = 'compensating', step = ?, attempts = 0, refusal = ?,"
     " updated_at_ms = ? WHERE id = ? AND state = 'running'"
 )
+_FORCE = (
+    "UPDATE saga SET state = 'compensating', step = ?, attempts = 0, refusal = ?, next_at_ms = ?,"
+    " updated_at_ms = ? WHERE id = ? AND state = 'running'"
+)
 _DEFER = (
     "UPDATE saga SET step = ?, attempts = ?, last_error = ?, next_at_ms = ?, updated_at_ms = ?"
-    " WHERE id = ? AND state IN ('running', 'compensating')"
+    " WHERE id = ? AND state = ?"
 )
+"""Nothing when it was turned by somebody else meanwhile: then that counts."""
 _PROGRESS = "UPDATE saga SET step = ?, attempts = 0, updated_at_ms = ? WHERE id = ? AND state = ?"
 _BY_KEY = f"SELECT {COLUMNS}, fingerprint FROM saga WHERE key = ?"  # noqa: S608 - constant columns
 _BY_ID = f"SELECT {COLUMNS} FROM saga WHERE id = ?"  # noqa: S608 - constant columns
@@ -116,6 +121,12 @@ async def turn(tx: Tx, saga_id: str, *, step: int, refusal: EmporionError, now_m
     _moved(await tx.execute(_TURN, step, _encode(to_wire(refusal)), now_ms, saga_id), saga_id)
 
 
+async def force(tx: Tx, saga_id: str, *, step: int, refusal: EmporionError, now_ms: int) -> bool:
+    """Have a running saga compensate from `step` down, from now on; whether it was running."""
+    wire = _encode(to_wire(refusal))
+    return await tx.execute(_FORCE, step, wire, now_ms, now_ms, saga_id) == 1
+
+
 async def progress(tx: Tx, saga_id: str, *, step: int, state: SagaState, now_ms: int) -> None:
     """Record that a local step in the middle is done (or undone). Raises Conflict."""
     _moved(await tx.execute(_PROGRESS, step, now_ms, saga_id, state), saga_id)
@@ -129,6 +140,7 @@ class Deferral:
     attempts: int
     error: str
     next_at_ms: int
+    state: SagaState
 
 
 async def defer(tx: Tx, saga_id: str, deferral: Deferral, *, now_ms: int) -> None:
@@ -141,6 +153,7 @@ async def defer(tx: Tx, saga_id: str, deferral: Deferral, *, now_ms: int) -> Non
         deferral.next_at_ms,
         now_ms,
         saga_id,
+        deferral.state,
     )
 
 

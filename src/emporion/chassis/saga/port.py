@@ -9,7 +9,7 @@ import msgspec
 from emporion.chassis.data.database import Tx
 from emporion.chassis.saga.definition import Saga
 from emporion.contracts.contract import Message
-from emporion.kernel.errors import EmporionError, InvalidArgument
+from emporion.kernel.errors import EmporionError, FailedPrecondition, InvalidArgument
 
 I = TypeVar("I", bound=Message)  # noqa: E741 - the saga's Input
 
@@ -19,6 +19,13 @@ class KeyConflict(InvalidArgument):
 
     slug = "saga-key-conflict"
     title = "The key was used for something else"
+
+
+class CalledOff(FailedPrecondition):
+    """An operator called the saga off: what it had done was undone."""
+
+    slug = "called-off"
+    title = "It was called off by the shop"
 
 
 class SagaState(StrEnum):

@@ -1,5 +1,6 @@
 """`emporion events`: what waits for subscribers, what failed for good, and trying it again."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,7 @@ from emporion.platform.cli.options import (
     DEMO_OPERATOR_EMAIL,
     DEMO_OPERATOR_PASSWORD,
     Data,
+    DryRun,
     OperatorEmail,
     OperatorPassword,
     Reason,
@@ -119,6 +121,7 @@ def redrive(  # noqa: PLR0913 - each is an option of the command line
     ] = None,
     *,
     name: Annotated[str, typer.Option(metavar="NAME", help="Only events of this name.")] = "",
+    is_dry_run: DryRun = False,
     reason: Reason = "",
     data: Data = DEFAULT_DATA,
     url: RunningUrl = "",
@@ -131,7 +134,7 @@ def redrive(  # noqa: PLR0913 - each is an option of the command line
 
     For example:
 
-      emporion events redrive email
+      emporion events redrive email --dry-run
       emporion events redrive email --name orders.created --reason "the disk is larger now"
     """
     from emporion.contracts.operations import Redrive
@@ -139,9 +142,16 @@ def redrive(  # noqa: PLR0913 - each is an option of the command line
     target = target_of(data, url, email=operator_email, password=operator_password)
     require_known(subscriber, target)
     request = Redrive(
-        subscriber=subscriber, event_ids=event_ids or [], name=name or None, reason=reason
+        subscriber=subscriber,
+        event_ids=event_ids or [],
+        name=name or None,
+        is_dry_run=is_dry_run,
+        reason=reason,
     )
     redriven = asked(target, lambda desk: desk.redrive(request))
+    if is_dry_run:
+        _tell_rehearsal(redriven.events, redriven.keys, subscriber)
+        return
     print(f"{redriven.events} events will be delivered again to {subscriber}")
 
 
@@ -201,6 +211,7 @@ def replay(  # noqa: PLR0913 - each is an option of the command line
         datetime,
         typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="From then on, in UTC."),
     ],
+    is_dry_run: DryRun = False,
     reason: Reason = "",
     data: Data = DEFAULT_DATA,
     url: RunningUrl = "",
@@ -225,7 +236,17 @@ def replay(  # noqa: PLR0913 - each is an option of the command line
         subscriber=subscriber,
         publisher=publisher,
         since=since.replace(tzinfo=UTC),
+        is_dry_run=is_dry_run,
         reason=reason,
     )
     replayed = asked(target, lambda desk: desk.replay(request))
+    if is_dry_run:
+        _tell_rehearsal(replayed.events, replayed.keys, subscriber)
+        return
     print(f"{subscriber} reacts again to {publisher}'s events after position {replayed.position}")
+
+
+def _tell_rehearsal(events: int, keys: Sequence[str], subscriber: str) -> None:
+    print(f"{events} events would be delivered again to {subscriber}; nothing was changed")
+    if keys:
+        print(f"the first are about: {', '.join(keys[:10])}{' ...' if len(keys) > 10 else ''}")  # noqa: PLR2004 - as many as were printed

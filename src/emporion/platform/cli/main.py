@@ -76,7 +76,13 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., None]]]] = {
     ),
     "sagas": (
         "Transactions over several services.",
-        {"list": sagas.list_, "retry": sagas.retry},
+        {
+            "list": sagas.list_,
+            "show": sagas.show_,
+            "retry": sagas.retry,
+            "compensate": sagas.compensate,
+            "deeds": sagas.deeds,
+        },
     ),
     "topology": (
         "Which services run together, and on which engines.",

@@ -23,7 +23,12 @@ RunningUrl = Annotated[
         show_default=False,
     ),
 ]
-Reason = Annotated[str, typer.Option(help="Why; written to the shop's log.", show_default=False)]
+Reason = Annotated[
+    str, typer.Option(help="Why; kept with the deed, and in the shop's log.", show_default=False)
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Tell what would be delivered, and change nothing.")
+]
 OperatorEmail = Annotated[
     str,
     typer.Option(

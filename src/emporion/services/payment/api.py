@@ -64,6 +64,9 @@ class PaymentApi(PaymentService):
         caller().require_owner(stored.user_id, staff_scope=STAFF_SCOPE)
         return view(stored)
 
+    async def payment_of(self, request: PaymentOf) -> Payment:
+        return view(await self._queries.get(request.order_id))
+
     async def payment_history(self, request: PaymentOf) -> PaymentHistory:
         return await self._queries.history(request)
 

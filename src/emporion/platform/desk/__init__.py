@@ -1,0 +1,1 @@
+"""The desk of operations: what single sagas hold, what would be delivered, what was done."""

@@ -1,0 +1,91 @@
+"""How the desk tells what it found: pages over several services, and a line in the log."""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from emporion.chassis.calls.context import caller
+from emporion.chassis.data.deeds import Deed
+from emporion.chassis.events.bus import Lag, Parked
+from emporion.contracts.operations import DeadLetter, SubscriberLag
+from emporion.contracts.operations_desk import DeedSummary
+from emporion.contracts.refusals import UnknownCursor
+from emporion.kernel.clock import to_datetime
+
+T = TypeVar("T")
+Turn = Callable[[str, int, str], Awaitable[tuple[list[T], str]]]
+"""Turns a page of one service, given its name, a limit and a cursor: entries and next cursor."""
+_log = logging.getLogger("emporion.platform.operations")
+
+
+async def across(
+    names: Sequence[str], turn: Turn[T], *, cursor: str, limit: int
+) -> tuple[list[T], str]:
+    """A page over several services, one after the other, and the cursor of the next one.
+
+    The cursor is `service:` and the service's own. Raises UnknownCursor.
+    """
+    name, colon, own = cursor.partition(":")
+    if cursor and (not colon or name not in names):
+        raise UnknownCursor
+    found: list[T] = []
+    for service in names[names.index(name) if cursor else 0 :]:
+        if len(found) == limit:
+            return found, f"{service}:"
+        try:
+            entries, own = await turn(service, limit - len(found), own)
+        except ValueError:
+            raise UnknownCursor from None
+        found += entries
+        if own:
+            return found, f"{service}:{own}"
+    return found, ""
+
+
+def lag_of(lag: Lag) -> SubscriberLag:
+    """How far a subscriber is, as lists show it."""
+    return SubscriberLag(
+        publisher=lag.source,
+        subscriber=lag.subscriber,
+        is_paused=lag.is_paused,
+        waiting=lag.waiting,
+        oldest_age_s=lag.oldest_ms / 1000,
+        parked=lag.parked,
+        dead=lag.dead,
+    )
+
+
+def dead_letter_of(parked: Parked) -> DeadLetter:
+    """An event given up, as lists show it."""
+    failed_at_ms = parked.first_failed_at_ms
+    return DeadLetter(
+        subscriber=parked.subscriber,
+        publisher=parked.source,
+        event_id=parked.event_id,
+        name=parked.name,
+        key=parked.key,
+        occurred_at=to_datetime(parked.occurred_at_ms),
+        attempts=parked.attempts,
+        first_failed_at=None if failed_at_ms is None else to_datetime(failed_at_ms),
+        last_error=parked.last_error,
+    )
+
+
+def record(what: str, reason: str) -> None:
+    """Log what was done, by whom and why."""
+    _log.info("%s", what, extra={"actor": caller().subject, "reason": reason})
+
+
+def deed_of(service: str, deed: Deed) -> DeedSummary:
+    """What an operator did, as lists show it."""
+    return DeedSummary(
+        deed_id=deed.deed_id,
+        service=service,
+        at=to_datetime(deed.at_ms),
+        actor=deed.actor,
+        action=deed.action,
+        subject=deed.subject,
+        reason=deed.reason,
+        detail=deed.detail,
+        trace_id=deed.trace_id,
+    )

@@ -1,0 +1,148 @@
+"""The desk of operations: stuck sagas are seen and called off, and every deed is kept."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.defects.people import Person, slug_of
+from tests.defects.whole_shop import WholeShop
+from tests.platform.test_operations import (
+    API,
+    BODIES,
+    UNKNOWN_SAGA,
+    ask_every_process,
+    fail_for_good,
+    lag_of,
+)
+
+
+@pytest.fixture(params=["one process", "every process"])
+async def shop(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[WholeShop]:
+    """An open shop with something to buy."""
+    whole = WholeShop(tmp_path / "shop")
+    await whole.open()
+    if request.param == "every process":
+        ask_every_process(whole)
+    await whole.stock("croissant", 9)
+    yield whole
+    await whole.close()
+
+
+@pytest.fixture
+async def operator(shop: WholeShop) -> Person:
+    return await shop.operator()
+
+
+async def stuck(shop: WholeShop) -> tuple[Person, str]:
+    """A customer and an order whose charge got no answer."""
+    ada = await shop.customer("Ada")
+    shop.provider.is_charge_down = True
+    return ada, (await ada.order(("croissant", 2))).json()["order_id"]
+
+
+async def test_a_stuck_saga_tells_its_steps_and_what_is_held_for_it(shop, operator):
+    _, order_id = await stuck(shop)
+
+    told = (await operator.get(f"{API}/sagas/{order_id}")).json()
+    assert (told["state"], told["step"], told["order_id"]) == (
+        "running",
+        "charge payment",
+        order_id,
+    )
+    assert [step["name"] for step in told["steps"]][:3] == [
+        "open order",
+        "reserve inventory",
+        "charge payment",
+    ]
+    assert (told["units_held"], told["money_held"]) == (2, None)
+    assert told["last_error"]
+    assert "tok_ok" not in str(told)
+
+    for query, count in (
+        ("is_stuck=true", 1),
+        ("name=create-order&state=running", 1),
+        ("name=cancel-order", 0),
+        ("state=compensating", 0),
+        ("service=payment", 0),
+    ):
+        listed = (await operator.get(f"{API}/sagas?{query}")).json()["sagas"]
+        assert [saga["units_held"] for saga in listed] == [2] * count, query
+    assert slug_of(await operator.get(f"{API}/sagas/{UNKNOWN_SAGA}")) == "not-found"
+
+
+async def test_a_called_off_saga_undoes_all_and_can_never_charge_later(shop, operator):
+    ada, order_id = await stuck(shop)
+    reason = {"reason": "the provider is gone"}
+
+    first = await operator.send("POST", f"{API}/sagas/{order_id}/compensate", reason)
+    again = await operator.send("POST", f"{API}/sagas/{order_id}/compensate", reason)
+    assert (first.status, first.json()["state"], again.json()["state"]) == (
+        200,
+        *["compensating"] * 2,
+    )
+    shop.provider.is_charge_down = False
+    await shop.take_up_sagas()
+
+    order = (await ada.get(f"/api/orders/{order_id}")).json()
+    assert (order["status"], order["refusal"]["slug"]) == ("rejected", "called-off")
+    assert "the provider is gone" in order["refusal"]["detail"]
+    over = await operator.send("POST", f"{API}/sagas/{order_id}/compensate", reason)
+    assert (over.status, slug_of(over)) == (409, "saga-is-over")
+    (deed,) = (await operator.get(f"{API}/deeds")).json()["deeds"]
+    assert (deed["actor"], deed["action"], deed["subject"], deed["reason"]) == (
+        operator.user_id,
+        "compensate",
+        order_id,
+        "the provider is gone",
+    )
+    assert await shop.audit() == []
+
+
+async def test_calling_a_saga_off_needs_a_reason_and_a_saga(shop, operator):
+    _, order_id = await stuck(shop)
+    path = f"{API}/sagas/{order_id}/compensate"
+    assert (await operator.send("POST", path, {})).status == 422
+    assert (await operator.send("POST", path, {"reason": ""})).status == 422
+    unknown = f"{API}/sagas/{UNKNOWN_SAGA}/compensate"
+    assert (await operator.send("POST", unknown, {"reason": "x"})).status == 404
+
+
+async def test_a_dry_run_tells_what_would_be_delivered_and_changes_nothing(shop, operator):
+    (order_id,) = await fail_for_good(shop, 1)
+    redrive, replay = (f"{API}/subscribers/email/{verb}" for verb in ("redrive", "replay"))
+    since = {"publisher": "order", "since": "2026-01-01T00:00:00Z"}
+
+    for _ in range(2):
+        told = (await operator.send("POST", redrive, {"is_dry_run": True})).json()
+        assert told == {"events": 1, "keys": [order_id], "is_dry_run": True}
+        told = (await operator.send("POST", replay, {**since, "is_dry_run": True})).json()
+        assert (told["events"], told["keys"], told["is_dry_run"]) == (1, [order_id], True)
+    later = {**since, "since": "2026-01-09T00:00:00Z", "is_dry_run": True}
+    assert (await operator.send("POST", replay, later)).json()["events"] == 0
+
+    assert (await lag_of(operator, "order", "email"))["dead"] == 1
+    assert (await operator.get(f"{API}/deeds")).json()["deeds"] == []
+
+
+async def test_whatever_is_done_to_a_subscriber_is_listed_with_who_and_why(shop, operator):
+    for verb, body in BODIES.items():
+        path = f"{API}/subscribers/email/{verb}"
+        assert (await operator.send("POST", path, {**body, "reason": f"to {verb}"})).status < 300
+    await operator.send("POST", f"{API}/subscribers/inventory/pause", {"speaks_for": "usr_evil"})
+
+    deeds: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        page = (await operator.get(f"{API}/deeds?limit=2&cursor={cursor}")).json()
+        deeds += page["deeds"]
+        cursor = page["next_cursor"]
+        if not cursor:
+            break
+
+    told = {(deed["subject"], deed["action"], deed["reason"]) for deed in deeds}
+    assert told == {("inventory", "pause", ""), *(("email", v, f"to {v}") for v in BODIES)}
+    assert len(deeds) == len(BODIES) + 1
+    assert {deed["actor"] for deed in deeds} == {operator.user_id}
+    assert (await operator.get(f"{API}/deeds?cursor=nonsense")).status == 400
