@@ -57,13 +57,13 @@ class BusConfig:
         retention_s: how long events are kept for replay; None: for ever.
     """
 
-    batch_max: int = 128
-    linger_s: float = 0.1
+    batch_max: int = 256
+    linger_s: float = 0.25
     reaction_timeout_s: float = 10.0
     retry: RetryPolicy = RetryPolicy()
     failures_in_a_row_max: int = 32
     broken_pause_s_max: float = 60.0
-    buffer_max: int = 1_024
+    buffer_max: int = 2_048
     skip_max: int = 1_024
     sweep_s: float = 30.0
     retention_s: float | None = None

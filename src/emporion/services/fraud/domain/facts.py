@@ -45,7 +45,9 @@ class Trail(Value, frozen=True, gc=False):
 
     def with_try(self, new: Try) -> "Trail":
         """With one more try; the oldest is forgotten when there are too many."""
-        tries = sorted((*self.tries, new), key=_instant)[-TRIES_MAX:]
+        tries = [*self.tries, new][-TRIES_MAX:]
+        if self.tries and new.at_ms < self.tries[-1].at_ms:
+            tries = sorted((*self.tries, new), key=_instant)[-TRIES_MAX:]
         oldest_ms = tries[-1].at_ms - WINDOW_S_MAX * _MS
         if tries[0].at_ms < oldest_ms:
             tries = [each for each in tries if each.at_ms >= oldest_ms]
