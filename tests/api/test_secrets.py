@@ -19,7 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 PASSWORD = "Pa55-planted-in-the-body"
 WRONG_PASSWORD = "Pa55-planted-but-wrong"
 NEW_PASSWORD = "Pa55-planted-as-the-new-one"
-CARD_TOKEN = "tok_planted_4111111111111111"
+CARD_TOKEN = "tok_planted_4111111111111112"
 LOST_CARD_TOKEN = "tok_timeout"
 COOKIE = "sid=planted-in-a-cookie"
 API_KEY = "planted-in-a-header"

@@ -36,7 +36,8 @@ from emporion.contracts.order_carts import (
     RemoveFromCart,
     SetCartLine,
 )
-from emporion.contracts.payment import PaymentDeclined, PaymentToken
+from emporion.contracts.payment import PaymentDeclined
+from emporion.contracts.payment_tokens import Paying
 from emporion.contracts.pricing import (
     CodeNotApplicable,
     Codes,
@@ -96,12 +97,11 @@ class OrderStatus(StrEnum):
 _PENDING = OrderStatus.PENDING
 
 
-class PlaceOrder(Request, frozen=True, kw_only=True):
+class PlaceOrder(Paying, frozen=True, kw_only=True):
     """What to buy and how to pay. There is no price: prices come from the catalogue."""
 
     idempotency_key: IdempotencyKey
     lines: Lines
-    payment_token: PaymentToken
     codes: Codes = field(default_factory=list)
     country: Country = ""
     delivery: DeliveryRef = ""

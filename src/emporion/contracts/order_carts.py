@@ -6,7 +6,7 @@ from msgspec import Meta, field
 
 from emporion.contracts.contract import Reply, Request
 from emporion.contracts.inventory import Line
-from emporion.contracts.payment import PaymentToken
+from emporion.contracts.payment_tokens import Paying
 from emporion.contracts.pricing import Codes, Country, DeliveryRef
 from emporion.contracts.words import IdempotencyKey, OptionalKey, Quantity, Sku
 from emporion.kernel.errors import Conflict, FailedPrecondition
@@ -66,11 +66,10 @@ class Cart(Reply, frozen=True, kw_only=True):
     lines: list[Line]
 
 
-class Checkout(Request, frozen=True, kw_only=True):
+class Checkout(Paying, frozen=True, kw_only=True):
     """Order what is in the cart; the cart is emptied in the same transaction."""
 
     idempotency_key: IdempotencyKey
-    payment_token: PaymentToken
     codes: Codes = field(default_factory=list)
     country: Country = ""
     delivery: DeliveryRef = ""

@@ -39,17 +39,6 @@ from emporion.kernel.errors import FailedPrecondition, InvalidArgument, NotFound
 from emporion.kernel.history import Change
 from emporion.kernel.money import Money
 
-PaymentToken = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Za-z0-9_.-]{1,200}$(?!\n)",
-        description="The provider's token for a payment method; never a card number. The test "
-        "provider knows tok_ok, tok_declined, tok_timeout, tok_late, tok_twice.",
-        examples=["tok_ok"],
-    ),
-]
-
-
 RefundId = Annotated[
     str,
     Meta(

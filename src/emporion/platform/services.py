@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emporion.chassis.runtime.assembly import Assembly, Needs
-from emporion.platform.settings import Settings
+from emporion.platform.settings import Provider, Settings, UnknownSetting, secret_of
 from emporion.services.analytics import service as analytics
 from emporion.services.catalog import service as catalog
 from emporion.services.email import service as email
@@ -17,6 +17,7 @@ from emporion.services.inventory import service as inventory
 from emporion.services.order import service as order
 from emporion.services.payment import service as payment
 from emporion.services.payment.adapters.rehearsal import BOOK_FILE, RehearsalProvider
+from emporion.services.payment.ports import PaymentProvider
 from emporion.services.recommendation import service as recommendation
 from emporion.services.shipping import service as shipping
 from emporion.services.user import service as user
@@ -55,13 +56,6 @@ def _order(given: Given) -> Assembly:
 
 def _payment(given: Given) -> Assembly:
     needs = given.needs
-    # One provider, however many processes charge there: what one of them charged before it died,
-    # another must find when it is asked for the same again.
-    provider = RehearsalProvider(
-        needs.runtime.tasks,
-        path=given.shared / BOOK_FILE,
-        is_shared=not given.is_sole_writer,
-    )
     return payment.build(
         payment.PaymentNeeds(
             runtime=needs.runtime,
@@ -69,10 +63,39 @@ def _payment(given: Given) -> Assembly:
             clients=needs.clients,
             sagas=needs.sagas,
             settings=needs.settings,
-            provider=provider,
+            provider=_provider(given),
             is_sole_writer=given.is_sole_writer,
         )
     )
+
+
+def _provider(given: Given) -> PaymentProvider:
+    """Raises UnknownSetting when what it needs is not set, or not installed."""
+    settings = given.settings
+    webhook_secret = secret_of(settings, "payment_webhook_secret")
+    if settings.payment_provider is Provider.STRIPE:
+        return _stripe(settings, webhook_secret)
+    # One provider, however many processes charge there: what one of them charged before it died,
+    # another must find when it is asked for the same again.
+    return RehearsalProvider(
+        given.needs.runtime.tasks,
+        path=given.shared / BOOK_FILE,
+        is_shared=not given.is_sole_writer,
+        webhook_secret=webhook_secret,
+    )
+
+
+def _stripe(settings: Settings, webhook_secret: str) -> PaymentProvider:
+    try:
+        from emporion.services.payment.adapters import stripe  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise UnknownSetting(
+            f"payment_provider: {error.name} is not installed; pip install 'emporion[stripe]'"
+        ) from error
+    key = secret_of(settings, "payment_key")
+    if not key:
+        raise UnknownSetting("payment_provider: stripe needs payment_key or payment_key_file")
+    return stripe.StripeProvider(stripe.StripeConfig(key, webhook_secret, settings.payment_url))
 
 
 def _email(given: Given) -> Assembly:

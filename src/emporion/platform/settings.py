@@ -11,7 +11,7 @@ from typing import Any
 from emporion.kernel.errors import InvalidArgument
 
 PREFIX = "EMPORION_"
-SECRET = frozenset({"operator_password", "smtp_password"})
+SECRET = frozenset({"operator_password", "smtp_password", "payment_key", "payment_webhook_secret"})
 CLIENT_ONLY = frozenset({"EMPORION_URL"})
 """Variables that commands of the client side read."""
 
@@ -31,6 +31,13 @@ class SmtpSecurity(StrEnum):
     TLS = "tls"
 
 
+class Provider(StrEnum):
+    """Who moves the money."""
+
+    REHEARSAL = "rehearsal"
+    STRIPE = "stripe"
+
+
 class UnknownSetting(InvalidArgument):
     """A setting of that name does not exist, or its value cannot be read."""
 
@@ -46,13 +53,18 @@ class Settings:
         host, port: where to listen; port 0 takes a free one.
         data: the folder of the databases; made when missing, for its owner only.
         environment: development seeds a demo catalogue and an operator, keeps mails instead of
-            sending them, and settles payments by the built-in test provider.
+            sending them.
         is_network_closed: whether nobody but the shop is on the network on which the processes of
             a split shop listen, where that is not loopback: development is in order there, too.
         operator_email, operator_password: the operator that a development start creates.
         smtp_host, smtp_port, smtp_user, smtp_password, mail_from: where mails are sent; an
             empty host keeps them.
         smtp_security: none, starttls or tls.
+        payment_provider: rehearsal (the built-in test provider, no real money) or stripe.
+        payment_key, payment_key_file: the key of its API, or the file that holds it.
+        payment_webhook_secret, payment_webhook_secret_file: what its webhooks are signed with, or
+            the file that holds that; without either, none are taken.
+        payment_url: another address of its API, for tests.
         drain_s: how long requests in flight may take when the process is asked to stop.
         group_commit_max: transactions a commit; 1 turns group commit off, for measuring.
         has_subscribers: whether events are delivered; off only for measuring.
@@ -72,6 +84,12 @@ class Settings:
     smtp_user: str = ""
     smtp_password: str = ""
     mail_from: str = "shop@emporion.test"
+    payment_provider: Provider = Provider.REHEARSAL
+    payment_key: str = ""
+    payment_key_file: str = ""
+    payment_webhook_secret: str = ""
+    payment_webhook_secret_file: str = ""
+    payment_url: str = ""
     drain_s: int = 20
     group_commit_max: int = 256
     has_subscribers: bool = True
@@ -110,6 +128,22 @@ def load(
     }
     settings = _with(settings, variables, "the environment")
     return _with(settings, {k: v for k, v in flags.items() if v is not None}, "the command line")
+
+
+def secret_of(settings: Settings, name: str) -> str:
+    """A secret that is set as such, or by the file that holds it; empty when by neither.
+
+    Raises UnknownSetting when it is set both ways, or the file cannot be read.
+    """
+    value, file = getattr(settings, name), getattr(settings, f"{name}_file")
+    if not file:
+        return str(value)
+    if value:
+        raise UnknownSetting(f"{name} and {name}_file are both set; keep one")
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnknownSetting(f"{name}_file: {error}") from error
 
 
 def effective(settings: Settings) -> dict[str, str]:

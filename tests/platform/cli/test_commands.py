@@ -86,11 +86,16 @@ def test_a_mistake_is_told_in_a_few_words_and_never_as_a_traceback(words, code, 
 def test_the_effective_settings_are_shown_with_their_secrets_masked(emporion, monkeypatch):
     monkeypatch.setenv("EMPORION_PORT", "9000")
     monkeypatch.setenv("EMPORION_SMTP_PASSWORD", "hush")
+    monkeypatch.setenv("EMPORION_PAYMENT_KEY", "hush")
+    monkeypatch.setenv("EMPORION_PAYMENT_WEBHOOK_SECRET", "hush")
+    monkeypatch.setenv("EMPORION_PAYMENT_PROVIDER", "stripe")
     shown = emporion("config", "--json")
 
     settings = json.loads(shown.out)
     assert settings["port"] == "9000"
     assert settings["smtp_password"] == "********"
+    assert settings["payment_key"] == settings["payment_webhook_secret"] == "********"
+    assert settings["payment_provider"] == "stripe"
     assert "hush" not in shown.out
 
 

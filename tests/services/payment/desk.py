@@ -206,16 +206,22 @@ def part(
 
 @asynccontextmanager
 async def open_desk(
-    folder: Path, engine: Engine, *, is_sole_writer: bool = False
+    folder: Path,
+    engine: Engine,
+    *,
+    is_sole_writer: bool = False,
+    real: PaymentProvider | None = None,
 ) -> AsyncIterator[Desk]:
     """The service on the files of `folder`: opening it again is a restart."""
     clock = ManualClock()
     runtime = manual_runtime(clock)
-    real = RehearsalProvider(runtime.tasks, path=folder / "provider.log", webhook_secret=SECRET)
+    rehearsed = RehearsalProvider(
+        runtime.tasks, path=folder / "provider.log", webhook_secret=SECRET
+    )
     async with sql_database(
         engine, folder, [migrations_of("payment", engine)], source="payment", runtime=runtime
     ) as database:
-        provider = WatchedProvider(real)
+        provider = WatchedProvider(real or rehearsed)
         needs = PaymentNeeds(
             runtime=runtime,
             database=database,
@@ -225,4 +231,4 @@ async def open_desk(
             is_sole_writer=is_sole_writer,
         )
         yield Desk(folder, clock, runtime, database, provider, needs, build(needs))
-    real.close()
+    rehearsed.close()

@@ -8,6 +8,7 @@ import asyncio
 
 from emporion.chassis.runtime.ports import Runtime
 from emporion.contracts.payment import CaptureHeld, Charge, NotAuthorised
+from emporion.contracts.payment_tokens import require_token
 from emporion.kernel.errors import Conflict, EmporionError
 from emporion.services.payment import domain
 from emporion.services.payment.commands.deciding import (
@@ -137,6 +138,7 @@ class Commands:
         token = request.payment_token
         if token is None:
             raise NoPaymentMethod
+        require_token(token)
         try:
             obtain = self._provider.authorise if is_hold else self._provider.charge
             answer = await obtain(
