@@ -21,10 +21,15 @@ ANNOUNCED = SOLD | {OrderStatus.CANCELLED}
 
 
 def paid_means_captured(story: Story) -> str | None:
-    """A sold order has captured exactly its total; what went back in parts is still its own."""
+    """A sold order has captured exactly its total; what went back in parts is still its own.
+
+    One that promotions made free has no payment.
+    """
     order, payment = story.order, story.payment
     if order is None or order.status not in SOLD:
         return None
+    if payment is None and not order.total_minor:
+        return ""
     if payment is None:
         return f"is {order.status} ({_money(order.total_minor, order.currency)}) without a payment"
     kept = (story.sold_minor, payment.currency)
