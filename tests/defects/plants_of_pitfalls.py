@@ -91,7 +91,7 @@ SAGAS = (
             "services/inventory/adapters/sql/holds.py",
             """
                  tombstone = Hold(order_id, Status.RELEASED, [], now_ms, None)
--                await _insert(tx, tombstone)
+-                await _insert(tx, tombstone, written(tombstone.status, now_ms))
 """,
         ),
     ),

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -146,5 +147,8 @@ def test_an_overdue_hold_is_let_go_only_when_its_order_needs_it_no_more():
     }
 
 
-def test_an_allocation_is_stored_as_a_plain_triple():
-    assert tuple(Allocation(Sku("tart"), WarehouseId("main"), 2)) == ("tart", "main", 2)
+def test_an_allocation_is_stored_plainly_and_one_from_before_shipments_is_read():
+    allocation = Allocation(Sku("tart"), WarehouseId("main"), 2)
+
+    assert tuple(allocation) == ("tart", "main", 2, 0)
+    assert msgspec.json.decode(b'["tart","main",2]', type=Allocation) == allocation

@@ -99,7 +99,10 @@ def one_confirmation_per_sale(story: Story) -> str | None:
 
 
 def every_sale_is_counted(story: Story) -> str | None:
-    """A sold order is in the figures with its total, or its event is still to come; others not."""
+    """A sold order is in the figures with its total, or its event is still to come; others not.
+
+    One that was called off stays in them: it was sold before.
+    """
     order, sale = story.order, story.sale
     if order is None:
         return "is in the figures, but does not exist" if sale else None
