@@ -9,12 +9,14 @@ from emporion.contracts.contract import (
     Event,
     EventSpec,
     Message,
+    Part,
     Reply,
     Request,
     Service,
     command,
     get,
     post,
+    put,
     query,
     staff,
 )
@@ -28,7 +30,7 @@ from emporion.contracts.words import (
     PageSize,
     UserId,
 )
-from emporion.kernel.errors import FailedPrecondition, NotFound
+from emporion.kernel.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
 from emporion.kernel.money import Money
 
 RuleName = Annotated[
@@ -46,6 +48,20 @@ class AlreadyDecided(FailedPrecondition):
 
     slug = "review-already-decided"
     title = "The review was decided otherwise"
+
+
+class BadRules(InvalidArgument):
+    """The rules cannot be used; the detail and the field `rule` say which, and why."""
+
+    slug = "bad-rules"
+    title = "These rules cannot be used"
+
+
+class RulesChanged(Conflict):
+    """Somebody stored other rules meanwhile (field `version`): look at them, then decide again."""
+
+    slug = "rules-changed"
+    title = "The rules were changed meanwhile"
 
 
 class Verdict(StrEnum):
@@ -110,24 +126,6 @@ class ListScreenings(Request, frozen=True, kw_only=True):
     cursor: Cursor = ""
 
 
-class ScreeningSummary(Message, frozen=True, kw_only=True):
-    """A screening in a list."""
-
-    order_id: OrderId
-    user_id: UserId
-    amount: Money
-    verdict: Verdict
-    score: int
-    screened_at: Instant
-
-
-class ScreeningPage(Reply, frozen=True, kw_only=True):
-    """A page of screenings; `next_cursor` is empty on the last one."""
-
-    screenings: list[ScreeningSummary]
-    next_cursor: str
-
-
 class FiredRule(Message, frozen=True, kw_only=True):
     """A rule that counted: what it saw, and what it added to the score.
 
@@ -155,6 +153,13 @@ class Screening(Reply, frozen=True, kw_only=True):
     rules_version: int
     fired: list[FiredRule]
     screened_at: Instant
+
+
+class ScreeningPage(Reply, frozen=True, kw_only=True):
+    """A page of screenings; `next_cursor` is empty on the last one, as on all pages."""
+
+    screenings: list[Screening]
+    next_cursor: str
 
 
 class ListReviews(Request, frozen=True, kw_only=True):
@@ -202,6 +207,89 @@ class Review(Reply, frozen=True, kw_only=True):
     reason: str
 
 
+class RuleParameters(Part, frozen=True, kw_only=True):
+    """What a rule compares with; each kind takes its own and no others."""
+
+    window_s: int | None = None
+    more_than: int | None = None
+    percent: int | None = None
+    orders_min: int | None = None
+    age_s: int | None = None
+    amount_minor: int | None = None
+    currency: str | None = None
+
+
+class Rule(Part, frozen=True, kw_only=True):
+    """One rule; `weight` (1..1000) is added to the score of an order that it is about."""
+
+    name: RuleName
+    kind: RuleKind
+    weight: int
+    parameters: RuleParameters
+    is_enabled: bool = True
+
+
+Version = Annotated[int, Meta(ge=0)]
+Rules = Annotated[list[Rule], Meta(max_length=50)]
+
+
+class RulesOf(Request, frozen=True, kw_only=True):
+    """Which version of the rules; without one, those in force."""
+
+    version: Version | None = None
+
+
+class PutRules(Request, frozen=True, kw_only=True):
+    """Rules to judge all orders by from now on, in place of those of version `based_on`."""
+
+    based_on: Version
+    threshold: int
+    rules: Rules
+    note: Note = ""
+
+
+class RuleSet(Reply, frozen=True, kw_only=True):
+    """A version of the rules: an order whose score reaches `threshold` is held.
+
+    Version 0 comes with the program; nobody stored it. Every version can be read again.
+    """
+
+    version: int
+    threshold: int
+    rules: list[Rule]
+    stored_at: Instant | None
+    stored_by: str
+    note: str
+
+
+class Backtest(Request, frozen=True, kw_only=True):
+    """Rules to try on past orders, the oldest first; without any, those in force."""
+
+    threshold: int | None = None
+    rules: Rules = []  # noqa: RUF012 - a struct copies it
+    limit: Annotated[int, Meta(ge=1, le=2_000)] = 1_000
+    cursor: Cursor = ""
+
+
+class BacktestPage(Reply, frozen=True, kw_only=True):
+    """What these rules would have made of a page of past orders. Nothing is changed by asking.
+
+    `held` would be on hold; `were_held` were. Of those that would be held, people `released`,
+    `rejected` or have still `open`; `newly_held` nobody has looked at, and `orders` names some.
+    """
+
+    screened: int
+    held: int
+    were_held: int
+    released: int
+    rejected: int
+    open: int
+    newly_held: int
+    no_longer_held: int
+    orders: list[OrderId]
+    next_cursor: str
+
+
 class ScreeningCompleted(Event, frozen=True, kw_only=True):
     """A paid order was judged: `clear`, or `hold` until its review is decided."""
 
@@ -223,30 +311,34 @@ class ReviewDecided(Event, frozen=True, kw_only=True):
     decided_at: Instant
 
 
+_READ = staff("fraud:read")
+_WRITE = staff("fraud:write")
+
+
 class FraudService(Service, Protocol):
     """Scores orders, holds suspicious ones, keeps the queue of those to look at."""
 
     NAME: ClassVar[str] = "fraud"
     SUMMARY: ClassVar[str] = "A score for every order, holds, and the queue where people decide."
 
-    @query(access=staff("fraud:read"), rest=get("/api/fraud/screenings"), raises=(UnknownCursor,))
+    @query(access=_READ, rest=get("/api/fraud/screenings"), raises=(UnknownCursor,))
     async def list_screenings(self, request: ListScreenings) -> ScreeningPage:
         """Screenings, newest order first. Raises UnknownCursor."""
 
     @query(
-        access=staff("fraud:read"),
+        access=_READ,
         rest=get("/api/fraud/screenings/{order_id}"),
         raises=(NotFound,),
     )
     async def get_screening(self, request: ScreeningOf) -> Screening:
         """Why an order was held, or not. Raises NotFound while it was not screened."""
 
-    @query(access=staff("fraud:read"), rest=get("/api/fraud/reviews"), raises=(UnknownCursor,))
+    @query(access=_READ, rest=get("/api/fraud/reviews"), raises=(UnknownCursor,))
     async def list_reviews(self, request: ListReviews) -> ReviewPage:
         """The orders on hold, the longest waiting first. Raises UnknownCursor."""
 
     @query(
-        access=staff("fraud:read"),
+        access=_READ,
         rest=get("/api/fraud/reviews/{order_id}"),
         raises=(NotFound,),
     )
@@ -254,7 +346,7 @@ class FraudService(Service, Protocol):
         """An order on hold, or that was. Raises NotFound."""
 
     @command(
-        access=staff("fraud:write"),
+        access=_WRITE,
         key="order_id",
         rest=post("/api/fraud/reviews/{order_id}/release"),
         raises=(NotFound, AlreadyDecided),
@@ -263,4 +355,46 @@ class FraudService(Service, Protocol):
         """Let an order on hold go. Safe to repeat: the first reason stands.
 
         Raises NotFound, or AlreadyDecided when it was rejected or called off before.
+        """
+
+    @command(
+        access=_WRITE,
+        key="order_id",
+        rest=post("/api/fraud/reviews/{order_id}/reject"),
+        timeout_s=10.0,
+        raises=(NotFound, AlreadyDecided, FailedPrecondition),
+    )
+    async def reject(self, request: Decide) -> Review:
+        """Call an order on hold off: its stock and its money go back. Safe to repeat.
+
+        A saga does it, and goes on until it is done, whether or not you wait for the answer.
+        Raises NotFound; AlreadyDecided when it was released or called off before; or
+        FailedPrecondition when the order can no longer be called off: its review is open again.
+        """
+
+    @query(access=_READ, rest=get("/api/fraud/rules"), raises=(NotFound,))
+    async def get_rules(self, request: RulesOf) -> RuleSet:
+        """The rules in force, or a version of them. Raises NotFound for no such version."""
+
+    @command(
+        access=_WRITE,
+        rest=put("/api/fraud/rules"),
+        raises=(BadRules, RulesChanged),
+    )
+    async def put_rules(self, request: PutRules) -> RuleSet:
+        """Judge orders by these rules from now on; what was judged stays as it is.
+
+        Storing again what is in force changes nothing. Raises BadRules saying what is wrong, or
+        RulesChanged when `based_on` is not the version in force.
+        """
+
+    @query(
+        access=_READ,
+        rest=post("/api/fraud/backtests"),
+        raises=(BadRules, UnknownCursor),
+    )
+    async def backtest(self, request: Backtest) -> BacktestPage:
+        """What rules would have made of past orders, by what was known of each when it was placed.
+
+        Raises BadRules or UnknownCursor.
         """

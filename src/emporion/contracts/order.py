@@ -53,6 +53,7 @@ from emporion.contracts.words import (
     Cursor,
     IdempotencyKey,
     Instant,
+    MethodName,
     Note,
     OrderId,
     OrderRef,
@@ -225,6 +226,7 @@ class OrderCreated(Event, frozen=True, kw_only=True):
     amount: Money
     lines: list[PricedLine]
     created_at: Instant
+    payment_method: MethodName = ""
 
 
 class OrderRejected(Event, frozen=True, kw_only=True):
@@ -237,6 +239,7 @@ class OrderRejected(Event, frozen=True, kw_only=True):
     amount: Money
     refusal: Refusal
     rejected_at: Instant
+    payment_method: MethodName = ""
 
 
 class OrderCancelled(Event, frozen=True, kw_only=True):
@@ -352,11 +355,7 @@ class OrderService(Service, Protocol):
     async def set_cart_line(self, request: SetCartLine) -> Cart:
         """Set the units of a SKU. Raises UnknownSku or CartFull."""
 
-    @command(
-        access=owner("orders:write"),
-        key="sku",
-        rest=delete("/api/cart/items/{sku}"),
-    )
+    @command(access=owner("orders:write"), key="sku", rest=delete("/api/cart/items/{sku}"))
     async def remove_from_cart(self, request: RemoveFromCart) -> Cart:
         """Remove a line. Succeeds when it is not there."""
 

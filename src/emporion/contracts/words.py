@@ -69,6 +69,14 @@ SkuRef = Annotated[
         examples=["croissant"],
     ),
 ]
+MethodName = Annotated[
+    str,
+    Meta(
+        max_length=64,
+        description="A keyed hash of the payment token: the same for the same token, and no way "
+        "back to it. Empty in a shop without a key for it.",
+    ),
+]
 Quantity = Annotated[int, Meta(ge=1, le=10_000, description="Units, 1..10000.")]
 Instant = Annotated[datetime, Meta(tz=True, examples=["2026-01-01T12:00:00Z"])]
 IdempotencyKey = Annotated[

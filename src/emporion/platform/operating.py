@@ -15,20 +15,11 @@ from emporion.platform.client.address import Address
 from emporion.platform.client.rest import RestClients
 from emporion.platform.data_folder import DataFolder, FolderInUse, address_in
 from emporion.platform.settings import Settings
-from emporion.platform.shop import open_shop
+from emporion.platform.shop import STAFF_SCOPES, open_shop
 from emporion.platform.shop_folder import require_shop
 
 T = TypeVar("T")
-SCOPES = frozenset(
-    {
-        "operations:read",
-        "operations:write",
-        "orders:read",
-        "payments:read",
-        "inventory:read",
-        "analytics:read",
-    }
-)
+SCOPES = STAFF_SCOPES | {"operations:read", "operations:write", "orders:read", "analytics:read"}
 PATIENCE_S = 5.0
 
 

@@ -1,7 +1,7 @@
 """The services of the shop and how each is built: the only table that names them all."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from emporion.chassis.runtime.assembly import Assembly, Needs
@@ -51,7 +51,8 @@ def _inventory(given: Given) -> Assembly:
 
 
 def _order(given: Given) -> Assembly:
-    return order.build(given.needs)
+    key = given.settings.method_key
+    return order.build(replace(given.needs, settings={"payment_method_key": key}))
 
 
 def _payment(given: Given) -> Assembly:

@@ -11,7 +11,16 @@ from typing import Any
 from emporion.kernel.errors import InvalidArgument
 
 PREFIX = "EMPORION_"
-SECRET = frozenset({"operator_password", "smtp_password", "payment_key", "payment_webhook_secret"})
+SECRET = frozenset(
+    {
+        "operator_password",
+        "smtp_password",
+        "payment_key",
+        "payment_webhook_secret",
+        "payment_method_key",
+    }
+)
+REHEARSAL_KEY = "emporion-demo-key"
 CLIENT_ONLY = frozenset({"EMPORION_URL"})
 """Variables that commands of the client side read."""
 
@@ -65,6 +74,9 @@ class Settings:
         payment_webhook_secret, payment_webhook_secret_file: what its webhooks are signed with, or
             the file that holds that; without either, none are taken.
         payment_url: another address of its API, for tests.
+        payment_method_key: what payment tokens are hashed with before anybody but the payment
+            provider hears of them; the same in all instances, for ever. Empty: no rule can tell
+            that two orders were paid by one card; a rehearsal has a key that everybody knows.
         drain_s: how long requests in flight may take when the process is asked to stop.
         group_commit_max: transactions a commit; 1 turns group commit off, for measuring.
         has_subscribers: whether events are delivered; off only for measuring.
@@ -90,6 +102,7 @@ class Settings:
     payment_webhook_secret: str = ""
     payment_webhook_secret_file: str = ""
     payment_url: str = ""
+    payment_method_key: str = ""
     drain_s: int = 20
     group_commit_max: int = 256
     has_subscribers: bool = True
@@ -99,6 +112,11 @@ class Settings:
     def is_rehearsal(self) -> bool:
         """Whether known passwords and the test provider are in order: development, on loopback."""
         return self.environment is Environment.DEVELOPMENT and self.is_loopback
+
+    @property
+    def method_key(self) -> str:
+        """What payment methods are named with; empty: they are not."""
+        return self.payment_method_key or (REHEARSAL_KEY if self.is_rehearsal else "")
 
     @property
     def is_loopback(self) -> bool:

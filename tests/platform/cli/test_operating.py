@@ -70,9 +70,9 @@ def count(folder: Path, sql: str) -> int:
         return int(file.execute(sql).fetchone()[0])
 
 
-async def order(url: str) -> str:
+async def order(url: str, name: str = "ada") -> str:
     """A new customer's order of one croissant; its id."""
-    (customer,) = await sign_up(url, ["ada"])
+    (customer,) = await sign_up(url, [name])
     wire = Wire(url)
     try:
         reply = await wire.ask(

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from emporion.contracts.fraud import ListScreenings, ScreeningCompleted, ScreeningOf, Verdict
+from emporion.contracts.fraud import (
+    ListScreenings,
+    PutRules,
+    Rule,
+    RuleKind,
+    RuleParameters,
+    ScreeningCompleted,
+    ScreeningOf,
+    Verdict,
+)
 from emporion.contracts.refusals import UnknownCursor
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import NotFound
@@ -205,3 +214,43 @@ async def test_instants_are_told_as_they_were(watch: Watch):
     await watch.deliver(watch.paid(1))
 
     assert (await watch.screening(1)).screened_at == to_datetime(watch.clock.now_ms())
+
+
+CARD = "c" * 32
+ONE_CARD = PutRules(
+    based_on=0,
+    threshold=100,
+    rules=[
+        Rule(
+            name="orders",
+            kind=RuleKind.METHOD_VELOCITY,
+            weight=1,
+            parameters=RuleParameters(window_s=60, more_than=1),
+        ),
+        Rule(
+            name="people",
+            kind=RuleKind.METHOD_USERS,
+            weight=1,
+            parameters=RuleParameters(window_s=60, more_than=1),
+        ),
+    ],
+)
+
+
+async def test_one_payment_method_is_seen_over_all_who_use_it(watch: Watch):
+    await watch.ask("put_rules", ONE_CARD)
+    await watch.deliver(watch.paid(1, ADA, payment_method=CARD), watch.paid(2, BEA))
+    await watch.deliver(watch.paid(3, BEA, payment_method=CARD))
+    await watch.deliver(watch.declined(4, person(7), payment_method=CARD))
+    await watch.deliver(watch.paid(5, ADA, payment_method=CARD))
+
+    assert await watch.score(2) == {}
+    assert await watch.score(3) == {"orders": 2, "people": 2}
+    assert await watch.score(5) == {"orders": 3, "people": 3}
+
+
+async def test_orders_whose_payment_method_has_no_name_are_strangers(watch: Watch):
+    await watch.ask("put_rules", ONE_CARD)
+    await watch.deliver(watch.paid(1, ADA), watch.paid(2, BEA))
+
+    assert await watch.score(2) == {}

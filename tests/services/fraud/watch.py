@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,12 +15,20 @@ from emporion.chassis.data.database import Database, Row, Tx
 from emporion.chassis.events.subscription import Received
 from emporion.chassis.runtime.assembly import Assembly, Needs
 from emporion.chassis.runtime.ports import Runtime
+from emporion.chassis.saga.engine import SagaEngine
 from emporion.chassis.testing.databases import Engine, migrations_of, sql_database
 from emporion.chassis.testing.time import ManualClock, manual_runtime
-from emporion.contracts.contract import Event, Message, Request
+from emporion.contracts.contract import Empty, Event, Message, Request
 from emporion.contracts.fraud import FraudService, Screening, ScreeningOf
-from emporion.contracts.order import OrderCancelled, OrderCreated, OrderRejected, Refusal
+from emporion.contracts.order import (
+    CallOffOrder,
+    OrderCancelled,
+    OrderCreated,
+    OrderRejected,
+    Refusal,
+)
 from emporion.kernel.clock import to_datetime
+from emporion.kernel.errors import EmporionError
 from emporion.kernel.ids import OrderId, UserId
 from emporion.kernel.money import Money
 from emporion.services.fraud.service import build
@@ -45,9 +53,36 @@ def order_id(number: int) -> OrderId:
 
 
 @dataclass
+class Orders:
+    """The order service, as far as fraud needs it: what was called off, and how a test breaks it.
+
+    `before` and `after` are raised in turn, before or after the effect; then all is well.
+    """
+
+    called_off: list[CallOffOrder] = field(default_factory=list)
+    before: list[EmporionError] = field(default_factory=list)
+    after: list[EmporionError] = field(default_factory=list)
+
+    def get(self, contract: object) -> "Orders":
+        """Stands for the clients too: there is only this one service."""
+        return self
+
+    async def call_off(self, request: CallOffOrder) -> Empty:
+        if self.before:
+            raise self.before.pop(0)
+        if request not in self.called_off:
+            self.called_off.append(request)
+        if self.after:
+            raise self.after.pop(0)
+        return Empty()
+
+
+@dataclass
 class Watch:
     """What a test holds."""
 
+    orders: Orders
+    engine: SagaEngine
     clock: ManualClock
     runtime: Runtime
     database: Database
@@ -146,18 +181,24 @@ class Watch:
 
 @asynccontextmanager
 async def open_watch(
-    folder: Path, engine: Engine, clock: ManualClock | None = None, sagas: Any = None
+    folder: Path,
+    engine: Engine,
+    clock: ManualClock | None = None,
+    orders: Orders | None = None,
 ) -> AsyncIterator[Watch]:
     """The service on the files of `folder`: opening it again is a restart."""
-    clock = clock or ManualClock()
+    clock, orders = clock or ManualClock(), orders or Orders()
     runtime = manual_runtime(clock, seed=secrets.randbits(16))
     async with sql_database(
         engine, folder, [migrations_of("fraud", engine)], source="fraud", runtime=runtime
     ) as database:
+        sagas = SagaEngine("fraud", database, runtime)
         needs = Needs(
             runtime=runtime,
             database=database,
-            clients=cast("Any", None),
-            sagas=cast("Any", sagas),
+            clients=cast("Any", orders),
+            sagas=sagas,
         )
-        yield Watch(clock, runtime, database, build(needs))
+        assembly = build(needs)
+        sagas.register(assembly.sagas)
+        yield Watch(orders, sagas, clock, runtime, database, assembly)

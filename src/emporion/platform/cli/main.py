@@ -13,6 +13,7 @@ from emporion.platform.cli import (
     config,
     contracts,
     events,
+    fraud,
     history,
     import_catalog,
     load,
@@ -82,6 +83,18 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., None]]]] = {
             "retry": sagas.retry,
             "compensate": sagas.compensate,
             "deeds": sagas.deeds,
+        },
+    ),
+    "fraud": (
+        "Orders on hold, why, and the rules by which they are judged.",
+        {
+            "why": fraud.why,
+            "reviews": fraud.reviews,
+            "release": fraud.release,
+            "reject": fraud.reject,
+            "rules": fraud.rules,
+            "set": fraud.set_,
+            "backtest": fraud.backtest,
         },
     ),
     "topology": (

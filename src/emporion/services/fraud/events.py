@@ -22,6 +22,7 @@ class _Paid(msgspec.Struct, frozen=True, gc=False):
     user_id: str
     amount: Money
     created_at: datetime
+    payment_method: str = ""
 
 
 class _Why(msgspec.Struct, frozen=True, gc=False):
@@ -36,6 +37,7 @@ class _Rejected(msgspec.Struct, frozen=True, gc=False):
     amount: Money
     refusal: _Why
     rejected_at: datetime
+    payment_method: str = ""
 
 
 _paid = msgspec.json.Decoder(_Paid).decode
@@ -66,11 +68,15 @@ class Reactions:
 
 
 def _order(paid: _Paid) -> Order:
-    return Order(paid.order_id, paid.user_id, paid.amount, _ms(paid.created_at))
+    at_ms = _ms(paid.created_at)
+    return Order(paid.order_id, paid.user_id, paid.amount, at_ms, paid.payment_method)
 
 
 def _attempt(rejected: _Rejected) -> Order:
-    return Order(rejected.order_id, rejected.user_id, rejected.amount, _ms(rejected.rejected_at))
+    at_ms = _ms(rejected.rejected_at)
+    return Order(
+        rejected.order_id, rejected.user_id, rejected.amount, at_ms, rejected.payment_method
+    )
 
 
 def _ms(instant: datetime) -> int:

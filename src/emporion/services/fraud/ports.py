@@ -53,6 +53,15 @@ class StoredRules(msgspec.Struct, frozen=True, gc=False):
     note: str = ""
 
 
+class Replayed(msgspec.Struct, frozen=True, gc=False):
+    """What a back-test needs of a past screening; `review` is None when it was never on hold."""
+
+    order_id: str
+    facts: Facts
+    is_held: bool
+    review: Status | None
+
+
 class PageOfScreenings(msgspec.Struct, frozen=True, gc=False):
     """Which screenings: of an order below `before`, newest order first."""
 
@@ -121,10 +130,22 @@ class ScreeningStore(Protocol):
         """Write down what was decided."""
         ...
 
+    async def replayed(self, tx: Tx, *, after: str, limit: int) -> list[Replayed]:
+        """Past screenings above an order id, the oldest order first."""
+        ...
+
 
 class RuleBook(Protocol):
     """The versions of the rules. Every method raises what the transaction raises."""
 
     async def current(self, tx: Tx) -> StoredRules:
         """The newest version; the shipped one when none was stored."""
+        ...
+
+    async def version(self, tx: Tx, version: int) -> StoredRules | None:
+        """That version, or None."""
+        ...
+
+    async def add(self, tx: Tx, rules: StoredRules) -> None:
+        """Store a version; raises UniqueViolation when there is one of that number."""
         ...

@@ -2,22 +2,41 @@
 
 from emporion.chassis.runtime.assembly import Assembly, Needs
 from emporion.contracts.fraud import FraudService
+from emporion.contracts.order import OrderService
 from emporion.services.fraud.adapters.sql import SqlRuleBook, SqlScreenings
 from emporion.services.fraud.api import FraudApi
-from emporion.services.fraud.commands.reviews import Reviews
+from emporion.services.fraud.commands.reviews import Reviews, ReviewSteps
+from emporion.services.fraud.commands.rules import RuleCommands
 from emporion.services.fraud.commands.screening import Screener
 from emporion.services.fraud.events import Reactions, subscriptions
-from emporion.services.fraud.queries import Queries
+from emporion.services.fraud.queries.orders import Queries
+from emporion.services.fraud.queries.rules import RuleQueries
+from emporion.services.fraud.sagas import reject_order
 
 
 def build(needs: Needs) -> Assembly:
     """The service, not started."""
     clock = needs.runtime.clock
-    store = SqlScreenings()
-    reviews = Reviews(needs.database, store, clock)
+    store, book = SqlScreenings(), SqlRuleBook()
+    steps = ReviewSteps(store, clock)
+    saga = reject_order(steps, needs.clients.get(OrderService))
+    reviews = Reviews(
+        needs.database,
+        steps=steps,
+        sagas=needs.sagas,
+        runtime=needs.runtime,
+        reject_order=saga,
+    )
+    implementation = FraudApi(
+        Queries(needs.database, store),
+        RuleQueries(needs.database, book, store),
+        reviews=reviews,
+        rules=RuleCommands(needs.database, book, clock),
+    )
     return Assembly(
         contract=FraudService,
-        implementation=FraudApi(Queries(needs.database, store), reviews),
-        subscriptions=subscriptions(Reactions(Screener(store, SqlRuleBook(), clock))),
+        implementation=implementation,
+        subscriptions=subscriptions(Reactions(Screener(store, book, clock))),
+        sagas=(saga,),
         shed_first=True,
     )

@@ -10,21 +10,25 @@ from emporion.services.order.api import OrderApi
 from emporion.services.order.commands.carts import CartCommands, CheckoutCommands
 from emporion.services.order.commands.orders import OrderCommands
 from emporion.services.order.commands.shipments import ShipmentCommands
-from emporion.services.order.commands.steps import OrderSagas, OrderSteps
+from emporion.services.order.commands.steps import OrderSagas, OrderSteps, PaymentMethods
 from emporion.services.order.events import Reactions, subscriptions
 from emporion.services.order.queries import OrderQueries
 from emporion.services.order.sagas import cancel_order, create_order, create_promoted_order
 
 
 def build(needs: Needs) -> Assembly:
-    """The order service on the database handed in."""
+    """The order service on the database handed in.
+
+    The setting `payment_method_key` is what payment methods are named with in events.
+    """
     clock = needs.runtime.clock
     catalog = needs.clients.get(CatalogService)
     inventory = needs.clients.get(InventoryService)
     payment = needs.clients.get(PaymentService)
     is_sole_writer = needs.database.engine == "sqlite"
     store, cart_store = SqlOrderStore(is_sole_writer=is_sole_writer), SqlCartStore()
-    steps = OrderSteps(store, cart_store, clock)
+    methods = PaymentMethods(needs.settings.get("payment_method_key", ""))
+    steps = OrderSteps(store, cart_store, clock, methods=methods)
     create = create_order(steps, inventory, payment)
     sagas = OrderSagas(
         steps,

@@ -37,6 +37,8 @@ SCOPES: Final[Mapping[Role, tuple[str, ...]]] = {
         "analytics:read",
         "shipping:read",
         "shipping:write",
+        "fraud:read",
+        "fraud:write",
         "operations:read",
         "operations:write",
         "operators:write",

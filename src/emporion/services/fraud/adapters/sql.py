@@ -12,6 +12,7 @@ from emporion.services.fraud.domain.rules import DEFAULT, RuleSet
 from emporion.services.fraud.ports import (
     PageOfReviews,
     PageOfScreenings,
+    Replayed,
     StoredReview,
     StoredRules,
     StoredScreening,
@@ -59,15 +60,24 @@ _QUEUE_OF_USER = (
     " ORDER BY opened_at_ms, order_id LIMIT ?"
 )
 _DECIDE = (
-    "UPDATE review SET status = ?, decided_at_ms = ?, decided_by = ?, reason = ? WHERE order_id = ?"
+    "UPDATE review SET status = ?, opened_at_ms = ?, decided_at_ms = ?, decided_by = ?,"
+    " reason = ? WHERE order_id = ?"
 )
 _WITHDRAW = (
     "UPDATE review SET status = 'withdrawn', decided_at_ms = ?"
     " WHERE status = 'open' AND order_id IN (SELECT value FROM json_each(?))"
 )
-_CURRENT_RULES = (
-    "SELECT version, rule_set, stored_at_ms, stored_by, note FROM fraud_rules"
-    " ORDER BY version DESC LIMIT 1"
+_REPLAYED = (
+    "SELECT s.order_id, s.facts, s.is_held, r.status FROM screening AS s"
+    " LEFT JOIN review AS r ON r.order_id = s.order_id"
+    " WHERE s.order_id > ? ORDER BY s.order_id LIMIT ?"
+)
+_RULES = "SELECT version, rule_set, stored_at_ms, stored_by, note FROM fraud_rules"
+_CURRENT_RULES = f"{_RULES} ORDER BY version DESC LIMIT 1"
+_RULES_OF_VERSION = f"{_RULES} WHERE version = ?"
+_ADD_RULES = (
+    "INSERT INTO fraud_rules (version, rule_set, stored_at_ms, stored_by, note)"
+    " VALUES (?, ?, ?, ?, ?)"
 )
 
 _encode = msgspec.json.Encoder().encode
@@ -142,11 +152,18 @@ class SqlScreenings:
         await tx.execute(
             _DECIDE,
             review.status.value,
+            review.opened_at_ms,
             review.decided_at_ms,
             review.decided_by,
             review.reason,
             review.order_id,
         )
+
+    async def replayed(self, tx: Tx, *, after: str, limit: int) -> list[Replayed]:
+        return [
+            Replayed(order_id, _facts(facts), bool(is_held), status and Status(status))
+            for order_id, facts, is_held, status in await tx.fetch(_REPLAYED, after, limit)
+        ]
 
 
 class SqlRuleBook:
@@ -155,6 +172,22 @@ class SqlRuleBook:
     async def current(self, tx: Tx) -> StoredRules:
         row = await tx.fetch_one(_CURRENT_RULES)
         return _stored_rules(row) if row else _SHIPPED
+
+    async def version(self, tx: Tx, version: int) -> StoredRules | None:
+        if version == _SHIPPED.version:
+            return _SHIPPED
+        row = await tx.fetch_one(_RULES_OF_VERSION, version)
+        return _stored_rules(row) if row else None
+
+    async def add(self, tx: Tx, rules: StoredRules) -> None:
+        await tx.execute(
+            _ADD_RULES,
+            rules.version,
+            _encode(rules.rule_set),
+            rules.stored_at_ms,
+            rules.stored_by,
+            rules.note,
+        )
 
 
 def _list(texts: Sequence[str]) -> str:

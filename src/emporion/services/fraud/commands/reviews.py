@@ -1,54 +1,130 @@
 """What staff decide about orders on hold."""
 
 from emporion.chassis.data.database import Database, Tx
+from emporion.chassis.runtime.ports import Runtime
+from emporion.chassis.saga.definition import Saga
+from emporion.chassis.saga.port import Sagas, SagaState, Start
+from emporion.contracts.contract import Message
 from emporion.contracts.fraud import AlreadyDecided, Decide, Decision, ReviewDecided
 from emporion.kernel.clock import Clock, to_datetime
-from emporion.kernel.errors import NotFound
+from emporion.kernel.errors import EmporionError, NotFound
 from emporion.kernel.ids import OrderId
 from emporion.services.fraud.domain.review import Act, Status, after
 from emporion.services.fraud.ports import ScreeningStore, StoredReview
 
+WAIT_S = 8.0
+"""How long a rejection waits until the order is called off."""
+REJECTION = "sgr"
 
-class Reviews:
-    """Decides reviews, each once; the first reason and name stand."""
 
-    def __init__(self, database: Database, store: ScreeningStore, clock: Clock) -> None:
-        self._database = database
+class Rejection(Message, frozen=True, kw_only=True):
+    """What rejecting an order needs, in every step."""
+
+    order_id: OrderId
+    actor: str
+    reason: str
+
+
+class ReviewSteps:
+    """What happens to a review in the service's own database; each part may run twice."""
+
+    def __init__(self, store: ScreeningStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
-    async def release(self, request: Decide, actor: str) -> None:
-        """Let an order go. Raises NotFound or AlreadyDecided."""
+    async def find(self, tx: Tx, order_id: OrderId) -> StoredReview | None:
+        """A review as it stands, or None."""
+        return await self._store.review(tx, order_id)
 
-        async def work(tx: Tx) -> None:
-            await self.decide(tx, request, Act.RELEASE, actor=actor)
-
-        await self._database.transaction(work)
-
-    async def decide(self, tx: Tx, request: Decide, act: Act, *, actor: str) -> None:
+    async def decide(self, tx: Tx, order_id: OrderId, act: Act, *, actor: str, reason: str) -> None:
         """Decide an open review and announce it; deciding the same again changes nothing.
 
         Raises NotFound or AlreadyDecided.
         """
-        review = await self._store.review_to_decide(tx, request.order_id)
+        review = await self._store.review_to_decide(tx, order_id)
         if review is None:
-            raise NotFound(f"the order {request.order_id} was never on hold")
+            raise NotFound(f"the order {order_id} was never on hold")
         status = after(review.status, act)
         if status is None:
             raise AlreadyDecided(f"it was {review.status} before", status=review.status)
         if review.status is not Status.OPEN:
             return
         now_ms = self._clock.now_ms()
-        await self._store.save_review(
-            tx, _decided(review, status, now_ms, actor=actor, reason=request.reason)
-        )
+        decided = _decided(review, status, now_ms, actor=actor, reason=reason)
+        await self._store.save_review(tx, decided)
         await tx.publish(
             ReviewDecided(
-                order_id=OrderId(review.order_id),
-                decision=Decision(act.value),
-                decided_at=to_datetime(now_ms),
+                order_id=order_id, decision=Decision(act.value), decided_at=to_datetime(now_ms)
             )
         )
+
+    async def reject(self, tx: Tx, rejection: Rejection) -> None:
+        """Decide that the order is called off. Raises NotFound or AlreadyDecided."""
+        await self.decide(
+            tx, rejection.order_id, Act.REJECT, actor=rejection.actor, reason=rejection.reason
+        )
+
+    async def reopen(self, tx: Tx, rejection: Rejection, refusal: EmporionError) -> None:
+        """It could not be called off any more: the review is open again, and says so."""
+        review = await self._store.review_to_decide(tx, rejection.order_id)
+        if review is None or after(review.status, Act.REOPEN) is None:
+            return
+        if review.status is not Status.OPEN:
+            reason = f"could not be called off: {refusal.detail}"
+            await self._store.save_review(tx, _reopened(review, self._clock.now_ms(), reason))
+
+
+class Reviews:
+    """Decides reviews, each once; the first reason and name stand."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        steps: ReviewSteps,
+        sagas: Sagas,
+        runtime: Runtime,
+        reject_order: Saga[Rejection],
+    ) -> None:
+        self._database = database
+        self._steps = steps
+        self._sagas = sagas
+        self._runtime = runtime
+        self._reject_order = reject_order
+
+    async def release(self, request: Decide, actor: str) -> None:
+        """Let an order go. Raises NotFound or AlreadyDecided."""
+
+        async def work(tx: Tx) -> None:
+            await self._steps.decide(
+                tx, request.order_id, Act.RELEASE, actor=actor, reason=request.reason
+            )
+
+        await self._database.transaction(work)
+
+    async def reject(self, request: Decide, actor: str) -> None:
+        """Call an order off. Raises NotFound, AlreadyDecided or FailedPrecondition.
+
+        Each time that a review is open is a chance of its own: after a refusal it can be tried
+        again.
+        """
+        order_id = request.order_id
+
+        async def look(tx: Tx) -> StoredReview | None:
+            return await self._steps.find(tx, order_id)
+
+        review = await self._database.read(look)
+        if review is None:
+            raise NotFound(f"the order {order_id} was never on hold")
+        start = Start(
+            saga_id=self._runtime.ids.new(REJECTION),
+            input_=Rejection(order_id=order_id, actor=actor, reason=request.reason),
+            key=f"reject:{order_id}:{review.opened_at_ms}",
+            fingerprint=b"",
+        )
+        outcome = await self._sagas.run(self._reject_order, start, wait_s=WAIT_S)
+        if outcome.state is SagaState.REFUSED and outcome.refusal is not None:
+            raise outcome.refusal
 
 
 def _decided(
@@ -65,4 +141,17 @@ def _decided(
         now_ms,
         actor,
         reason,
+    )
+
+
+def _reopened(review: StoredReview, now_ms: int, reason: str) -> StoredReview:
+    return StoredReview(
+        review.order_id,
+        review.user_id,
+        review.amount_minor,
+        review.currency,
+        review.score,
+        Status.OPEN,
+        now_ms,
+        reason=reason,
     )

@@ -61,7 +61,7 @@ class Judge:
 
 
 def _number(parameter: int | None) -> int:
-    assert parameter is not None  # noqa: S101 - `require_usable` was there before
+    assert parameter is not None  # noqa: S101 - `mistake_in` was asked before
     return parameter
 
 

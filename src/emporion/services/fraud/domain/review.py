@@ -19,6 +19,7 @@ class Act(StrEnum):
     RELEASE = "release"
     REJECT = "reject"
     WITHDRAW = "withdraw"
+    REOPEN = "reopen"
 
 
 LIFECYCLE: Mapping[tuple[Status, Act], Status] = {
@@ -26,6 +27,9 @@ LIFECYCLE: Mapping[tuple[Status, Act], Status] = {
     (Status.OPEN, Act.RELEASE): Status.RELEASED,
     (Status.OPEN, Act.REJECT): Status.REJECTED,
     (Status.OPEN, Act.WITHDRAW): Status.WITHDRAWN,
+    # A rejected order could not be called off any more; undone once, however often it is tried.
+    (Status.REJECTED, Act.REOPEN): Status.OPEN,
+    (Status.OPEN, Act.REOPEN): Status.OPEN,
     # Deciding the same again changes nothing.
     (Status.RELEASED, Act.RELEASE): Status.RELEASED,
     (Status.REJECTED, Act.REJECT): Status.REJECTED,

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import NamedTuple
 
-from emporion.kernel.errors import InvalidArgument
 from emporion.kernel.money import AMOUNT_MINOR_MAX, MINOR_DIGITS
 from emporion.kernel.value import Value
 from emporion.services.fraud.domain.facts import TRIES_MAX, WINDOW_S_MAX
@@ -29,11 +29,11 @@ class Kind(StrEnum):
     NEW_CURRENCY = "new_currency"
 
 
-class BadRules(InvalidArgument):
-    """The rules cannot be used; the detail and the field `rule` say which, and why."""
+class Mistake(NamedTuple):
+    """Why rules cannot be used; `rule` is empty when it is about all of them."""
 
-    slug = "bad-rules"
-    title = "These rules cannot be used"
+    rule: str
+    why: str
 
 
 class Parameters(Value, frozen=True, gc=False, omit_defaults=True):
@@ -88,20 +88,19 @@ _RANGES = {
 """A rule that could never count, or always would, is refused."""
 
 
-def require_usable(rule_set: RuleSet) -> None:
-    """Raises BadRules naming the first rule that cannot be used, and why."""
+def mistake_in(rule_set: RuleSet) -> Mistake | None:
+    """The first thing that makes rules unusable, or None."""
     if not 1 <= rule_set.threshold <= THRESHOLD_MAX:
-        raise BadRules(f"a threshold is 1..{THRESHOLD_MAX}")
+        return Mistake("", f"a threshold is 1..{THRESHOLD_MAX}")
     if len(rule_set.rules) > RULES_MAX:
-        raise BadRules(f"there are at most {RULES_MAX} rules")
+        return Mistake("", f"there are at most {RULES_MAX} rules")
     names = set()
     for rule in rule_set.rules:
-        if rule.name in names:
-            raise BadRules(f"two rules are called {rule.name}", rule=rule.name)
+        why = "two rules have this name" if rule.name in names else _wrong_with(rule)
+        if why:
+            return Mistake(rule.name, why)
         names.add(rule.name)
-        wrong = _wrong_with(rule)
-        if wrong:
-            raise BadRules(f"{rule.name}: {wrong}", rule=rule.name)
+    return None
 
 
 def _wrong_with(rule: Rule) -> str:

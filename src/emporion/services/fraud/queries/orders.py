@@ -1,4 +1,4 @@
-"""What can be asked: screenings and their reasons, the queue of reviews."""
+"""Screenings and their reasons, and the queue of reviews."""
 
 from emporion.chassis.data.database import Database, Tx
 from emporion.contracts import fraud as contract
@@ -56,7 +56,7 @@ class Queries:
         found = await self._database.read(work)
         page = found[: request.limit]
         return contract.ScreeningPage(
-            screenings=[_summary(each) for each in page],
+            screenings=[_screening(each) for each in page],
             next_cursor=page[-1].order_id if len(found) > request.limit else "",
         )
 
@@ -109,17 +109,6 @@ def _after(cursor: str) -> tuple[int, str]:
 
 def _verdict(stored: StoredScreening) -> contract.Verdict:
     return contract.Verdict.HOLD if stored.is_held else contract.Verdict.CLEAR
-
-
-def _summary(stored: StoredScreening) -> contract.ScreeningSummary:
-    return contract.ScreeningSummary(
-        order_id=OrderId(stored.order_id),
-        user_id=UserId(stored.user_id),
-        amount=Money(stored.amount_minor, stored.currency),
-        verdict=_verdict(stored),
-        score=stored.score,
-        screened_at=to_datetime(stored.screened_at_ms),
-    )
 
 
 def _screening(stored: StoredScreening) -> contract.Screening:
