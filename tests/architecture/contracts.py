@@ -13,12 +13,12 @@ T = TypeVar("T")
 
 
 def published() -> list[type[Service]]:
-    """The service interfaces under emporion.contracts, by name."""
+    """The service interfaces under emporion.contracts, by name; not those that are parts of one."""
     load("emporion.contracts")
     found = {
         kind
-        for kind in Service.__subclasses__()
-        if kind.__module__.startswith("emporion.contracts.")
+        for kind in subclasses(Service)
+        if kind.__module__.startswith("emporion.contracts.") and "NAME" in vars(kind)
     }
     return sorted(found, key=lambda contract: contract.NAME)
 
@@ -51,7 +51,8 @@ def _methods(contracts: Iterable[type[Service]]) -> Iterator[tuple[str, Rpc]]:
 def undeclared_methods(contracts: Iterable[type[Service]]) -> Iterator[str]:
     """Public methods that carry neither @query nor @command: no rule would apply to them."""
     for contract in contracts:
-        for name, member in vars(contract).items():
+        members = [member for part in contract.__mro__ for member in vars(part).items()]
+        for name, member in members:
             if callable(member) and not name.startswith("_") and name not in rpcs(contract):
                 yield f"{contract.__name__}.{name}"
 

@@ -550,7 +550,7 @@ ACCESS = (
         "whoever knows its id may read an order",
         "test_access.py::test_defect_11_nobody_reads_the_order_of_somebody_else",
         Edit(
-            "services/order/queries.py",
+            "services/order/queries/orders.py",
             """
 -        caller.require_owner(order.user_id, staff_scope=STAFF_SCOPE)
 """,

@@ -319,7 +319,7 @@ _rpcs: dict[type[Service], dict[str, Rpc]] = {}
 
 
 def rpcs(contract: type[Service]) -> dict[str, Rpc]:
-    """The methods of a contract by name, in the order of declaration.
+    """The methods of a contract by name, in the order of declaration; those of its parts last.
 
     Raises TypeError when a method is not `async def (self, request: Request) -> Message`, names a
     key or path parameter that is no field of its request, or has no docstring.
@@ -327,7 +327,8 @@ def rpcs(contract: type[Service]) -> dict[str, Rpc]:
     if contract not in _rpcs:
         _rpcs[contract] = {
             name: _rpc(contract, name, method)
-            for name, method in vars(contract).items()
+            for part in contract.__mro__
+            for name, method in vars(part).items()
             if hasattr(method, _MARK)
         }
     return _rpcs[contract]

@@ -13,29 +13,17 @@ from emporion.contracts.contract import (
     Message,
     Reply,
     Request,
-    Service,
     command,
-    delete,
     get,
     internal,
     owner,
     post,
-    put,
     query,
     staff,
 )
 from emporion.contracts.inventory import Lines, OutOfStock
-from emporion.contracts.order_carts import (
-    AddToCart,
-    Cart,
-    CartChanged,
-    CartFull,
-    Checkout,
-    EmptyCart,
-    GetCart,
-    RemoveFromCart,
-    SetCartLine,
-)
+from emporion.contracts.order_carts import CartChanged, CartsOfCustomers, Checkout, EmptyCart
+from emporion.contracts.order_returns import ReturnedLine, ReturnsOfOrders
 from emporion.contracts.payment import PaymentDeclined
 from emporion.contracts.payment_tokens import Paying
 from emporion.contracts.pricing import (
@@ -59,6 +47,7 @@ from emporion.contracts.words import (
     OrderRef,
     PageSize,
     Quantity,
+    ReturnId,
     ShipmentId,
     SkuRef,
     UserId,
@@ -93,6 +82,10 @@ class OrderStatus(StrEnum):
     """All of its units have left."""
     DELIVERED = "delivered"
     """All of its units have arrived."""
+    RETURNED = "returned"
+    """All of its units came back; their money is being given back."""
+    REFUNDED = "refunded"
+    """All of its units came back, and all of its money was given back."""
 
 
 _PENDING = OrderStatus.PENDING
@@ -254,6 +247,19 @@ class OrderCancelled(Event, frozen=True, kw_only=True):
     cancelled_at: Instant
 
 
+class OrderRefunded(Event, frozen=True, kw_only=True):
+    """The money of a return was given back: `amount`, for these units."""
+
+    SPEC = EventSpec("orders.refunded", key="order_id")
+
+    order_id: OrderRef
+    user_id: UserRef
+    return_id: ReturnId
+    amount: Money
+    lines: list[ReturnedLine]
+    refunded_at: Instant
+
+
 _REFUSALS = (
     OutOfStock,
     PaymentDeclined,
@@ -267,15 +273,21 @@ _REFUSALS = (
 )
 
 
-class OrderService(Service, Protocol):
+_READ, _WRITE = owner("orders:read"), owner("orders:write")
+
+
+class OrderService(CartsOfCustomers, ReturnsOfOrders, Protocol):
     """Cart, checkout, order management."""
 
     NAME: ClassVar[str] = "order"
-    MODULES: ClassVar[tuple[str, ...]] = ("emporion.contracts.order_carts",)
+    MODULES: ClassVar[tuple[str, ...]] = (
+        "emporion.contracts.order_carts",
+        "emporion.contracts.order_returns",
+    )
     SUMMARY: ClassVar[str] = "Cart, checkout, and an order's life."
 
     @command(
-        access=owner("orders:write"),
+        access=_WRITE,
         key="idempotency_key",
         rest=post("/api/orders", status=201),
         timeout_s=10.0,
@@ -291,12 +303,12 @@ class OrderService(Service, Protocol):
         the outcome, also concurrently; with another one it raises KeyReused.
         """
 
-    @query(access=owner("orders:read"), rest=get("/api/orders"), raises=(UnknownCursor,))
+    @query(access=_READ, rest=get("/api/orders"), raises=(UnknownCursor,))
     async def list_orders(self, request: ListOrders) -> OrderPage:
         """The caller's orders, newest first. Raises UnknownCursor."""
 
     @query(
-        access=owner("orders:read"),
+        access=_READ,
         rest=get("/api/orders/{order_id}"),
         raises=(NotFound, DidNotExistYet, InTheFuture),
     )
@@ -316,7 +328,7 @@ class OrderService(Service, Protocol):
         """What changed an order until then: when, who, by which command. Raises NotFound."""
 
     @command(
-        access=owner("orders:write"),
+        access=_WRITE,
         key="order_id",
         rest=post("/api/orders/{order_id}/cancel"),
         timeout_s=10.0,
@@ -329,38 +341,8 @@ class OrderService(Service, Protocol):
         is pending, and when it was rejected.
         """
 
-    @query(access=owner("orders:read"), rest=get("/api/cart"))
-    async def get_cart(self, request: GetCart) -> Cart:
-        """The caller's cart."""
-
     @command(
-        access=owner("orders:write"),
-        key="idempotency_key",
-        is_key_required=False,
-        rest=post("/api/cart/items"),
-        raises=(UnknownSku, CartFull, KeyReused),
-    )
-    async def add_to_cart(self, request: AddToCart) -> Cart:
-        """Add units to the cart. Concurrent adds all count.
-
-        Raises UnknownSku or CartFull; KeyReused when the key was used for another add.
-        """
-
-    @command(
-        access=owner("orders:write"),
-        key="sku",
-        rest=put("/api/cart/items/{sku}"),
-        raises=(UnknownSku, CartFull),
-    )
-    async def set_cart_line(self, request: SetCartLine) -> Cart:
-        """Set the units of a SKU. Raises UnknownSku or CartFull."""
-
-    @command(access=owner("orders:write"), key="sku", rest=delete("/api/cart/items/{sku}"))
-    async def remove_from_cart(self, request: RemoveFromCart) -> Cart:
-        """Remove a line. Succeeds when it is not there."""
-
-    @command(
-        access=owner("orders:write"),
+        access=_WRITE,
         key="idempotency_key",
         rest=post("/api/cart/checkout", status=201),
         timeout_s=10.0,

@@ -1,13 +1,26 @@
 """Carts and their checkout: messages of `contracts.order`."""
 
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from msgspec import Meta, field
 
-from emporion.contracts.contract import Reply, Request
+from emporion.contracts.catalog import UnknownSku
+from emporion.contracts.contract import (
+    Reply,
+    Request,
+    Service,
+    command,
+    delete,
+    get,
+    owner,
+    post,
+    put,
+    query,
+)
 from emporion.contracts.inventory import Line
 from emporion.contracts.payment_tokens import Paying
 from emporion.contracts.pricing import Codes, Country, DeliveryRef
+from emporion.contracts.refusals import KeyReused
 from emporion.contracts.words import IdempotencyKey, OptionalKey, Quantity, Sku
 from emporion.kernel.errors import Conflict, FailedPrecondition
 
@@ -73,3 +86,40 @@ class Checkout(Paying, frozen=True, kw_only=True):
     codes: Codes = field(default_factory=list)
     country: Country = ""
     delivery: DeliveryRef = ""
+
+
+_READ, _WRITE = owner("orders:read"), owner("orders:write")
+
+
+class CartsOfCustomers(Service, Protocol):
+    """The part of `OrderService` that is about carts."""
+
+    @query(access=_READ, rest=get("/api/cart"))
+    async def get_cart(self, request: GetCart) -> Cart:
+        """The caller's cart."""
+
+    @command(
+        access=_WRITE,
+        key="idempotency_key",
+        is_key_required=False,
+        rest=post("/api/cart/items"),
+        raises=(UnknownSku, CartFull, KeyReused),
+    )
+    async def add_to_cart(self, request: AddToCart) -> Cart:
+        """Add units to the cart. Concurrent adds all count.
+
+        Raises UnknownSku or CartFull; KeyReused when the key was used for another add.
+        """
+
+    @command(
+        access=_WRITE,
+        key="sku",
+        rest=put("/api/cart/items/{sku}"),
+        raises=(UnknownSku, CartFull),
+    )
+    async def set_cart_line(self, request: SetCartLine) -> Cart:
+        """Set the units of a SKU. Raises UnknownSku or CartFull."""
+
+    @command(access=_WRITE, key="sku", rest=delete("/api/cart/items/{sku}"))
+    async def remove_from_cart(self, request: RemoveFromCart) -> Cart:
+        """Remove a line. Succeeds when it is not there."""

@@ -35,6 +35,8 @@ STAFF_SCOPES = frozenset(
         "fraud:write",
         "shipping:read",
         "shipping:write",
+        "returns:read",
+        "returns:write",
     }
 )
 

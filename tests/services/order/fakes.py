@@ -8,11 +8,15 @@ from emporion.chassis.testing.time import START_MS
 from emporion.contracts.catalog import CatalogService, Quote, QuotePrices, Quotes, UnknownSku
 from emporion.contracts.inventory import (
     InventoryService,
+    Movements,
     OutOfStock,
     Reservation,
     ReservationReleased,
     ReservationStatus,
     Reserve,
+    Restock,
+    Warehouse,
+    WarehouseOf,
 )
 from emporion.contracts.payment import (
     Charge,
@@ -21,6 +25,9 @@ from emporion.contracts.payment import (
     PaymentService,
     PaymentStatus,
     PaymentVoided,
+    RefundExceedsCapture,
+    RefundPart,
+    RefundRefused,
 )
 from emporion.contracts.pricing import (
     BasketQuote,
@@ -34,8 +41,8 @@ from emporion.contracts.pricing import (
     UsePromotions,
 )
 from emporion.kernel.clock import to_datetime
-from emporion.kernel.errors import Unavailable
-from emporion.kernel.ids import OrderId, PaymentId, Sku, UserId
+from emporion.kernel.errors import FailedPrecondition, NotFound, Unavailable
+from emporion.kernel.ids import OrderId, PaymentId, ReturnId, Sku, UserId
 from emporion.kernel.money import CurrencyMismatch, Money
 
 ADA = UserId("usr_" + "a" * 32)
@@ -138,6 +145,9 @@ class Inventory(InventoryService):
         self.stock = {Sku("bread"): 100, Sku("tea"): 100}
         self.held: dict[OrderId, Reserve] = {}
         self.released: set[OrderId] = set()
+        self.restocked: dict[ReturnId, Restock] = {}
+        self.outages = 0
+        self.is_full = False
 
     async def reserve(self, request: Reserve) -> Reservation:
         if request.order_id in self.released:
@@ -156,6 +166,23 @@ class Inventory(InventoryService):
         for line in held.lines if held else []:
             self.stock[line.sku] += line.quantity
         return _reservation(request)
+
+    async def warehouse(self, request: WarehouseOf) -> Warehouse:
+        if request.warehouse_id != "main":
+            raise NotFound
+        return Warehouse(warehouse_id=request.warehouse_id, name="Main", priority=1)
+
+    async def restock(self, request: Restock) -> Movements:
+        if self.outages:
+            self.outages -= 1
+            raise Unavailable
+        if self.is_full:
+            raise FailedPrecondition("no room")
+        if request.return_id not in self.restocked:
+            self.restocked[request.return_id] = request
+            for line in request.lines:
+                self.stock[line.sku] += line.quantity
+        return Movements(movements=[])
 
 
 def _reservation(request: Reserve) -> Reservation:
@@ -176,6 +203,27 @@ class Payments(PaymentService):
         self.voided: set[OrderId] = set()
         self.charges = 0
         self.outages = 0
+        self.refunds: dict[str, RefundPart] = {}
+        self.is_refusing = False
+
+    async def refund_part(self, request: RefundPart) -> Payment:
+        if self.outages:
+            self.outages -= 1
+            raise Unavailable
+        if self.is_refusing:
+            raise RefundRefused("no", reason="account closed")
+        if request.refund_id not in self.refunds:
+            left = self.captured.get(request.order_id, 0) - self.refunded(request.order_id)
+            if request.amount.amount_minor > left:
+                raise RefundExceedsCapture("too much", left_minor=left, currency="EUR")
+            self.refunds[request.refund_id] = request
+        return _payment(Charge(order_id=request.order_id, user_id=ADA, amount=request.amount))
+
+    def refunded(self, order_id: OrderId) -> int:
+        """What went back in parts."""
+        return sum(
+            each.amount.amount_minor for each in self.refunds.values() if each.order_id == order_id
+        )
 
     async def charge(self, request: Charge) -> Payment:
         if self.outages:

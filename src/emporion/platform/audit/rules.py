@@ -13,9 +13,16 @@ Rule = Callable[[Story], str | None]
 """None: the rule is not about this order. Empty: it is kept. Otherwise: how it is broken."""
 
 SOLD = frozenset(
-    {OrderStatus.PAID, OrderStatus.PARTLY_SHIPPED, OrderStatus.SHIPPED, OrderStatus.DELIVERED}
+    {
+        OrderStatus.PAID,
+        OrderStatus.PARTLY_SHIPPED,
+        OrderStatus.SHIPPED,
+        OrderStatus.DELIVERED,
+        OrderStatus.RETURNED,
+        OrderStatus.REFUNDED,
+    }
 )
-"""Statuses of orders that have their stock, and whose money is kept."""
+"""Statuses of orders that have, or had, their stock, and whose money was kept."""
 ANNOUNCED = SOLD | {OrderStatus.CANCELLED}
 """Statuses of orders that were announced as created."""
 

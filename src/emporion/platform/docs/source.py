@@ -46,11 +46,18 @@ def _parsed(folder: Path) -> ServiceSource:
     return ServiceSource(folder.name, folder, modules, nodes)
 
 
+def _below(kind: type[Service]) -> Iterator[type[Service]]:
+    """Interfaces and, below them, those that take one in as a part."""
+    for below in kind.__subclasses__():
+        yield below
+        yield from _below(below)
+
+
 def contracts() -> dict[str, type[Service]]:
     """The published service interfaces by class name, in the order of their service's name."""
     for module in pkgutil.iter_modules(emporion.contracts.__path__):
         importlib.import_module(f"emporion.contracts.{module.name}")
-    published = [kind for kind in Service.__subclasses__() if _is_published(kind)]
+    published = [kind for kind in _below(Service) if _is_published(kind) and "NAME" in vars(kind)]
     return {kind.__name__: kind for kind in sorted(published, key=lambda kind: kind.NAME)}
 
 

@@ -1,5 +1,7 @@
 """What the order service answers."""
 
+from dataclasses import dataclass
+
 from emporion.chassis.calls.context import caller
 from emporion.contracts.contract import Empty
 from emporion.contracts.order import (
@@ -23,29 +25,49 @@ from emporion.contracts.order_carts import (
     RemoveFromCart,
     SetCartLine,
 )
+from emporion.contracts.order_returns import (
+    AskReturn,
+    ListReturns,
+    OrderReturns,
+    ReceiveReturn,
+    RefuseReturn,
+    Return,
+    ReturnOf,
+    ReturnPage,
+    ReturnsOf,
+)
 from emporion.services.order.commands.carts import CartCommands, CheckoutCommands
 from emporion.services.order.commands.orders import OrderCommands
+from emporion.services.order.commands.returns import ReturnCommands
 from emporion.services.order.commands.shipments import ShipmentCommands
-from emporion.services.order.queries import OrderQueries
+from emporion.services.order.queries.orders import OrderQueries
+from emporion.services.order.queries.returns import ReturnQueries
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the answers are made by."""
+
+    orders: OrderCommands
+    carts: CartCommands
+    checkouts: CheckoutCommands
+    shipments: ShipmentCommands
+    returns: ReturnCommands
+    queries: OrderQueries
+    return_queries: ReturnQueries
 
 
 class OrderApi(OrderService):
     """OrderService, for the person who asks."""
 
-    def __init__(
-        self,
-        orders: OrderCommands,
-        carts: CartCommands,
-        checkouts: CheckoutCommands,
-        *,
-        shipments: ShipmentCommands,
-        queries: OrderQueries,
-    ) -> None:
-        self._orders = orders
-        self._carts = carts
-        self._checkouts = checkouts
-        self._shipments = shipments
-        self._queries = queries
+    def __init__(self, parts: Parts) -> None:
+        self._orders = parts.orders
+        self._carts = parts.carts
+        self._checkouts = parts.checkouts
+        self._shipments = parts.shipments
+        self._returns = parts.returns
+        self._queries = parts.queries
+        self._return_queries = parts.return_queries
 
     async def place_order(self, request: PlaceOrder) -> Order:
         return await self._orders.place(request, caller().user_id)
@@ -88,3 +110,27 @@ class OrderApi(OrderService):
     async def clear_shipment(self, request: ClearShipment) -> Empty:
         await self._shipments.clear(request)
         return Empty()
+
+    async def ask_return(self, request: AskReturn) -> Return:
+        return await self._return_queries.get(await self._returns.ask(request, caller()))
+
+    async def returns_of(self, request: ReturnsOf) -> OrderReturns:
+        return await self._return_queries.of_order(request.order_id, caller())
+
+    async def get_return(self, request: ReturnOf) -> Return:
+        return await self._return_queries.get_for(request.return_id, caller())
+
+    async def list_returns(self, request: ListReturns) -> ReturnPage:
+        return await self._return_queries.page(request)
+
+    async def approve_return(self, request: ReturnOf) -> Return:
+        await self._returns.approve(request.return_id)
+        return await self._return_queries.get(request.return_id)
+
+    async def refuse_return(self, request: RefuseReturn) -> Return:
+        await self._returns.refuse(request)
+        return await self._return_queries.get(request.return_id)
+
+    async def receive_return(self, request: ReceiveReturn) -> Return:
+        await self._returns.receive(request)
+        return await self._return_queries.get(request.return_id)

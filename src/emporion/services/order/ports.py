@@ -5,8 +5,8 @@ from typing import Protocol
 
 from emporion.chassis.data.database import Tx
 from emporion.chassis.eventstore.store import Proved, Stored
-from emporion.kernel.ids import OrderId, Sku, UserId
-from emporion.services.order.domain import Order, OrderEvent, Status
+from emporion.kernel.ids import OrderId, ReturnId, Sku, UserId
+from emporion.services.order.domain import Order, OrderEvent, Return, ReturnStatus, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,46 @@ class OrderStore(Protocol):
 
     async def histories(self, tx: Tx, *, after: str, until: str) -> dict[str, Proved[OrderEvent]]:
         """The events of all orders past `after` up to `until`, for the audit."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReturn:
+    """A return, with whose it is."""
+
+    order_id: OrderId
+    user_id: UserId
+    currency: str
+    told: Return
+    updated_at_ms: int
+
+
+class ReturnStore(Protocol):
+    """Returns, a row each beside the events of their orders.
+
+    Every method also raises what the transaction raises.
+    """
+
+    async def lock(self, tx: Tx, order_id: OrderId) -> None:
+        """Nobody else who locks it changes the order until the transaction ends."""
+        ...
+
+    async def save(self, tx: Tx, order: Order, return_id: ReturnId, *, at_ms: int) -> None:
+        """Write down how a return of the order stands."""
+        ...
+
+    async def find(self, tx: Tx, return_id: ReturnId) -> StoredReturn | None:
+        """A return, or None."""
+        ...
+
+    async def of_order(self, tx: Tx, order_id: OrderId) -> list[StoredReturn]:
+        """All returns of an order, the oldest first."""
+        ...
+
+    async def page(
+        self, tx: Tx, *, status: ReturnStatus | None, before: str, limit: int
+    ) -> list[StoredReturn]:
+        """Returns by falling id, below `before` unless that is empty."""
         ...
 
 

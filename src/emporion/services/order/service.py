@@ -5,15 +5,24 @@ from emporion.contracts.catalog import CatalogService
 from emporion.contracts.inventory import InventoryService
 from emporion.contracts.order import OrderService
 from emporion.contracts.payment import PaymentService
+from emporion.services.order.adapters.returns import SqlReturnStore
 from emporion.services.order.adapters.sql import SqlCartStore, SqlOrderStore
-from emporion.services.order.api import OrderApi
+from emporion.services.order.api import OrderApi, Parts
 from emporion.services.order.commands.carts import CartCommands, CheckoutCommands
 from emporion.services.order.commands.orders import OrderCommands
+from emporion.services.order.commands.return_steps import ReturnSteps
+from emporion.services.order.commands.returns import ReturnBooks, ReturnCommands
 from emporion.services.order.commands.shipments import ShipmentCommands
 from emporion.services.order.commands.steps import OrderSagas, OrderSteps, PaymentMethods
 from emporion.services.order.events import Reactions, subscriptions
-from emporion.services.order.queries import OrderQueries
-from emporion.services.order.sagas import cancel_order, create_order, create_promoted_order
+from emporion.services.order.queries.orders import OrderQueries
+from emporion.services.order.queries.returns import ReturnQueries
+from emporion.services.order.sagas import (
+    cancel_order,
+    create_order,
+    create_promoted_order,
+    refund_return,
+)
 
 
 def build(needs: Needs) -> Assembly:
@@ -39,15 +48,24 @@ def build(needs: Needs) -> Assembly:
     queries = OrderQueries(needs.database, store, cart_store, clock=clock)
     orders = OrderCommands(needs.runtime, needs.sagas, catalog, queries=queries, definitions=sagas)
     carts = CartCommands(needs.database, cart_store, catalog=catalog, clock=clock)
+    return_books = ReturnBooks(needs.database, store, SqlReturnStore())
+    steps_of_returns = ReturnSteps(store, return_books.returns, clock)
+    settle = refund_return(steps_of_returns, inventory, payment)
     return Assembly(
         contract=OrderService,
         implementation=OrderApi(
-            orders,
-            carts,
-            CheckoutCommands(carts, orders),
-            shipments=ShipmentCommands(needs.database, store, clock),
-            queries=queries,
+            Parts(
+                orders,
+                carts,
+                CheckoutCommands(carts, orders),
+                ShipmentCommands(needs.database, store, clock),
+                ReturnCommands(
+                    return_books, needs.runtime, needs.sagas, settle=settle, inventory=inventory
+                ),
+                queries,
+                ReturnQueries(needs.database, store, return_books.returns),
+            )
         ),
         subscriptions=subscriptions(Reactions(store, clock)),
-        sagas=(sagas.create_order, sagas.create_promoted_order, sagas.cancel_order),
+        sagas=(sagas.create_order, sagas.create_promoted_order, sagas.cancel_order, settle),
     )

@@ -39,6 +39,8 @@ SCOPES: Final[Mapping[Role, tuple[str, ...]]] = {
         "shipping:write",
         "fraud:read",
         "fraud:write",
+        "returns:read",
+        "returns:write",
         "operations:read",
         "operations:write",
         "operators:write",

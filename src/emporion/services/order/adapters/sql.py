@@ -7,6 +7,8 @@ from emporion.chassis.eventstore.store import EventStore, Proved, Stored
 from emporion.kernel.errors import Conflict, NotFound
 from emporion.kernel.ids import OrderId, Sku, UserId
 from emporion.services.order.domain import (
+    AllRefunded,
+    AllReturned,
     Cancelled,
     Cleared,
     Created,
@@ -17,6 +19,12 @@ from emporion.services.order.domain import (
     PartlyDelivered,
     PartlyShipped,
     Rejected,
+    ReturnApproved,
+    ReturnReceived,
+    ReturnRefunded,
+    ReturnRefused,
+    ReturnReopened,
+    ReturnRequested,
     Shipped,
     Status,
 )
@@ -60,6 +68,14 @@ KINDS: Mapping[str, type[OrderEvent]] = {
     "shipped": Shipped,
     "partly_delivered": PartlyDelivered,
     "delivered": Delivered,
+    "return_requested": ReturnRequested,
+    "return_approved": ReturnApproved,
+    "return_refused": ReturnRefused,
+    "return_received": ReturnReceived,
+    "all_returned": AllReturned,
+    "return_reopened": ReturnReopened,
+    "return_refunded": ReturnRefunded,
+    "all_refunded": AllRefunded,
 }
 """The stored names of the events: for ever."""
 

@@ -24,7 +24,7 @@ from emporion.kernel.ids import Sku, UserId
 from emporion.services.order.commands.orders import OrderCommands, fingerprint_of, wishes_of
 from emporion.services.order.domain import is_overfull
 from emporion.services.order.ports import CartStore
-from emporion.services.order.queries import cart_view
+from emporion.services.order.queries.orders import cart_view
 
 CHECKOUT_ATTEMPTS_MAX = 3
 

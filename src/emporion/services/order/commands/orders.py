@@ -32,7 +32,7 @@ from emporion.kernel.clock import to_datetime
 from emporion.kernel.ids import ORDER, OrderId, UserId
 from emporion.kernel.money import CurrencyMismatch
 from emporion.services.order.commands.steps import CallOff, OrderSagas, TakeOrder
-from emporion.services.order.queries import OrderQueries
+from emporion.services.order.queries.orders import OrderQueries
 
 WAIT_S = 8.0
 """How long a repeated request waits for the first one before it answers `pending`."""

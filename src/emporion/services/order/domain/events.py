@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-from emporion.kernel.ids import ShipmentId, Sku, UserId
+from emporion.kernel.ids import ReturnId, ShipmentId, Sku, UserId, WarehouseId
 from emporion.kernel.money import Money
 from emporion.kernel.value import Value
 
@@ -19,10 +19,19 @@ class Status(StrEnum):
     PARTLY_SHIPPED = "partly_shipped"
     SHIPPED = "shipped"
     DELIVERED = "delivered"
+    RETURNED = "returned"
+    REFUNDED = "refunded"
 
 
-SOLD = (Status.PAID, Status.PARTLY_SHIPPED, Status.SHIPPED, Status.DELIVERED)
-"""The statuses of an order that has its stock and whose money is kept."""
+SOLD = (
+    Status.PAID,
+    Status.PARTLY_SHIPPED,
+    Status.SHIPPED,
+    Status.DELIVERED,
+    Status.RETURNED,
+    Status.REFUNDED,
+)
+"""The statuses of an order that has, or had, its stock, and whose money was kept."""
 
 
 class OrderLine(Value, frozen=True, gc=False, omit_defaults=True):
@@ -125,6 +134,73 @@ class Delivered(Value, frozen=True, gc=False):
     shipment_id: ShipmentId
 
 
+class Counted(NamedTuple):
+    """Units that came back: restocked or written off, and what they are worth."""
+
+    sku: Sku
+    quantity: int
+    is_restocked: bool
+    refund_minor: int
+
+
+class ReturnRequested(Value, frozen=True, gc=False):
+    """The owner wants to send units back. `key` makes the request repeatable."""
+
+    return_id: ReturnId
+    key: str
+    units: tuple[Units, ...]
+    reason: str
+    at_ms: int
+
+
+class ReturnApproved(Value, frozen=True, gc=False):
+    """They may come."""
+
+    return_id: ReturnId
+
+
+class ReturnRefused(Value, frozen=True, gc=False):
+    """They are not taken back."""
+
+    return_id: ReturnId
+    reason: str
+
+
+class ReturnReceived(Value, frozen=True, gc=False):
+    """They came and were counted: their money is on its way."""
+
+    return_id: ReturnId
+    warehouse_id: WarehouseId
+    counted: tuple[Counted, ...]
+
+
+class AllReturned(Value, frozen=True, gc=False):
+    """The last units of the order came back and were counted."""
+
+    return_id: ReturnId
+    warehouse_id: WarehouseId
+    counted: tuple[Counted, ...]
+
+
+class ReturnReopened(Value, frozen=True, gc=False):
+    """Its refund was refused, and nothing was given back: it can be received again."""
+
+    return_id: ReturnId
+    reason: str
+
+
+class ReturnRefunded(Value, frozen=True, gc=False):
+    """The money of a return was given back, and its units are on the shelf or written off."""
+
+    return_id: ReturnId
+
+
+class AllRefunded(Value, frozen=True, gc=False):
+    """The money of the last return of an order that came back whole was given back."""
+
+    return_id: ReturnId
+
+
 OrderEvent = (
     Created
     | Paid
@@ -135,4 +211,12 @@ OrderEvent = (
     | Shipped
     | PartlyDelivered
     | Delivered
+    | ReturnRequested
+    | ReturnApproved
+    | ReturnRefused
+    | ReturnReceived
+    | AllReturned
+    | ReturnReopened
+    | ReturnRefunded
+    | AllRefunded
 )

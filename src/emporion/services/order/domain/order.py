@@ -2,15 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Protocol, Self
+from typing import Self
 
 from emporion.kernel.aggregate import Aggregate, NotInThisState
-from emporion.kernel.errors import FailedPrecondition, InvalidArgument
-from emporion.kernel.ids import OrderId, ShipmentId, Sku, UserId
-from emporion.kernel.money import CurrencyMismatch, Money
+from emporion.kernel.errors import FailedPrecondition
+from emporion.kernel.ids import OrderId, ReturnId, ShipmentId, Sku, UserId, WarehouseId
+from emporion.kernel.money import Money
 from emporion.services.order.domain.events import (
+    AllRefunded,
+    AllReturned,
     Cancelled,
     Cleared,
+    Counted,
     Created,
     Delivered,
     Detail,
@@ -20,20 +23,30 @@ from emporion.services.order.domain.events import (
     PartlyDelivered,
     PartlyShipped,
     Rejected,
+    ReturnApproved,
+    ReturnReceived,
+    ReturnRefunded,
+    ReturnRefused,
+    ReturnReopened,
+    ReturnRequested,
     Shipped,
     Status,
     Units,
 )
+from emporion.services.order.domain.returns import (
+    AboutAReturn,
+    NotReturnable,
+    Piece,
+    ReturnAction,
+    Returns,
+    ReturnStatus,
+    priced,
+    require_expected,
+)
+from emporion.services.order.domain.totals import explained, total_of
 
 _PENDING = Status.PENDING
 _NONE: frozenset[ShipmentId] = frozenset()
-
-
-class EmptyOrder(InvalidArgument):
-    """An order has at least one line."""
-
-    slug = "empty-order"
-    title = "The order has no lines"
 
 
 class NotOrdered(FailedPrecondition):
@@ -43,25 +56,15 @@ class NotOrdered(FailedPrecondition):
     title = "So many units were not ordered"
 
 
-class UnexplainedTotal(InvalidArgument):
-    """The lines cost more than what is paid in all."""
-
-    slug = "unexplained-total"
-    title = "The total does not follow from its parts"
-
-
-class Priced(Protocol):
-    """So many units at a price each: what a total is made of."""
-
-    @property
-    def unit_price(self) -> Money:
-        """The price of one."""
-        ...
-
-    @property
-    def quantity(self) -> int:
-        """How many."""
-        ...
+_OF_A_RETURN = (
+    ReturnRequested,
+    ReturnApproved,
+    ReturnRefused,
+    ReturnReceived,
+    ReturnReopened,
+    ReturnRefunded,
+)
+_ON_ITS_WAY = (Status.PARTLY_SHIPPED, Status.SHIPPED, Status.DELIVERED)
 
 
 class Order(Aggregate[OrderEvent]):
@@ -83,6 +86,11 @@ class Order(Aggregate[OrderEvent]):
         (Status.PARTLY_SHIPPED, PartlyDelivered): Status.PARTLY_SHIPPED,
         (Status.SHIPPED, PartlyDelivered): Status.SHIPPED,
         (Status.SHIPPED, Delivered): Status.DELIVERED,
+        **{(status, event): status for event in _OF_A_RETURN for status in _ON_ITS_WAY},
+        (Status.DELIVERED, AllReturned): Status.RETURNED,
+        (Status.RETURNED, ReturnReopened): Status.DELIVERED,
+        (Status.RETURNED, ReturnRefunded): Status.RETURNED,
+        (Status.RETURNED, AllRefunded): Status.REFUNDED,
     }
 
     user_id: UserId
@@ -96,6 +104,7 @@ class Order(Aggregate[OrderEvent]):
         self.cleared: frozenset[ShipmentId] = _NONE
         self.shipments: dict[ShipmentId, tuple[Units, ...]] = {}
         self.arrived: frozenset[ShipmentId] = _NONE
+        self.returns = Returns()
 
     @classmethod
     def as_opened(cls, order_id: OrderId) -> Self:
@@ -163,6 +172,70 @@ class Order(Aggregate[OrderEvent]):
         is_last = self.status is Status.SHIPPED and len(self.arrived) + 1 == len(self.shipments)
         self.record(Delivered(shipment_id) if is_last else PartlyDelivered(shipment_id))
 
+    def ask_return(self, asked: ReturnRequested) -> ReturnId:
+        """The owner wants to send units back; repeatable under the same key.
+
+        Returns the id of the return that has the key. Raises DifferentReturn, TooManyReturns,
+        NotReturnable or NotInThisState.
+        """
+        known = self.returns.under(asked)
+        if known is not None:
+            return known.return_id
+        returnable = self.delivered()
+        returnable.subtract(self.returns.bound())
+        if any(units > returnable[sku] for sku, units in asked.units):
+            raise NotReturnable(f"so many units of {self.id} cannot be returned")
+        self.record(asked)
+        return asked.return_id
+
+    def approve_return(self, return_id: ReturnId) -> None:
+        """They may come; repeatable. Raises NotInThisState."""
+        if self.returns[return_id].status is not ReturnStatus.APPROVED:
+            self.record(ReturnApproved(return_id))
+
+    def refuse_return(self, return_id: ReturnId, reason: str) -> None:
+        """They are not taken back; repeatable. Raises NotInThisState."""
+        if self.returns[return_id].status is not ReturnStatus.REFUSED:
+            self.record(ReturnRefused(return_id, reason))
+
+    def priced(self, return_id: ReturnId, pieces: Sequence[Piece]) -> tuple[Counted, ...]:
+        """What was counted, with its refund. Raises NotExpected, NothingCounted, NotInThisState."""
+        self.returns.require(return_id, ReturnAction.RECEIVE)
+        require_expected(self.returns[return_id].units, pieces)
+        paid: dict[Sku, tuple[int, int]] = {}
+        for line in self.lines:
+            units, paid_minor = paid.get(line.sku, (0, 0))
+            paid[line.sku] = (units + line.quantity, paid_minor + line.total.amount_minor)
+        counted = priced(pieces, paid=paid, before=self.returns.counted())
+        if not self._is_last_return(counted):
+            return counted
+        *others, last = counted  # what was paid beside the lines comes with the last unit
+        rest_minor = self.total.amount_minor - sum(minor for _, minor in paid.values())
+        return (*others, last._replace(refund_minor=last.refund_minor + rest_minor))
+
+    def receive_return(
+        self, return_id: ReturnId, warehouse_id: WarehouseId, counted: tuple[Counted, ...]
+    ) -> None:
+        """They came and were counted. Raises NotInThisState."""
+        self.returns.require(return_id, ReturnAction.RECEIVE)
+        kind = AllReturned if self._is_last_return(counted) else ReturnReceived
+        self.record(kind(return_id, warehouse_id, counted))
+
+    def _is_last_return(self, counted: Iterable[Counted]) -> bool:
+        units = sum(each.quantity for each in (*self.returns.counted(), *counted))
+        return units == self.units
+
+    def reopen_return(self, return_id: ReturnId, reason: str) -> None:
+        """Its refund was refused. Raises NotInThisState."""
+        self.record(ReturnReopened(return_id, reason))
+
+    def refund_return(self, return_id: ReturnId) -> None:
+        """Its money was given back. Raises NotInThisState."""
+        is_last = self.status is Status.RETURNED and not (
+            self.returns.has_refund_under_way_beside(return_id)
+        )
+        self.record(AllRefunded(return_id) if is_last else ReturnRefunded(return_id))
+
     def ordered(self) -> Counter[Sku]:
         """The units of each SKU over all lines."""
         ordered: Counter[Sku] = Counter()
@@ -203,37 +276,19 @@ class Order(Aggregate[OrderEvent]):
         """Remember what arrived."""
         self.arrived |= {event.shipment_id}
 
+    def on_return_requested(self, event: ReturnRequested) -> None:
+        """One more return."""
+        self.returns.add(event)
+
+    def _on_return(self, event: AboutAReturn) -> None:
+        self.returns.fold(event)
+
+    on_return_approved = on_return_refused = on_return_received = on_all_returned = _on_return
+    on_return_reopened = on_return_refunded = on_all_refunded = _on_return
+
     def on_rejected(self, event: Rejected) -> None:
         """Remember why."""
         self.refusal = event
-
-
-def explained(lines: Sequence[OrderLine], details: Sequence[Detail]) -> Money:
-    """The sum of the details, of which the lines are a part and the delivery the rest.
-
-    Raises EmptyOrder, CurrencyMismatch or UnexplainedTotal.
-    """
-    total = Money.zero(total_of(lines).currency)
-    for detail in details:
-        total = total if detail.is_included else total + detail.amount
-    paid_minor = sum(line.total.amount_minor for line in lines)
-    if not 0 <= paid_minor <= total.amount_minor:
-        raise UnexplainedTotal(f"{total} in all, and {paid_minor} minor units for the lines")
-    return total
-
-
-def total_of(lines: Sequence[Priced]) -> Money:
-    """The sum of the lines, exact. Raises EmptyOrder or CurrencyMismatch."""
-    if not lines:
-        raise EmptyOrder
-    currency = lines[0].unit_price.currency
-    amount_minor = 0
-    for line in lines:
-        price = line.unit_price
-        if price.currency != currency:
-            raise CurrencyMismatch(f"{currency} and {price.currency} in one order")
-        amount_minor += price.amount_minor * line.quantity
-    return Money(amount_minor, currency)
 
 
 def _counted(shipments: Iterable[tuple[Units, ...]]) -> Counter[Sku]:
