@@ -154,10 +154,10 @@ class Inbox:
         can have been, and nobody need look for each of them.
         """
         label = self.subscriber if generation == 1 else f"{self.subscriber}#{generation}"
-        ids = {item.event_id for item in items}
-        told = json_list(item.event_id for item in items)
+        given = [item.event_id for item in items]
+        ids, told = set(given), json_list(given)
         newest = await tx.fetch_one(NEWEST, label)
-        is_all_new = newest is None or newest[0] is None or newest[0] < min(ids)
+        is_all_new = newest is None or newest[0] is None or newest[0] < min(given)
         if is_all_new and len(ids) == len(items):
             await tx.execute(CLAIM_NEW, label, now_ms, told)
             return ids

@@ -1,7 +1,7 @@
 """Isolates the events of a batch that fail, and notices a subscriber that fails as a whole."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from emporion.chassis.events.inbox import CursorMoved
 from emporion.chassis.events.reactions import Item, ReactionFailed
@@ -105,6 +105,16 @@ async def _set_aside(
             streak.end()
         streak.failed()
         return failure.index
+
+
+def parted(
+    items: Sequence[Item], failed: Item | None, blocked: Collection[str]
+) -> tuple[Sequence[Item], Sequence[Item]]:
+    """Those to react to, and those that queue behind others of their key."""
+    if failed is None and not blocked:
+        return items, ()
+    ready = [item for item in items if item is not failed and item.key not in blocked]
+    return ready, [item for item in items if item.key in blocked]
 
 
 def all_after(items: Sequence[Item], index: int) -> Sequence[Item]:

@@ -15,7 +15,7 @@ from emporion.chassis.calls.context import Call, enter, leave
 from emporion.chassis.data.database import Aside, Database, Tx
 from emporion.chassis.events.bus import Delivery, Observer
 from emporion.chassis.events.inbox import CursorMoved, Failure, Inbox, State, error_text
-from emporion.chassis.events.isolation import Streak, all_after, other_keys_after, settle
+from emporion.chassis.events.isolation import Streak, all_after, other_keys_after, parted, settle
 from emporion.chassis.events.log import Log, LogUnreachable
 from emporion.chassis.events.reactions import Item, Reactions
 from emporion.chassis.events.retry import BusConfig
@@ -305,8 +305,7 @@ class Pump:
         async def work(tx: Tx) -> tuple[list[Received[Any]], int]:
             has_parked = self._retry_at_ms is not None
             blocked = await self.inbox.blocked(tx, batch) if has_parked else NO_KEYS
-            ready = [item for item in batch if item is not failed and item.key not in blocked]
-            queued = [item for item in batch if item.key in blocked]
+            ready, queued = parted(batch, failed, blocked)
             received, duplicates = await self._react(tx, batch, ready)
             is_first = failed is not None and failed.key not in blocked
             await self.inbox.park(tx, queued, failure if is_first else None, now_ms=now_ms)

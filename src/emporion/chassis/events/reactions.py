@@ -145,15 +145,25 @@ class Reactions:
         deadline_s = now_s + self._timeout_s
         for run in self._runs(items, fresh):
             try:
-                done += await self._react(tx, [items[at] for at in run], deadline_s)
+                whole = items if len(run) == len(items) else [items[at] for at in run]
+                done += await self._react(tx, whole, deadline_s)
             except Exception as error:
                 if len(run) > 1:
                     raise BatchFailed from error
                 raise ReactionFailed(run[0], error) from error
         return done
 
-    def _runs(self, items: Sequence[Item], fresh: set[str]) -> Iterator[list[int]]:
+    def _is_for_all(self, items: Sequence[Item]) -> bool:
+        """Whether one reaction takes them together."""
+        names = {item.name for item in items}
+        reaction = self._by_name.get(items[0].name) if len(names) == 1 else None
+        return reaction is not None and reaction.react_many is not None
+
+    def _runs(self, items: Sequence[Item], fresh: set[str]) -> Iterator[Sequence[int]]:
         """The indices of those to react to: together where one reaction takes several."""
+        if len(fresh) == len(items) and self._is_for_all(items):
+            yield range(len(items))
+            return
         run: list[int] = []
         name = None
         for index, item in enumerate(items):
@@ -173,7 +183,7 @@ class Reactions:
         reaction = self._by_name.get(items[0].name)
         if reaction is None:
             raise LookupError(f"there is no reaction to {items[0].name} any more")
-        received = [_received(item, reaction) for item in items]
+        received = [item.received or _received(item, reaction) for item in items]
         trace = _trace_of(received[0].traceparent) if len(items) == 1 else NO_TRACE
         token = enter(Call(self._identity, trace, deadline_s, reaction.command))
         try:
@@ -188,13 +198,10 @@ class Reactions:
 
 def _received(item: Item, reaction: _Reaction) -> Received[Any]:
     """The event with its envelope opened, once for all subscribers of the process."""
-    received = item.received
-    if received is None:
-        content = _open(item.payload)
-        sealed = Sealed(reaction.event, content.data, reaction.decode)
-        received = Received(None, item.event_id, item.occurred_at_ms, content.traceparent, sealed)
-        item.received = received
-    return received
+    content = _open(item.payload)
+    sealed = Sealed(reaction.event, content.data, reaction.decode)
+    item.received = Received(None, item.event_id, item.occurred_at_ms, content.traceparent, sealed)
+    return item.received
 
 
 def _trace_of(header: str) -> Trace:

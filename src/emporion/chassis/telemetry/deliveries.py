@@ -27,19 +27,18 @@ class DeliverySpans:
         started_s = self._monotonic_s() - delivery.elapsed_s
         number = len(delivery.received)
         fields: dict[str, object] | None = {"events": number} if number > 1 else None
-        record, span_id = self._spans.record, self._span_id
+        record, span_id, names = self._spans.record, self._span_id, self._names
+        subscriber, source, elapsed_s = delivery.subscriber, delivery.source, delivery.elapsed_s
         for each in delivery.received:
-            header = each.traceparent
+            header, kind = each.traceparent, each.kind
             if len(header) != HEADER_LENGTH or header[54] != SAMPLED:
                 continue
             span = Span(
-                header[3:35], span_id(), header[36:52], delivery.subscriber,
-                self._name(each.kind), delivery.source, started_s, delivery.elapsed_s, OK, fields,
+                header[3:35], span_id(), header[36:52], subscriber,
+                names.get(kind) or self._name(kind), source, started_s, elapsed_s, OK, fields,
             )  # fmt: skip
             record(span)
 
     def _name(self, kind: type[Event]) -> str:
-        name = self._names.get(kind)
-        if name is None:
-            name = self._names[kind] = f"react to {kind.SPEC.name}"
+        name = self._names[kind] = f"react to {kind.SPEC.name}"
         return name
