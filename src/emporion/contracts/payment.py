@@ -17,10 +17,20 @@ from emporion.contracts.contract import (
     get,
     internal,
     owner,
+    post,
     post_raw,
     query,
     signed,
     staff,
+)
+from emporion.contracts.payment_books import (
+    DetectIrregularities,
+    Healed,
+    HealIrregularity,
+    Irregularities,
+    ListMovements,
+    MovementPage,
+    NothingToHeal,
 )
 from emporion.contracts.refusals import DidNotExistYet, InTheFuture, UnknownCursor
 from emporion.contracts.words import (
@@ -235,6 +245,7 @@ class PaymentService(Service, Protocol):
     """Transactions, refunds, ledger."""
 
     NAME: ClassVar[str] = "payment"
+    MODULES: ClassVar[tuple[str, ...]] = ("emporion.contracts.payment_books",)
     SUMMARY: ClassVar[str] = (
         "Charges and refunds through a provider, and the double-entry ledger behind them."
     )
@@ -352,6 +363,35 @@ class PaymentService(Service, Protocol):
     )
     async def list_payments(self, request: ListPayments) -> PaymentPage:
         """Payments, newest first. Raises UnknownCursor."""
+
+    @query(
+        access=staff("payments:read"),
+        rest=get("/api/payments/books/irregularities"),
+        timeout_s=60.0,
+    )
+    async def detect(self, request: DetectIrregularities) -> Irregularities:
+        """What does not fit between orders, payments and the provider."""
+
+    @command(
+        access=staff("payments:write"),
+        rest=post("/api/payments/{order_id}/healing"),
+        timeout_s=30.0,
+        raises=(NothingToHeal,),
+    )
+    async def heal(self, request: HealIrregularity) -> Healed:
+        """Put one irregularity right: by a refund, or by asking the provider again.
+
+        Safe to repeat. Raises NothingToHeal when it is not there any more, and Unavailable while
+        the provider does not answer.
+        """
+
+    @query(
+        access=staff("payments:read"),
+        rest=get("/api/payments/books/movements"),
+        raises=(UnknownCursor,),
+    )
+    async def list_movements(self, request: ListMovements) -> MovementPage:
+        """The money that moved at the provider, as our books have it. Raises UnknownCursor."""
 
     @query(access=staff("payments:read"), rest=get("/api/payments/ledger/balances"))
     async def ledger(self, request: Balances) -> LedgerBalances:

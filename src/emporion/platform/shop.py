@@ -29,6 +29,7 @@ STAFF_SCOPES = frozenset(
         "inventory:read",
         "inventory:write",
         "payments:read",
+        "payments:write",
         "mails:read",
         "analytics:read",
         "fraud:read",

@@ -12,6 +12,7 @@ from emporion.chassis.runtime.assembly import Assembly
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.testing.databases import Engine, SqlDatabase, migrations_of, sql_database
 from emporion.chassis.testing.time import START_MS, ManualClock, manual_runtime
+from emporion.contracts.order import HoldNeeded, OrderOf
 from emporion.contracts.payment import Charge, PaymentService, RefundPart
 from emporion.kernel.ids import OrderId, UserId
 from emporion.kernel.money import Money
@@ -90,6 +91,9 @@ class WatchedProvider:
         await self._leave(f"look {order_id}")
         return standing
 
+    def dealings(self, *, since_ms: int) -> AsyncIterator[Standing]:
+        return self.real.dealings(since_ms=since_ms)
+
     def read_webhook(self, body: bytes, signature: str, *, now_ms: int) -> Notice:
         return self.real.read_webhook(body, signature, now_ms=now_ms)
 
@@ -106,6 +110,27 @@ class WatchedProvider:
             await self.after(call)
 
 
+class OrdersAside:
+    """What the order service knows of its orders: all are paid, but those named otherwise."""
+
+    def __init__(self) -> None:
+        self.others: dict[OrderId, HoldNeeded] = {}
+
+    def get(self, _: object) -> "OrdersAside":
+        return self
+
+    async def is_hold_needed(self, request: OrderOf) -> HoldNeeded:
+        return self.others.get(request.order_id, HoldNeeded(is_needed=True, is_paid=True))
+
+    def gone(self, number: int) -> None:
+        """That order was called off, or never was."""
+        self.others[order_id(number)] = HoldNeeded(is_needed=False, is_paid=False)
+
+    def undecided(self, number: int) -> None:
+        """The saga of that order is at work."""
+        self.others[order_id(number)] = HoldNeeded(is_needed=True, is_paid=False)
+
+
 @dataclass
 class Desk:
     """What a test holds: the service, its database, its clock, and the provider's book."""
@@ -115,6 +140,7 @@ class Desk:
     runtime: Runtime
     database: SqlDatabase
     provider: WatchedProvider
+    orders: "OrdersAside"
     needs: PaymentNeeds
     assembly: Assembly
 
@@ -222,13 +248,14 @@ async def open_desk(
         engine, folder, [migrations_of("payment", engine)], source="payment", runtime=runtime
     ) as database:
         provider = WatchedProvider(real or rehearsed)
+        orders = OrdersAside()
         needs = PaymentNeeds(
             runtime=runtime,
             database=database,
-            clients=cast("Any", None),
+            clients=cast("Any", orders),
             sagas=cast("Any", None),
             provider=provider,
             is_sole_writer=is_sole_writer,
         )
-        yield Desk(folder, clock, runtime, database, provider, needs, build(needs))
+        yield Desk(folder, clock, runtime, database, provider, orders, needs, build(needs))
     rehearsed.close()

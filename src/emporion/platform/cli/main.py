@@ -19,6 +19,7 @@ from emporion.platform.cli import (
     load,
     new,
     operators,
+    payments,
     roll,
     sagas,
     serve,
@@ -96,6 +97,10 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., None]]]] = {
             "set": fraud.set_,
             "backtest": fraud.backtest,
         },
+    ),
+    "payments": (
+        "Whether orders, payments and the provider agree about the money.",
+        {"detect": payments.detect, "reconcile": payments.reconcile},
     ),
     "topology": (
         "Which services run together, and on which engines.",

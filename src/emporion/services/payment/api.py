@@ -17,9 +17,18 @@ from emporion.contracts.payment import (
     RefundPart,
     TakeWebhook,
 )
+from emporion.contracts.payment_books import (
+    DetectIrregularities,
+    Healed,
+    HealIrregularity,
+    Irregularities,
+    ListMovements,
+    MovementPage,
+)
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.money import Money
 from emporion.services.payment.commands.charges import Commands
+from emporion.services.payment.commands.detectors import Detectors
 from emporion.services.payment.commands.webhooks import Webhooks
 from emporion.services.payment.domain import Status, payment_id_of
 from emporion.services.payment.ports import StoredPayment
@@ -33,8 +42,11 @@ _STATUS: dict[Status, PaymentStatus] = {
 class PaymentApi(PaymentService):
     """The contract, answered by commands and queries."""
 
-    def __init__(self, commands: Commands, webhooks: Webhooks, queries: Queries) -> None:
+    def __init__(
+        self, commands: Commands, webhooks: Webhooks, detectors: Detectors, *, queries: Queries
+    ) -> None:
         self._commands = commands
+        self._detectors = detectors
         self._webhooks = webhooks
         self._queries = queries
 
@@ -52,6 +64,15 @@ class PaymentApi(PaymentService):
 
     async def refund_part(self, request: RefundPart) -> Payment:
         return view(await self._commands.refunds.refund_part(request))
+
+    async def detect(self, request: DetectIrregularities) -> Irregularities:
+        return await self._detectors.detect(request)
+
+    async def heal(self, request: HealIrregularity) -> Healed:
+        return await self._detectors.heal(request)
+
+    async def list_movements(self, request: ListMovements) -> MovementPage:
+        return await self._queries.movements(request)
 
     async def take_webhook(self, request: TakeWebhook) -> Empty:
         await self._webhooks.take(request)

@@ -1,6 +1,6 @@
 """What the payment service needs from outside: a provider that moves money, and a store."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -43,10 +43,9 @@ class ReturnedThere(msgspec.Struct, frozen=True, gc=False):
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):
-    """What the provider has about one order: its word on where the money is.
+    """The provider's word on where the money of an order is.
 
-    `held`: it holds the amount; `taken`: it took it, of which `returned` went back; neither of
-    them: it was declined or voided, for `reason`.
+    Held, or taken, of which `returned` went back; neither: declined or voided, for `reason`.
     """
 
     order_id: OrderId
@@ -59,10 +58,9 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
 
 
 class Notice(msgspec.Struct, frozen=True, gc=False):
-    """A webhook, as far as it is trusted: something changed about an order, go and look.
+    """A webhook: something changed about an order. `order_id` is empty when it is not one of ours.
 
-    `event_id` is the provider's own and the same at every repetition. `order_id` is empty when it
-    is about nothing of ours.
+    `event_id` is the provider's own and the same at every repetition.
     """
 
     event_id: str
@@ -130,6 +128,13 @@ class PaymentProvider(Protocol):
 
     async def look(self, *, order_id: OrderId, reference: str) -> Standing | None:
         """What it has about an order, by its own `reference` where we know it; None: nothing."""
+        ...
+
+    def dealings(self, *, since_ms: int) -> AsyncIterator[Standing]:
+        """Every charge and hold of orders made since then, one each, in any order.
+
+        Raises Unavailable while iterating.
+        """
         ...
 
     def read_webhook(self, body: bytes, signature: str, *, now_ms: int) -> Notice:
@@ -218,6 +223,16 @@ class WebhookStore(Protocol):
         ...
 
 
+class Healing(msgspec.Struct, frozen=True, gc=False):
+    """Somebody puts something right by hand."""
+
+    order_id: OrderId
+    kind: str
+    actor: str
+    reason: str
+    at_ms: int
+
+
 class PaymentStore(Protocol):
     """Payments, their events and the ledger, inside the caller's transaction.
 
@@ -268,6 +283,16 @@ class PaymentStore(Protocol):
 
     async def rows_after(self, tx: Tx, order_id: str, *, limit: int) -> list[StoredPayment]:
         """Up to `limit` payments past `order_id`, by rising order id; "" is before all."""
+        ...
+
+    async def movements(
+        self, tx: Tx, after: str, *, limit: int
+    ) -> tuple[list[tuple[OrderId, list[Stored[PaymentEvent]]]], str]:
+        """The histories of up to `limit` payments past an order id, and the last of these ids."""
+        ...
+
+    async def note_healing(self, tx: Tx, healing: Healing) -> None:
+        """Write down that somebody heals something."""
         ...
 
     async def posted_after(self, tx: Tx, seq: int, *, limit: int) -> Posted:

@@ -1,6 +1,7 @@
 """What can be asked about payments and the ledger."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 
 from emporion.chassis.auth.identity import Identity
@@ -15,10 +16,20 @@ from emporion.contracts.payment import (
     PaymentHistory,
     PaymentOf,
 )
+from emporion.contracts.payment_books import ListMovements, Movement, MovementKind, MovementPage
 from emporion.contracts.refusals import UnknownCursor
+from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import NotFound
 from emporion.kernel.ids import ORDER, OrderId, has_prefix
-from emporion.services.payment.domain import PaymentEvent, Status
+from emporion.services.payment.domain import (
+    Captured,
+    PartRefunded,
+    PaymentEvent,
+    Refunded,
+    Returned,
+    Status,
+    TakenLate,
+)
 from emporion.services.payment.ports import PaymentStore, StoredPayment
 
 TRANSFERS_PER_READ = 2_000
@@ -80,6 +91,16 @@ class Queries:
         page = rows[: request.limit]
         return page, page[-1].order_id if len(rows) > request.limit else ""
 
+    async def movements(self, request: ListMovements) -> MovementPage:
+        """The money that moved at the provider, by rising order. Raises UnknownCursor."""
+        if request.cursor and not has_prefix(request.cursor, ORDER):
+            raise UnknownCursor
+        histories, last = await self._database.read(
+            lambda tx: self._store.movements(tx, request.cursor, limit=request.limit)
+        )
+        moved = [each for order_id, told in histories for each in _moved(order_id, told)]
+        return MovementPage(movements=moved, next_cursor=last)
+
     async def ledger(self) -> LedgerBalances:
         """Every account's sums.
 
@@ -107,6 +128,32 @@ class Queries:
             self._sums[key] = (debited + debit, credited + credit)
         self._summed_seq = posted.last_seq
         return posted.last_seq > seq
+
+
+def _moved(order_id: OrderId, history: Sequence[Stored[PaymentEvent]]) -> list[Movement]:
+    """What an order's events moved at the provider."""
+    found = []
+    for stored in history:
+        match stored.event:
+            case Captured(amount=amount, reference=at) | TakenLate(amount=amount, reference=at):
+                moves = [(MovementKind.CHARGE, at, amount)]
+            case Refunded(amount=amount, reference=at) | PartRefunded(amount=amount, reference=at):
+                moves = [(MovementKind.REFUND, at, amount)]
+            case Returned(amount=amount, charge_reference=taken, refund_reference=back):
+                moves = [(MovementKind.CHARGE, taken, amount), (MovementKind.REFUND, back, amount)]
+            case _:
+                moves = []
+        found += [
+            Movement(
+                order_id=order_id,
+                kind=kind,
+                reference=at,
+                amount=amount,
+                at=to_datetime(stored.at_ms),
+            )
+            for kind, at, amount in moves
+        ]
+    return found
 
 
 def _balance(key: tuple[str, str], sums: tuple[int, int]) -> AccountBalance:

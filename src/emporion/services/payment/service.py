@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from emporion.chassis.runtime.assembly import Assembly, Needs
+from emporion.contracts.order import OrderService
 from emporion.contracts.payment import PaymentService
 from emporion.services.payment.adapters.sql import SqlPayments
 from emporion.services.payment.adapters.webhooks import SqlWebhooks
 from emporion.services.payment.api import PaymentApi
 from emporion.services.payment.commands.charges import Commands
+from emporion.services.payment.commands.detectors import Detectors
 from emporion.services.payment.commands.recorder import Recorder
 from emporion.services.payment.commands.webhooks import Webhooks
 from emporion.services.payment.events import announcements
@@ -35,9 +37,16 @@ def build(needs: PaymentNeeds) -> Assembly:
     )
     webhooks = Webhooks(needs.database, SqlWebhooks(), commands.strays, runtime=needs.runtime)
     needs.provider.listen(commands.strays.hear)
+    detectors = Detectors(
+        needs.database,
+        store,
+        commands,
+        runtime=needs.runtime,
+        orders=needs.clients.get(OrderService),
+    )
     queries = Queries(needs.database, store, needs.runtime)
     return Assembly(
         contract=PaymentService,
-        implementation=PaymentApi(commands, webhooks, queries),
+        implementation=PaymentApi(commands, webhooks, detectors, queries=queries),
         alarms=(commands.strays.rechecks, webhooks.alarm),
     )

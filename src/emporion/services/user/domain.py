@@ -33,6 +33,7 @@ SCOPES: Final[Mapping[Role, tuple[str, ...]]] = {
         "inventory:read",
         "inventory:write",
         "payments:read",
+        "payments:write",
         "mails:read",
         "analytics:read",
         "shipping:read",

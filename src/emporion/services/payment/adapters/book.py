@@ -88,6 +88,13 @@ class Book:
                 if entry.kind == "refund" and _order_of(entry.key) == order_id
             ]
 
+    def entries(self) -> list[Entry]:
+        """All of it, in order."""
+        with self._alone():
+            if self._path is None:
+                return [_decode(line.rstrip()) for line in self._lines]
+            return list(entries_in(self._path))
+
     def put(self, entry: Entry) -> Entry:
         """The entry of that key: this one, unless some process has written one before.
 

@@ -13,7 +13,7 @@ Any other token is declined: invalid_payment_method. It keeps a book of its effe
 so that an audit can compare the provider's truth with ours.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -23,7 +23,7 @@ from emporion.chassis.runtime.ports import Tasks
 from emporion.contracts.payment import WebhookRefused
 from emporion.contracts.words import OrderId as OrderIdOnTheWire
 from emporion.kernel.errors import FailedPrecondition, Unavailable
-from emporion.kernel.ids import OrderId
+from emporion.kernel.ids import ORDER, OrderId
 from emporion.kernel.money import Money
 from emporion.services.payment.adapters.book import Book, Entry
 from emporion.services.payment.adapters.signing import require_signed
@@ -173,6 +173,37 @@ class RehearsalProvider:
             ),
             reason="voided" if is_void else "",
         )
+
+    async def dealings(self, *, since_ms: int) -> AsyncIterator[Standing]:
+        first = f"{ORDER}_{since_ms:012x}"
+        entries = [each for each in self._book.entries() if order_of_key(each.key) >= first]
+        voided = {order_of_key(each.key) for each in entries if each.kind == "void"}
+        captured = {each.key for each in entries if each.kind == "charge"}
+        refunds: dict[OrderId, list[ReturnedThere]] = {}
+        for each in entries:
+            if each.kind == "refund":
+                back = ReturnedThere(each.key, each.reference, each.amount)
+                refunds.setdefault(order_of_key(each.key), []).append(back)
+        for each in entries:
+            order_id = order_of_key(each.key)
+            is_captured = capture_key(order_id) in captured
+            if each.kind in {"refund", "void"} or each.key == capture_key(order_id):
+                continue
+            is_taken = each.kind == "charge" or is_captured
+            is_main = each.key == charge_key(order_id)
+            yield Standing(
+                order_id,
+                each.reference,
+                each.amount,
+                is_held=not is_taken and order_id not in voided,
+                is_taken=is_taken,
+                returned=tuple(
+                    back
+                    for back in refunds.get(order_id, ())
+                    if back.key.endswith(each.reference)
+                    or (is_main and "-surplus-" not in back.key)
+                ),
+            )
 
     def read_webhook(self, body: bytes, signature: str, *, now_ms: int) -> Notice:
         if not self._webhook_secret:

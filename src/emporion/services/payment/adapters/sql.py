@@ -7,7 +7,7 @@ from emporion.chassis.data.database import Row, Tx
 from emporion.chassis.eventstore.snapshots import Snapshots
 from emporion.chassis.eventstore.store import EventStore, Stored
 from emporion.kernel.errors import Internal
-from emporion.kernel.ids import OrderId, UserId
+from emporion.kernel.ids import OrderId, PaymentId, UserId
 from emporion.kernel.money import Money
 from emporion.services.payment.domain import (
     EVENTS,
@@ -16,10 +16,11 @@ from emporion.services.payment.domain import (
     PaymentEvent,
     Refunds,
     Status,
+    order_id_of,
     payment_id_of,
     transfers_of,
 )
-from emporion.services.payment.ports import Posted, StoredPayment
+from emporion.services.payment.ports import Healing, Posted, StoredPayment
 
 _COLUMNS = (
     "order_id, user_id, status, amount_minor, currency, refunded_minor, parts_minor, reference,"
@@ -37,6 +38,7 @@ _TRANSFER = (
     " (payment_id, kind, debit_account, credit_account, amount_minor, currency, at_ms, refund_id)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_HEALING = "INSERT INTO healing (order_id, kind, actor, reason, at_ms) VALUES (?, ?, ?, ?, ?)"
 _POSTPONE = "UPDATE payment SET recheck_at_ms = ? WHERE order_id = ? AND recheck_at_ms IS NOT NULL"
 _DUE = (
     "SELECT order_id FROM payment WHERE recheck_at_ms IS NOT NULL AND recheck_at_ms <= ?"
@@ -143,6 +145,27 @@ class SqlPayments:
 
     async def rows_after(self, tx: Tx, order_id: str, *, limit: int) -> list[StoredPayment]:
         return [_stored(row) for row in await tx.fetch(_AFTER, order_id, limit)]
+
+    async def movements(
+        self, tx: Tx, after: str, *, limit: int
+    ) -> tuple[list[tuple[OrderId, list[Stored[PaymentEvent]]]], str]:
+        rows = await self.rows_after(tx, after, limit=limit)
+        if not rows:
+            return [], ""
+        first = payment_id_of(OrderId(after)) if after else ""
+        proved = await self.events.prove(tx, after=first, until=payment_id_of(rows[-1].order_id))
+        found = [(order_id_of(PaymentId(at)), told.events) for at, told in sorted(proved.items())]
+        return found, rows[-1].order_id
+
+    async def note_healing(self, tx: Tx, healing: Healing) -> None:
+        await tx.execute(
+            _HEALING,
+            healing.order_id,
+            healing.kind,
+            healing.actor,
+            healing.reason,
+            healing.at_ms,
+        )
 
     async def posted_after(self, tx: Tx, seq: int, *, limit: int) -> Posted:
         sums: dict[tuple[str, str], tuple[int, int]] = {}

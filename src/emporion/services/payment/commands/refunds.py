@@ -11,6 +11,7 @@ from emporion.contracts.payment import RefundExceedsCapture, RefundPart, RefundR
 from emporion.kernel.errors import FailedPrecondition, Unavailable
 from emporion.kernel.money import Money
 from emporion.services.payment import domain
+from emporion.services.payment.commands.deciding import MADE_THERE
 from emporion.services.payment.commands.lanes import Lanes
 from emporion.services.payment.commands.recorder import Recorder
 from emporion.services.payment.domain import (
@@ -77,6 +78,22 @@ class RefundCommands:
         """Bring every refund on its way to its end. Its caller is in the order's lane."""
         stored, payment = await self._recorder.decide(captured.order_id, _look)
         return await self._settle_these(stored, payment, payment.refunds.open_ids)
+
+    async def repeat(self, captured: StoredPayment) -> None:
+        """Ask for every refund whose money the provider has not sent. In the order's lane."""
+        order_id = captured.order_id
+        await self.settle_open(captured)
+        _, payment = await self._recorder.decide(order_id, _look)
+        standing = await self._provider.look(order_id=order_id, reference=captured.reference)
+        sent = {each.key for each in standing.returned} if standing else set()
+        for refund_id, refund in payment.refunds.by_id.items():
+            is_ours = refund.state is RefundState.DONE and refund.reason != MADE_THERE
+            if is_ours and domain.refund_key(order_id, refund_id) not in sent:
+                await self._provider.refund(
+                    key=domain.refund_key(order_id, refund_id),
+                    reference=captured.reference,
+                    amount=Money(refund.amount_minor, captured.amount.currency),
+                )
 
     async def _begin(self, request: RefundPart) -> tuple[StoredPayment, Payment]:
         def begin(payment: Payment) -> None:

@@ -98,6 +98,13 @@ class Strays:
         elif known.status is Status.CAPTURED and known.recheck_at_ms is not None:
             await self.refunds.settle_open(known)
 
+    async def repeat_refunds(self, order_id: OrderId) -> None:
+        """Ask again, under their keys, for refunds of our books that the provider does not have."""
+        async with self._lanes.of(order_id):
+            known = await self._recorder.find(order_id)
+            if known is not None and known.status in {Status.CAPTURED, Status.REFUNDED}:
+                await self.refunds.repeat(known)
+
     async def give_back_stray(self) -> int | None:
         """Give back stray money, and settle refunds whose answer was lost; when to look again.
 

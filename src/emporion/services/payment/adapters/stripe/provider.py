@@ -25,6 +25,7 @@ from emporion.services.payment.adapters.stripe.things import (
     asked,
     decode_event,
     from_stripe,
+    metadata_in,
     metadata_of,
     plain,
     reversal_of,
@@ -127,8 +128,22 @@ class StripeProvider:
             if reference.startswith("pi_")
             else await self._search(charge_key(order_id))
         )
-        if intent is None:
-            return None
+        return None if intent is None else await self._standing(order_id, intent)
+
+    async def dealings(self, *, since_ms: int) -> AsyncIterator[Standing]:
+        after: dict[str, Any] = {}
+        while True:
+            params: Any = {"created": {"gte": since_ms // 1000}, "limit": PAGE, **after}
+            page = await asked(self._intents.list_async(params))
+            for each in page.data:
+                order_id = metadata_in(each).get(ORDER_ID, "")
+                if has_prefix(order_id, ORDER):
+                    yield await self._standing(OrderId(order_id), plain(each, Intent))
+            if not page.has_more:
+                return
+            after = {"starting_after": page.data[-1].id}
+
+    async def _standing(self, order_id: OrderId, intent: Intent) -> Standing:
         refunds = [
             ReturnedThere(each.key, each.id, from_stripe(each.amount_minor, each.currency))
             async for each in self._refunds_of(intent.id)

@@ -151,6 +151,12 @@ def metadata_of(key: str) -> dict[str, str]:
     return {KEY: key, ORDER_ID: order_of_key(key)}
 
 
+def metadata_in(thing: stripe.StripeObject) -> dict[str, str]:
+    """What we, or somebody else, put there."""
+    said = thing.to_dict().get("metadata")
+    return msgspec.convert(said or {}, dict[str, str])
+
+
 def to_stripe(amount: Money) -> int:
     """An amount as Stripe writes it."""
     return amount.amount_minor * FACTORS.get(amount.currency, 1)
