@@ -11,6 +11,7 @@ from emporion.contracts.operations import SagaIsOver
 from emporion.contracts.order_carts import CartChanged
 from emporion.contracts.refusals import HistoryPruned
 from emporion.kernel.errors import EmporionError
+from tests.api import triggers
 from tests.api.problems import named_refusals, told_to_clients
 from tests.api.refusals import ACCOUNT, ORDER, PRICE, PRODUCT, VARIANT
 from tests.api.shopfront import NOBODY, TYPE_PREFIX, Shopfront, must, slug_of
@@ -177,6 +178,7 @@ async def _saga_is_over(front: Shopfront) -> Answer:
 
 
 TRIGGERS: dict[str, Trigger] = {
+    **triggers.TRIGGERS,
     "out-of-stock": _out_of_stock,
     "payment-declined": lambda front: _order(front, "declined", token="tok_declined"),
     "unknown-sku": lambda front: _order(front, "unknown", "nothing-of-ours"),
@@ -198,6 +200,7 @@ TRIGGERS: dict[str, Trigger] = {
     SagaIsOver.slug: _saga_is_over,
 }
 ELSEWHERE = {
+    **triggers.ELSEWHERE,
     HistoryPruned.slug: "needs months of events: tests/chassis/events",
     CartChanged.slug: "needs somebody quick, three times: tests/services/order",
 }

@@ -89,6 +89,11 @@ class Client:
             "warehouse_id": ["main"],
             "subscriber": ["email", "inventory"],
             "saga_id": [order["order_id"]],
+            "promotion_id": ["nothing"],
+            "delivery_id": ["post"],
+            "country": ["DE"],
+            "shipment_id": shipments,
+            "provider": ["rehearsal", "stripe"],
         }
 
     def send(self, case: Any, caller: str) -> schemathesis.Response:

@@ -1,0 +1,82 @@
+"""How a client meets the named refusals of prices, figures and the past."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from emporion.chassis.testing.asgi import Answer
+from tests.api.refusals import CROISSANT, ORDER
+from tests.api.shopfront import NOBODY, Shopfront, must
+
+Trigger = Callable[[Shopfront], Awaitable[Answer]]
+PERCENT = {"name": "Ten percent", "kind": "percent", "percent_bp": 1_000}
+
+
+async def _promotion(front: Shopfront, name: str, **fields: Any) -> Answer:
+    content = PERCENT | fields
+    return await front.json(front.operator, "PUT", f"/api/promotions/{name}", content)
+
+
+async def _priced(front: Shopfront, **wishes: Any) -> Answer:
+    return await front.json(NOBODY, "POST", "/api/prices", {"lines": [CROISSANT], **wishes})
+
+
+async def _promotion_of_nothing(front: Shopfront) -> Answer:
+    return await _promotion(front, "nothing", percent_bp=0)
+
+
+async def _idle_code(front: Shopfront) -> Answer:
+    must(await _promotion(front, "elsewhere", code="ELSEWHERE", categories=["nothing of ours"]))
+    return await _priced(front, codes=["elsewhere"])
+
+
+async def _spent_code(front: Shopfront) -> Answer:
+    must(await _promotion(front, "once", code="ONCE", uses_max=1))
+    wanted = {**ORDER, "codes": ["ONCE"]}
+    await front.json(
+        await front.person("ann"), "POST", "/api/orders", wanted, idempotency_key="once"
+    )
+    return await _priced(front, codes=["ONCE"])
+
+
+async def _past_of_order(front: Shopfront, instant: str) -> Answer:
+    ann = await front.person("ann")
+    order = await front.order(ann, "first-ann")
+    return await front.send(ann, "GET", f"/api/orders/{order['order_id']}?as_of={instant}")
+
+
+async def _figures(front: Shopfront, **asked: str) -> Answer:
+    words = "&".join(f"{name}={value}" for name, value in asked.items())
+    return await front.send(front.operator, "GET", f"/api/analytics/figures?{words}")
+
+
+TRIGGERS: dict[str, Trigger] = {
+    "bad-promotion": _promotion_of_nothing,
+    "unknown-code": lambda front: _priced(front, codes=["NOTHING"]),
+    "code-not-applicable": _idle_code,
+    "code-used-up": _spent_code,
+    "no-delivery": lambda front: _priced(front, delivery="boat"),
+    "did-not-exist-yet": lambda front: _past_of_order(front, "2001-01-01T00:00:00Z"),
+    "in-the-future": lambda front: _past_of_order(front, "2201-01-01T00:00:00Z"),
+    "bad-period": lambda front: _figures(
+        front, since="2026-01-02T00:00:00Z", until="2026-01-01T00:00:00Z"
+    ),
+    "unknown-time-zone": lambda front: _figures(front, time_zone="Moon/Tranquility"),
+}
+ELSEWHERE = {
+    slug: f"needs an order on its way: tests/services/{where}"
+    for where, slugs in {
+        "shipping": (
+            "fulfilment-over",
+            "not-cleared",
+            "not-shipped",
+            "not-there-to-ship",
+            "stock-not-settled",
+            "too-many-shipments",
+        ),
+        "order": ("already-shipping",),
+        "fraud": ("bad-rules", "review-already-decided", "rules-changed"),
+        "inventory": ("not-recorded",),
+        "payment": ("webhook-refused",),
+    }.items()
+    for slug in slugs
+}
