@@ -9,6 +9,7 @@ import pytest
 from emporion.chassis.surfaces.examples import example_of
 from emporion.contracts.contract import Audience, Rpc, path_parameters, rpcs
 from emporion.platform.contracts import CONTRACTS
+from tests.api import parcels
 from tests.api.forge import Forge
 from tests.api.refusals import ORDER
 from tests.api.shopfront import JSON, NOBODY, PASSWORD, Person, Shopfront, must, slug_of
@@ -223,6 +224,7 @@ async def _change_password(front: Shopfront, ann: Person, bob: Person) -> None:
 
 
 OWNED: dict[str, Scenario] = {
+    **parcels.OWNED,
     "user.me": _me,
     "user.change_profile": _change_profile,
     "user.set_preferences": _set_preferences,

@@ -28,6 +28,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.api.live import Live, live_shop
+from tests.api.parcels import shipped
 from tests.api.shopfront import NOBODY, PROBLEM, TYPE_PREFIX, must
 
 COMMITTED = Path(__file__).parents[2] / "contracts" / "openapi.json"
@@ -74,6 +75,7 @@ class Client:
         customer = await front.person("fuzz")
         order = await front.order(customer, "fuzz")
         await front.until_quiet()
+        shipment = await shipped(front, customer, "fuzz-parcel")
         products = must(await front.send(NOBODY, "GET", "/api/products?limit=3"))["products"]
         mails = must(await front.send(front.operator, "GET", "/api/mails"))["mails"]
         self.callers = {
@@ -92,7 +94,8 @@ class Client:
             "promotion_id": ["nothing"],
             "delivery_id": ["post"],
             "country": ["DE"],
-            "shipment_id": shipments,
+            "shipment_id": [shipment["shipment_id"]],
+            "return_id": ["ret_" + "0" * 32],
             "provider": ["rehearsal", "stripe"],
         }
 

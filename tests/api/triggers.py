@@ -73,10 +73,10 @@ ELSEWHERE = {
             "stock-not-settled",
             "too-many-shipments",
         ),
-        "order": ("already-shipping",),
+        "order": ("already-shipping", "not-expected", "not-returnable", "too-many-returns"),
         "fraud": ("bad-rules", "review-already-decided", "rules-changed"),
         "inventory": ("not-recorded",),
-        "payment": ("webhook-refused",),
+        "payment": ("refund-exceeds-capture", "refund-refused", "webhook-refused"),
     }.items()
     for slug in slugs
 }

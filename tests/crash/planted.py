@@ -119,10 +119,14 @@ COMPLETED_EARLY = Defect(
         Edit(
             _ENGINE,
             """\
-            await self._do_locally(run, step, is_last=is_last)
+                await self._do_locally(run, step, is_last=is_last)
+            finally:
+                leave(token)
 """,
             """\
-            await self._do_locally(run, step, is_last=is_last)
+                await self._do_locally(run, step, is_last=is_last)
+            finally:
+                leave(token)
             if is_last:
                 await self._database.transaction(lambda tx: step.do(tx, run.input))
 """,
