@@ -100,7 +100,8 @@ REJECTED = Commit("order", "create-order: undo open order")
 CANCELLED = Commit("order", "cancel-order: start")
 CANCEL_RELEASED = Commit("inventory", "cancel-order: do release inventory")
 GIVEN_BACK = Call(f"{_PROVIDER}.refund")
-REFUNDED = Commit("payment", "cancel-order: do refund payment")
+PUT_ASIDE = Commit("payment", "cancel-order: do refund payment", "captured")
+REFUNDED = Commit("payment", "cancel-order: do refund payment", "refunded")
 CANCEL_ENDED = Commit("order", "cancel-order: do refund payment")
 
 TOLD_EMAIL = Commit("email", "order -> email")
@@ -141,6 +142,7 @@ TABLE: tuple[Point, ...] = (
     *around("compensation", "the commit that rejects the order", REJECTED, FEW),
     *around("cancel", "the commit that cancels the order", CANCELLED, FEW),
     *around("cancel", "the commit that releases the stock", CANCEL_RELEASED, FEW),
+    *around("cancel", "the commit that puts the refund aside", PUT_ASIDE, FEW),
     *around("cancel", "the provider gives the money back", GIVEN_BACK, FEW),
     *around("cancel", "the commit of the refund", REFUNDED, FEW),
     *around("cancel", "the commit that ends the saga", CANCEL_ENDED, FEW),
@@ -188,6 +190,10 @@ RELAPSES: tuple[tuple[Point, tuple[Point, ...]], ...] = (
     (
         Point("cancel", "after the provider gives the money back", GIVEN_BACK, When.AFTER),
         around("recovery", "the commit of the refund", REFUNDED, FIRST),
+    ),
+    (
+        Point("cancel", "after the commit that puts the refund aside", PUT_ASIDE, When.AFTER),
+        around("recovery", "the money is given back after it was put aside", GIVEN_BACK, FIRST),
     ),
     (
         Point("order", "after the commit that confirms the order", CONFIRMED, When.AFTER),

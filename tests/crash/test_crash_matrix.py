@@ -14,6 +14,7 @@ TELLING = {
     "order: before the commit that confirms the order": 15,
     "order: after the commit that confirms the order": 4,
     "compensation: after the commit that turns the saga": 2,
+    "cancel: after the commit that puts the refund aside": 1,
     "cancel: after the provider gives the money back": 1,
     "events: before the commit of a batch at email": 2,
     "checkpoint: amid the log of order is moved": 40,

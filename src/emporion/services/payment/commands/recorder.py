@@ -1,6 +1,7 @@
 """Writes what happened to a payment: events, row, ledger and outbox in one transaction."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
 
 from emporion.chassis.data.database import Database, Tx
 from emporion.contracts.contract import Event
@@ -8,12 +9,24 @@ from emporion.kernel.clock import Clock
 from emporion.kernel.errors import NotFound
 from emporion.kernel.ids import OrderId
 from emporion.services.payment import domain
-from emporion.services.payment.domain import Payment
+from emporion.services.payment.domain import Payment, Status
 from emporion.services.payment.ports import PaymentStore, StoredPayment
 
 RECHECKS_PER_RUN = 50
 Announce = Callable[[Payment, int], Sequence[Event]]
 """The integration events of the pending events of a payment, at an instant in ms."""
+
+
+class Changed(NamedTuple):
+    """A payment after a transaction, and its row."""
+
+    row: StoredPayment
+    payment: Payment
+
+    @property
+    def status(self) -> Status:
+        """Where it stands."""
+        return self.row.status
 
 
 class Recorder:
@@ -40,22 +53,20 @@ class Recorder:
 
         Returns the row as it is then. Raises NotFound when there is none.
         """
-        return (await self.decide(order_id, decide))[0]
+        return (await self.decide(order_id, decide)).row
 
-    async def decide(
-        self, order_id: OrderId, decide: Callable[[Payment], None]
-    ) -> tuple[StoredPayment, Payment]:
+    async def decide(self, order_id: OrderId, decide: Callable[[Payment], None]) -> Changed:
         """Like `change`; also returns the payment that the row stands for."""
 
-        async def work(tx: Tx) -> tuple[StoredPayment, Payment]:
+        async def work(tx: Tx) -> Changed:
             payment = await self._store.load(tx, order_id)
             decide(payment)
             if payment.pending:
-                return await self._save(tx, payment), payment
+                return Changed(await self._save(tx, payment), payment)
             stored = await self._store.find(tx, order_id)
             if stored is None:
                 raise NotFound(f"{order_id} has no payment")
-            return stored, payment
+            return Changed(stored, payment)
 
         return await self._database.transaction(work)
 
