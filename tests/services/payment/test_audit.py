@@ -137,6 +137,14 @@ async def test_money_that_only_we_know_of_is_found(busy_desk: Desk):
     ]
 
 
+async def test_what_another_provider_took_stands_in_no_book_of_this_one(desk: Desk):
+    await desk.service.charge(request())
+    sql = "UPDATE payment SET reference = 'pi_1'"
+    await desk.database.transaction(lambda tx: tx.execute(sql))
+
+    assert [found async for found in audit.differences(desk.database, [])] == []
+
+
 def test_a_book_survives_a_cut_off_last_line(tmp_path):
     path = tmp_path / "provider.log"
     book = Book(path)

@@ -11,6 +11,7 @@ from emporion.kernel.errors import FailedPrecondition, Unavailable
 from emporion.kernel.money import Money
 from emporion.services.payment import audit
 from emporion.services.payment.adapters.book import entries_in
+from emporion.services.payment.commands import recorder
 from emporion.services.payment.domain import DifferentCharge, charge_key
 from tests.services.payment.desk import OTHER_USER, Desk, Interrupted, open_desk, order_id, request
 
@@ -273,6 +274,28 @@ async def test_one_recheck_that_cannot_be_answered_holds_up_no_other(desk: Desk)
     assert await desk.rows("SELECT order_id FROM payment WHERE recheck_at_ms IS NOT NULL") == [
         (order_id(1),)
     ]
+
+
+async def test_rechecks_that_fail_leave_their_place_to_others(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    """As many as one run takes cannot be answered; the one behind them gets its turn."""
+    monkeypatch.setattr(recorder, "RECHECKS_PER_RUN", 2)
+    for number in (1, 2):
+        with pytest.raises(Unavailable):
+            await desk.service.charge(request("tok_never", order=number))
+        with pytest.raises(Unavailable):
+            await desk.service.refund(request("tok_never", order=number))
+    desk.clock.advance(1.0)
+    await desk.service.refund(request(order=3))
+    desk.clock.advance(60.0)
+
+    with pytest.raises(Unavailable):
+        await desk.recheck()
+    desk.provider.calls.clear()
+    await desk.recheck()
+
+    assert desk.provider.calls == [f"find {charge_key(order_id(3))}"]
 
 
 async def test_defect_9_the_undo_of_a_losing_run_cannot_refund_the_winners_payment(desk: Desk):

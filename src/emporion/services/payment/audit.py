@@ -8,6 +8,7 @@ from emporion.chassis.eventstore.store import Proved
 from emporion.kernel.errors import EmporionError
 from emporion.kernel.ids import OrderId
 from emporion.services.payment.adapters.book import Entry
+from emporion.services.payment.adapters.rehearsal import REFERENCE_PREFIX
 from emporion.services.payment.adapters.sql import SqlPayments
 from emporion.services.payment.domain import (
     Payment,
@@ -86,7 +87,9 @@ async def payments(database: Database) -> AsyncIterator[PaymentFact]:
 
 
 async def differences(database: Database, book: Iterable[Entry]) -> AsyncIterator[Violation]:
-    """Where the provider's book and ours differ, by rising order id; holds one number an order.
+    """Where the rehearsal provider's book and ours differ, by rising order id.
+
+    Holds one number an order.
 
     Beside a running shop, an order whose saga is open may be among them: its charge is on its
     way from one book to the other.
@@ -95,7 +98,7 @@ async def differences(database: Database, book: Iterable[Entry]) -> AsyncIterato
     for order_id, number in charges.items():
         if number > 1:
             yield Violation(BOOK, order_id, f"was charged {number} times at the provider")
-    async for fact in payments(database):
+    async for fact in _rehearsed(database):
         ours = fact.captured_minor - fact.refunded_minor
         theirs = kept.pop(fact.order_id, 0)
         if ours != theirs:
@@ -104,6 +107,14 @@ async def differences(database: Database, book: Iterable[Entry]) -> AsyncIterato
     for order_id, theirs in sorted(kept.items()):
         if theirs:
             yield Violation(BOOK, order_id, f"{theirs} (minor) at the provider, no payment here")
+
+
+async def _rehearsed(database: Database) -> AsyncIterator[PaymentFact]:
+    """The payments that no other provider took: what Stripe took stands in no book here."""
+    async for rows in _pages(database):
+        for row in rows:
+            if not row.reference or row.reference.startswith(REFERENCE_PREFIX):
+                yield _fact(row)
 
 
 def _kept_by_order(book: Iterable[Entry]) -> tuple[dict[str, int], dict[str, int]]:

@@ -40,6 +40,7 @@ from emporion.services.payment.ports import (
 )
 
 BOOK_FILE = "provider.log"
+REFERENCE_PREFIX = "rh_"
 LOST_ANSWERS = 2
 LATE_S = 2.0
 SILENT_KEYS_MAX = 10_000
@@ -283,8 +284,8 @@ class RehearsalProvider:
 
 
 def _reference(key: str) -> str:
-    return f"rh_{key}"
+    return f"{REFERENCE_PREFIX}{key}"
 
 
 def _key_in(reference: str) -> str:
-    return reference.removeprefix("rh_")
+    return reference.removeprefix(REFERENCE_PREFIX)

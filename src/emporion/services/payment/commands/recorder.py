@@ -13,6 +13,7 @@ from emporion.services.payment.domain import Payment, Status
 from emporion.services.payment.ports import PaymentStore, StoredPayment
 
 RECHECKS_PER_RUN = 50
+PAUSE_MS, PAUSE_MS_MAX = 10_000, 600_000
 Announce = Callable[[Payment, int], Sequence[Event]]
 """The integration events of the pending events of a payment, at an instant in ms."""
 
@@ -76,6 +77,18 @@ class Recorder:
         await self._database.transaction(
             lambda tx: self._store.postpone(tx, voided.order_id, at_ms)
         )
+
+    async def put_off(self, order_id: OrderId) -> None:
+        """Look again after as long as it has been going on, within bounds: others come first."""
+
+        async def work(tx: Tx) -> None:
+            stored = await self._store.find(tx, order_id)
+            if stored is not None and stored.recheck_at_ms is not None:
+                now_ms = self._clock.now_ms()
+                pause_ms = min(max(now_ms - stored.updated_at_ms, PAUSE_MS), PAUSE_MS_MAX)
+                await self._store.postpone(tx, order_id, now_ms + pause_ms)
+
+        await self._database.transaction(work)
 
     async def due_rechecks(self) -> list[OrderId]:
         """Payments to look at now."""

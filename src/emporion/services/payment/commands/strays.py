@@ -117,6 +117,7 @@ class Strays:
                 await self._look_again(order_id)
             except EmporionError as error:
                 failure = error
+                await self._recorder.put_off(order_id)
         if failure is not None:
             raise failure
         return await self._recorder.next_recheck_ms()
