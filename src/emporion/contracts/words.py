@@ -25,6 +25,10 @@ ShipmentId = Annotated[
     ids.ShipmentId, Meta(pattern=f"^{ids.SHIPMENT}{_ID}", examples=["shp_" + _ZEROS])
 ]
 ReturnId = Annotated[ids.ReturnId, Meta(pattern=f"^{ids.RETURN}{_ID}", examples=["ret_" + _ZEROS])]
+HookId = Annotated[ids.HookId, Meta(pattern=f"^{ids.HOOK}{_ID}", examples=["whk_" + _ZEROS])]
+DeliveryId = Annotated[
+    ids.DeliveryId, Meta(pattern=f"^{ids.DELIVERY}{_ID}", examples=["dlv_" + _ZEROS])
+]
 WarehouseId = Annotated[
     ids.WarehouseId,
     Meta(

@@ -10,6 +10,8 @@ WarehouseId = NewType("WarehouseId", str)
 OrderId = NewType("OrderId", str)
 PaymentId = NewType("PaymentId", str)
 MailId = NewType("MailId", str)
+HookId = NewType("HookId", str)
+DeliveryId = NewType("DeliveryId", str)
 ShipmentId = NewType("ShipmentId", str)
 ReturnId = NewType("ReturnId", str)
 
@@ -18,6 +20,8 @@ PRODUCT = "prd"
 ORDER = "ord"
 PAYMENT = "pay"
 MAIL = "mail"
+HOOK = "whk"
+DELIVERY = "dlv"
 SHIPMENT = "shp"
 RETURN = "ret"
 EVENT = "evt"

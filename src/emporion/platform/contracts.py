@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from emporion.chassis.surfaces import published
 from emporion.chassis.surfaces.openapi import openapi
+from emporion.chassis.surfaces.schemas import events_of
 from emporion.contracts.analytics import AnalyticsService
 from emporion.contracts.catalog import CatalogService
-from emporion.contracts.contract import Service
+from emporion.contracts.contract import Event, Service
 from emporion.contracts.email import EmailService
 from emporion.contracts.fraud import FraudService
 from emporion.contracts.inventory import InventoryService
@@ -19,6 +20,7 @@ from emporion.contracts.payment import PaymentService
 from emporion.contracts.recommendation import RecommendationService
 from emporion.contracts.shipping import ShippingService
 from emporion.contracts.user import UserService
+from emporion.contracts.webhook import WebhookService
 
 CONTRACTS: Final[Sequence[type[Service]]] = (
     UserService,
@@ -31,8 +33,13 @@ CONTRACTS: Final[Sequence[type[Service]]] = (
     RecommendationService,
     AnalyticsService,
     ShippingService,
+    WebhookService,
     OperationsService,
 )
+EVENTS: Final[Sequence[type[Event]]] = tuple(
+    event for contract in CONTRACTS for event in events_of(contract)
+)
+"""Every event that the shop announces."""
 TITLE: Final = "Emporion"
 DIRECTORY: Final = Path("contracts")
 

@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from emporion.chassis.http.outgoing import Address, Poster, is_public
 from emporion.chassis.runtime.assembly import Assembly, Needs
+from emporion.platform.contracts import EVENTS
 from emporion.platform.settings import Provider, Settings, UnknownSetting, secret_of
 from emporion.services.analytics import service as analytics
 from emporion.services.catalog import service as catalog
@@ -21,6 +23,8 @@ from emporion.services.payment.ports import PaymentProvider
 from emporion.services.recommendation import service as recommendation
 from emporion.services.shipping import service as shipping
 from emporion.services.user import service as user
+from emporion.services.webhook import service as webhook
+from emporion.services.webhook.adapters.http import HttpCourier
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,32 @@ def _shipping(given: Given) -> Assembly:
     return shipping.build(given.needs)
 
 
+def _webhook(given: Given) -> Assembly:
+    needs, settings = given.needs, given.settings
+    poster = Poster(reachable(settings))
+    return webhook.build(
+        webhook.WebhookNeeds(
+            runtime=needs.runtime,
+            database=needs.database,
+            clients=needs.clients,
+            sagas=needs.sagas,
+            settings=needs.settings,
+            courier=HttpCourier(poster, needs.runtime.clock),
+            events=EVENTS,
+            is_http_allowed=settings.is_rehearsal,
+        )
+    )
+
+
+def reachable(settings: Settings) -> Callable[[Address], bool]:
+    """Which addresses webhooks are sent to: public ones; in a rehearsal, this machine too."""
+    if settings.webhooks_reach_private:
+        return lambda address: not address.is_multicast
+    if settings.is_rehearsal:
+        return lambda address: is_public(address) or address.is_loopback
+    return is_public
+
+
 def _mailer(settings: Settings) -> Mailer:
     if not settings.smtp_host:
         return KeptMailer()
@@ -152,6 +182,7 @@ SERVICES: Mapping[str, Callable[[Given], Assembly]] = {
     "order": _order,
     "email": _email,
     "fraud": _fraud,
+    "webhook": _webhook,
     "recommendation": _recommendation,
     "analytics": _analytics,
     "shipping": _shipping,

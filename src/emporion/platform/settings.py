@@ -77,6 +77,8 @@ class Settings:
         payment_method_key: what payment tokens are hashed with before anybody but the payment
             provider hears of them; the same in all instances, for ever. Empty: no rule can tell
             that two orders were paid by one card; a rehearsal has a key that everybody knows.
+        webhooks_reach_private: whether webhooks are sent into private networks, too. Whoever may
+            subscribe can then make this process post to any server that it can reach.
         drain_s: how long requests in flight may take when the process is asked to stop.
         group_commit_max: transactions a commit; 1 turns group commit off, for measuring.
         has_subscribers: whether events are delivered; off only for measuring.
@@ -103,6 +105,7 @@ class Settings:
     payment_webhook_secret_file: str = ""
     payment_url: str = ""
     payment_method_key: str = ""
+    webhooks_reach_private: bool = False
     drain_s: int = 20
     group_commit_max: int = 256
     has_subscribers: bool = True

@@ -38,6 +38,8 @@ STAFF_SCOPES = frozenset(
         "shipping:write",
         "returns:read",
         "returns:write",
+        "webhooks:read",
+        "webhooks:write",
     }
 )
 

@@ -20,6 +20,7 @@ SERVICES = (
     "payment",
     "email",
     "fraud",
+    "webhook",
     "recommendation",
     "analytics",
     "shipping",

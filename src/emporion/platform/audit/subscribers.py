@@ -8,6 +8,7 @@ from emporion.contracts.order import OrderCancelled, OrderCreated, OrderRejected
 from emporion.contracts.payment import PaymentRefunded
 from emporion.contracts.shipping import ShipmentDelivered, ShipmentShipped
 from emporion.contracts.user import UserRegistered
+from emporion.platform.contracts import EVENTS
 
 
 def _names(*events: type[Event]) -> Sequence[str]:
@@ -24,5 +25,6 @@ REACTS_TO: Mapping[str, Sequence[str]] = {
     "recommendation": _names(OrderCreated, OrderCancelled),
     "order": _names(ShipmentShipped, ShipmentDelivered),
     "shipping": _names(OrderCreated, OrderCancelled, ScreeningCompleted, ReviewDecided),
+    "webhook": _names(*EVENTS),
 }
 """By service; the tests compare it with the services' own tables of subscriptions."""

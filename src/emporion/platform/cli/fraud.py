@@ -81,11 +81,9 @@ def reviews(
     if not found:
         print("no order is on hold")
         return
-    rows = [
-        (each.order_id, each.user_id, each.amount, each.score, f"{each.opened_at:%Y-%m-%d %H:%M}")
-        for each in found
-    ]
-    show(("order", "user", "amount", "score", "since"), rows)
+    for each in found:
+        since = f"{each.opened_at:%Y-%m-%d %H:%M}"
+        print(f"{each.order_id}  {each.amount}, {each.score} points, since {since}")
 
 
 async def _every_review(fraud: "FraudService") -> Any:

@@ -27,6 +27,7 @@ from emporion.platform.cli import (
     topology,
     up,
     version,
+    webhooks,
 )
 from emporion.platform.cli.exits import INTERRUPTED, PROBLEM, USAGE, say
 
@@ -101,6 +102,15 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., None]]]] = {
     "payments": (
         "Whether orders, payments and the provider agree about the money.",
         {"detect": payments.detect, "reconcile": payments.reconcile},
+    ),
+    "webhooks": (
+        "Events on their way to merchants' servers.",
+        {
+            "list": webhooks.list_,
+            "add": webhooks.add,
+            "redrive": webhooks.redrive,
+            "replay": webhooks.replay,
+        },
     ),
     "topology": (
         "Which services run together, and on which engines.",

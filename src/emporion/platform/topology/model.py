@@ -21,6 +21,7 @@ ENGINES_OF: Final[Mapping[str, tuple[Engine, ...]]] = {
     "payment": (Engine.SQLITE, Engine.POSTGRES),
     "email": (Engine.SQLITE, Engine.POSTGRES),
     "fraud": (Engine.SQLITE, Engine.POSTGRES),
+    "webhook": (Engine.SQLITE, Engine.POSTGRES),
     "recommendation": (Engine.SQLITE, Engine.POSTGRES),
     "shipping": (Engine.SQLITE, Engine.POSTGRES),
     "analytics": (Engine.SQLITE, Engine.POSTGRES, Engine.TIMESCALE),

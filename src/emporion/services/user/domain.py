@@ -42,6 +42,8 @@ SCOPES: Final[Mapping[Role, tuple[str, ...]]] = {
         "fraud:write",
         "returns:read",
         "returns:write",
+        "webhooks:read",
+        "webhooks:write",
         "operations:read",
         "operations:write",
         "operators:write",

@@ -1,0 +1,1 @@
+"""Webhook: the shop's events, signed, to endpoints of merchants."""

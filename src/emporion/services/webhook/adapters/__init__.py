@@ -1,0 +1,1 @@
+"""Webhook's ports, implemented."""

@@ -1,0 +1,1 @@
+"""What webhook does: keep subscriptions, collect what they want, send it."""

@@ -1,0 +1,1 @@
+"""The rules of webhooks: when to try again, how to sign, where to send."""
