@@ -65,11 +65,20 @@ class AlreadyShipping(FailedPrecondition):
     title = "The order is being shipped"
 
 
+class CalledOff(FailedPrecondition):
+    """The order was called off before it was paid; everything done for it was undone."""
+
+    slug = "order-called-off"
+    title = "The order was called off"
+
+
 class OrderStatus(StrEnum):
     """Where an order stands."""
 
     PENDING = "pending"
     """Taken, not decided yet: stock or payment is being settled."""
+    CANCELLING = "cancelling"
+    """Called off before it was decided: what was done for it is being undone."""
     PAID = "paid"
     """Stock is held and the money is captured."""
     REJECTED = "rejected"
@@ -88,7 +97,7 @@ class OrderStatus(StrEnum):
     """All of its units came back, and all of its money was given back."""
 
 
-_PENDING = OrderStatus.PENDING
+_PENDING, _CANCELLING = OrderStatus.PENDING, OrderStatus.CANCELLING
 
 
 class PlaceOrder(Paying, frozen=True, kw_only=True):
@@ -139,7 +148,7 @@ class Order(Reply, frozen=True, kw_only=True):
     @property
     def is_pending(self) -> bool:
         """Whether stock or payment is still being settled."""
-        return self.status is _PENDING
+        return self.status is _PENDING or self.status is _CANCELLING
 
 
 class OrderOf(Request, frozen=True, kw_only=True):
@@ -261,6 +270,7 @@ class OrderRefunded(Event, frozen=True, kw_only=True):
 
 
 _REFUSALS = (
+    CalledOff,
     OutOfStock,
     PaymentDeclined,
     UnknownSku,
@@ -298,9 +308,9 @@ class OrderService(CartsOfCustomers, ReturnsOfOrders, Protocol):
 
         The answer is the order, `paid`; or, while the payment's outcome is unknown, `pending`
         (HTTP 202): follow it by its id or repeat the request. Raises OutOfStock,
-        PaymentDeclined, UnknownSku, CurrencyMismatch, UnknownCode, CodeNotApplicable, CodeUsedUp or
-        NoDelivery, and then everything done is undone. The same key with the same request replays
-        the outcome, also concurrently; with another one it raises KeyReused.
+        PaymentDeclined, UnknownSku, CurrencyMismatch, UnknownCode, CodeNotApplicable, CodeUsedUp,
+        NoDelivery or CalledOff, and then everything done is undone. The same key with the same
+        request replays the outcome, also concurrently; with another one it raises KeyReused.
         """
 
     @query(access=_READ, rest=get("/api/orders"), raises=(UnknownCursor,))
@@ -335,10 +345,13 @@ class OrderService(CartsOfCustomers, ReturnsOfOrders, Protocol):
         raises=(NotFound, AlreadyShipping, FailedPrecondition),
     )
     async def cancel_order(self, request: CancelOrder) -> Order:
-        """Call off a paid order: release its stock and refund its money. Safe to repeat.
+        """Call off an order: release its stock and refund its money. Safe to repeat.
 
-        Raises NotFound; AlreadyShipping once a shipment of it leaves; FailedPrecondition while it
-        is pending, and when it was rejected.
+        One that is pending answers `cancelling` (HTTP 202) and ends `rejected`, with the refusal
+        `order-called-off`, as soon as it is known what is to be undone; nothing is charged then.
+
+        Raises NotFound; AlreadyShipping once a shipment of it leaves; FailedPrecondition when
+        it was rejected for another reason.
         """
 
     @command(
@@ -365,7 +378,7 @@ class OrderService(CartsOfCustomers, ReturnsOfOrders, Protocol):
         raises=(NotFound, AlreadyShipping, FailedPrecondition),
     )
     async def call_off(self, request: CallOffOrder) -> Order:
-        """Call off a paid order for the shop: what `cancel_order` does for its owner.
+        """Call off an order for the shop: what `cancel_order` does for its owner.
 
         Safe to repeat, and beside a cancellation by the owner: an order is called off once, for
         the reason that came first. The stock is released and the money refunded by a saga that

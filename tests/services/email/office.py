@@ -15,16 +15,20 @@ from emporion.chassis.testing.databases import Engine, migrations_of, sql_databa
 from emporion.chassis.testing.time import START_MS, ManualClock, manual_runtime, settle
 from emporion.contracts.contract import Event
 from emporion.contracts.email import EmailService, ListMails, MailSummary
+from emporion.contracts.inventory import Line
 from emporion.contracts.order import (
     OrderCancelled,
     OrderCreated,
+    OrderRefunded,
     OrderRejected,
     PricedLine,
     Refusal,
 )
+from emporion.contracts.order_returns import ReturnedLine
+from emporion.contracts.shipping import ShipmentDelivered, ShipmentShipped
 from emporion.contracts.user import Contact, Contacts, ContactsOf
 from emporion.kernel.errors import Unavailable
-from emporion.kernel.ids import OrderId, Sku, UserId
+from emporion.kernel.ids import OrderId, ReturnId, ShipmentId, Sku, UserId, WarehouseId
 from emporion.kernel.money import Money
 from emporion.services.email.ports import Fate, Letter, Mailer, Text, Verdict
 from emporion.services.email.service import EmailNeeds, build
@@ -220,4 +224,43 @@ def rejected(number: int = 1, user_id: UserId = ADA) -> OrderRejected:
         amount=Money(123450, "EUR"),
         refusal=Refusal(slug="out-of-stock", detail="Sold out"),
         rejected_at=datetime.fromtimestamp(START_MS / 1000, tz=UTC),
+    )
+
+
+def shipped(number: int = 1, user_id: UserId = ADA, parcel: int = 1) -> ShipmentShipped:
+    return ShipmentShipped(
+        shipment_id=ShipmentId(f"shp_{parcel:032x}"),
+        order_id=order_id(number),
+        user_id=user_id,
+        warehouse_id=WarehouseId("main"),
+        lines=[Line(sku=Sku("croissant"), quantity=2)],
+        carrier="DHL",
+        tracking_number="0034",
+        shipped_at=datetime.fromtimestamp(START_MS / 1000, tz=UTC),
+    )
+
+
+def delivered(number: int = 1, user_id: UserId = ADA, parcel: int = 1) -> ShipmentDelivered:
+    return ShipmentDelivered(
+        shipment_id=ShipmentId(f"shp_{parcel:032x}"),
+        order_id=order_id(number),
+        user_id=user_id,
+        lines=[Line(sku=Sku("croissant"), quantity=2)],
+        carrier="DHL",
+        tracking_number="0034",
+        delivered_at=datetime.fromtimestamp(START_MS / 1000, tz=UTC),
+    )
+
+
+def refunded(number: int = 1, user_id: UserId = ADA, return_: int = 1) -> OrderRefunded:
+    line = ReturnedLine(
+        sku=Sku("croissant"), quantity=1, is_restocked=False, refund=Money(41150, "EUR")
+    )
+    return OrderRefunded(
+        order_id=order_id(number),
+        user_id=user_id,
+        return_id=ReturnId(f"ret_{return_:032x}"),
+        amount=Money(41150, "EUR"),
+        lines=[line],
+        refunded_at=datetime.fromtimestamp(START_MS / 1000, tz=UTC),
     )

@@ -17,8 +17,11 @@ from tests.services.email.office import (
     cancelled,
     confirmation,
     created,
+    delivered,
     order_id,
+    refunded,
     rejected,
+    shipped,
 )
 
 
@@ -52,6 +55,7 @@ async def test_a_confirmation_follows_locale_and_time_zone(office: Office):
 @pytest.mark.parametrize("user_id", [ADA, BEA])
 async def test_every_mail_can_be_written_in_every_language(office: Office, user_id):
     await office.deliver(created(1, user_id), cancelled(1, user_id), rejected(2, user_id))
+    await office.deliver(shipped(1, user_id), delivered(1, user_id), refunded(1, user_id))
 
     for summary in await office.mails():
         mail = await office.service.get_mail(MailOf(mail_id=summary.mail_id))

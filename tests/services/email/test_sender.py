@@ -22,8 +22,11 @@ from tests.services.email.office import (
     cancelled,
     confirmation,
     created,
+    delivered,
     open_office,
+    refunded,
     rejected,
+    shipped,
 )
 
 DAY_S = 86_400.0
@@ -57,6 +60,27 @@ async def test_an_event_that_comes_again_sends_no_second_mail(office: Office, tr
     await office.run()
 
     assert tray.names == [confirmation(1)]
+
+
+async def test_each_shipment_and_return_has_mails_of_its_own_however_often_it_is_told_of(
+    office: Office, tray: Tray
+):
+    for _ in range(2):
+        await office.deliver(shipped(parcel=1), shipped(parcel=2))
+        await office.deliver(delivered(parcel=1), delivered(parcel=2))
+        await office.deliver(refunded(return_=1), refunded(return_=2))
+        await office.run()
+
+    names = [
+        f"{template}.{kind}_{number:032x}"
+        for template, kind in (
+            ("order-delivered", "shp"),
+            ("order-refunded", "ret"),
+            ("order-shipped", "shp"),
+        )
+        for number in (1, 2)
+    ]
+    assert sorted(tray.names) == names
 
 
 async def test_the_contacts_of_a_batch_are_asked_for_in_one_call(office: Office, tray: Tray):

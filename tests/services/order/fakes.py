@@ -1,5 +1,6 @@
 """Small working stand-ins for the services around the order service: in memory, idempotent."""
 
+import asyncio
 from typing import Any
 
 from emporion.chassis.auth.identity import Identity, Kind
@@ -204,6 +205,8 @@ class Payments(PaymentService):
         self.charges = 0
         self.outages = 0
         self.refunds: dict[str, RefundPart] = {}
+        self.entered, self.gate = asyncio.Event(), asyncio.Event()
+        self.gate.set()
         self.is_refusing = False
 
     async def refund_part(self, request: RefundPart) -> Payment:
@@ -226,6 +229,8 @@ class Payments(PaymentService):
         )
 
     async def charge(self, request: Charge) -> Payment:
+        self.entered.set()
+        await self.gate.wait()
         if self.outages:
             self.outages -= 1
             raise Unavailable

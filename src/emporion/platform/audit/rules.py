@@ -126,9 +126,10 @@ def every_sale_is_counted(story: Story) -> str | None:
 
 def pending_means_a_saga_works_on_it(story: Story) -> str | None:
     """A pending order is being decided by a saga."""
-    if story.order is None or story.order.status != OrderStatus.PENDING:
+    undecided = {OrderStatus.PENDING, OrderStatus.CANCELLING}
+    if story.order is None or story.order.status not in undecided:
         return None
-    return "" if story.is_saga_open else "is pending, but no saga works on it"
+    return "" if story.is_saga_open else f"is {story.order.status}, but no saga works on it"
 
 
 RULES: Mapping[str, Rule] = {

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from emporion.contracts.contract import Event
 from emporion.contracts.fraud import ReviewDecided, ScreeningCompleted
-from emporion.contracts.order import OrderCancelled, OrderCreated, OrderRejected
+from emporion.contracts.order import OrderCancelled, OrderCreated, OrderRefunded, OrderRejected
 from emporion.contracts.payment import PaymentRefunded
 from emporion.contracts.shipping import ShipmentDelivered, ShipmentShipped
 from emporion.contracts.user import UserRegistered
@@ -19,7 +19,14 @@ REACTS_TO: Mapping[str, Sequence[str]] = {
     "analytics": _names(
         OrderCreated, OrderCancelled, OrderRejected, PaymentRefunded, UserRegistered
     ),
-    "email": _names(OrderCreated, OrderCancelled, OrderRejected),
+    "email": _names(
+        OrderCreated,
+        OrderCancelled,
+        OrderRejected,
+        ShipmentShipped,
+        ShipmentDelivered,
+        OrderRefunded,
+    ),
     "fraud": _names(OrderCreated, OrderCancelled, OrderRejected),
     "inventory": _names(OrderCreated),
     "recommendation": _names(OrderCreated, OrderCancelled),

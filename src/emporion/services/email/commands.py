@@ -103,7 +103,7 @@ class Sender:
 
     def _letter(self, mail: DueMail, to: Contact) -> Letter:
         return Letter(
-            name=domain.message_name(mail.template, mail.order_id),
+            name=domain.message_name(mail.template, mail.about or mail.order_id),
             to=to,
             dated=to_datetime(mail.created_at_ms),
             write=partial(self._writer.write, mail.template, mail.params, to),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from enum import StrEnum
 
-from emporion.kernel.ids import MAIL, MailId, OrderId
+from emporion.kernel.ids import MAIL, MailId
 from emporion.kernel.money import MINOR_DIGITS, Money
 
 FIRST_PAUSE_MS = 60_000
@@ -16,11 +16,14 @@ _SEQ_DIGITS_MAX = 18
 
 
 class Template(StrEnum):
-    """The mails there are; an order gets at most one of each."""
+    """The mails there are; an order gets at most one of each, or of each about a part of it."""
 
     CONFIRMATION = "order-confirmation"
     CANCELLATION = "order-cancellation"
     REJECTION = "order-rejection"
+    SHIPPED = "order-shipped"
+    DELIVERED = "order-delivered"
+    REFUNDED = "order-refunded"
 
 
 class Status(StrEnum):
@@ -62,12 +65,27 @@ def seq_of_cursor(cursor: str) -> int | None:
     return int(cursor)
 
 
-def message_name(template: str, order_id: OrderId) -> str:
-    """The left side of the Message-ID.
+_TEMPLATES = {template.value: template for template in Template}
+"""Looked up instead of made: a mail a microsecond cheaper."""
+
+
+def stored_name(template: Template, about: str) -> str:
+    """What is unique among the mails of an order: the template, and which part it is about."""
+    return f"{template}/{about}" if about else template
+
+
+def parts_of(name: str) -> tuple[Template, str]:
+    """The template, and the shipment or return that the mail is about, if any."""
+    template, _, about = name.partition("/")
+    return _TEMPLATES[template], about
+
+
+def message_name(template: str, subject: str) -> str:
+    """The left side of the Message-ID, of a mail about that order, shipment or return.
 
     The same at every attempt, so that a mail which was sent twice can be recognised.
     """
-    return f"{template}.{order_id}"
+    return f"{template}.{subject}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,7 @@ class DueMail(msgspec.Struct, frozen=True, gc=False):
     attempts: int
     params: bytes
     created_at_ms: int
+    about: str = ""
 
 
 class Progress(msgspec.Struct, frozen=True, gc=False):
@@ -121,19 +122,20 @@ class Progress(msgspec.Struct, frozen=True, gc=False):
 
 
 class Queued(msgspec.Struct, frozen=True, gc=False):
-    """A mail to be sent."""
+    """A mail to be sent; `about` is the shipment or return that it tells of, if it is one's."""
 
     template: Template
     order_id: OrderId
     user_id: UserId
     params: bytes
+    about: str = ""
 
 
 class MailStore(Protocol):
     """The mails. Every method raises Unavailable when the engine cannot answer."""
 
     async def queue(self, tx: Tx, mails: Sequence[Queued], *, at_ms: int) -> None:
-        """Add mails that are due at once, each unless its order has one of that template.
+        """Add mails that are due at once, each unless its order has such a one about the same.
 
         Runs inside the subscriber's transaction.
         """

@@ -36,6 +36,7 @@ from emporion.contracts.order_returns import (
     ReturnPage,
     ReturnsOf,
 )
+from emporion.services.order.commands.cancelling import Cancellations
 from emporion.services.order.commands.carts import CartCommands, CheckoutCommands
 from emporion.services.order.commands.orders import OrderCommands
 from emporion.services.order.commands.returns import ReturnCommands
@@ -51,6 +52,7 @@ class Parts:
     orders: OrderCommands
     carts: CartCommands
     checkouts: CheckoutCommands
+    cancellations: Cancellations
     shipments: ShipmentCommands
     returns: ReturnCommands
     queries: OrderQueries
@@ -64,6 +66,7 @@ class OrderApi(OrderService):
         self._orders = parts.orders
         self._carts = parts.carts
         self._checkouts = parts.checkouts
+        self._cancellations = parts.cancellations
         self._shipments = parts.shipments
         self._returns = parts.returns
         self._queries = parts.queries
@@ -84,7 +87,7 @@ class OrderApi(OrderService):
         return await self._queries.history(request)
 
     async def cancel_order(self, request: CancelOrder) -> Order:
-        return await self._orders.cancel(request, caller())
+        return await self._cancellations.cancel(request, caller())
 
     async def get_cart(self, request: GetCart) -> Cart:
         return await self._queries.cart(caller().user_id)
@@ -105,7 +108,7 @@ class OrderApi(OrderService):
         return await self._queries.is_hold_needed(request.order_id)
 
     async def call_off(self, request: CallOffOrder) -> Order:
-        return await self._orders.call_off(request.order_id, request.reason)
+        return await self._cancellations.call_off(request.order_id, request.reason)
 
     async def clear_shipment(self, request: ClearShipment) -> Empty:
         await self._shipments.clear(request)

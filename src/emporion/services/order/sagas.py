@@ -13,6 +13,7 @@ from emporion.contracts.inventory import (
     Reserve,
     Restock,
 )
+from emporion.contracts.order import CalledOff
 from emporion.contracts.payment import (
     Charge,
     PaymentDeclined,
@@ -46,10 +47,15 @@ def create_order(
                 do=inventory.reserve,
                 undo=inventory.release,
             ),
-            step("charge payment", request=_charge, do=payment.charge, undo=payment.refund),
+            step(
+                "charge payment",
+                request=_charge,
+                do=order.unless_called_off(payment.charge),
+                undo=payment.refund,
+            ),
             local("confirm order", do=order.confirm),
         ),
-        refusals=(OutOfStock, ReservationReleased, PaymentDeclined, PaymentVoided),
+        refusals=(OutOfStock, ReservationReleased, PaymentDeclined, PaymentVoided, CalledOff),
     )
 
 

@@ -8,6 +8,7 @@ from emporion.contracts.payment import PaymentService
 from emporion.services.order.adapters.returns import SqlReturnStore
 from emporion.services.order.adapters.sql import SqlCartStore, SqlOrderStore
 from emporion.services.order.api import OrderApi, Parts
+from emporion.services.order.commands.cancelling import Cancellations
 from emporion.services.order.commands.carts import CartCommands, CheckoutCommands
 from emporion.services.order.commands.orders import OrderCommands
 from emporion.services.order.commands.return_steps import ReturnSteps
@@ -58,6 +59,7 @@ def build(needs: Needs) -> Assembly:
                 orders,
                 carts,
                 CheckoutCommands(carts, orders),
+                Cancellations(needs.database, store, orders, steps=steps, queries=queries),
                 ShipmentCommands(needs.database, store, clock),
                 ReturnCommands(
                     return_books, needs.runtime, needs.sagas, settle=settle, inventory=inventory

@@ -11,7 +11,8 @@ from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
 from emporion.contracts.contract import Event
-from emporion.contracts.order import OrderCancelled, OrderCreated, OrderRejected
+from emporion.contracts.order import OrderCancelled, OrderCreated, OrderRefunded, OrderRejected
+from emporion.contracts.shipping import ShipmentDelivered, ShipmentShipped
 from emporion.contracts.user import Contact
 from emporion.kernel.errors import Internal
 from emporion.kernel.money import Money
@@ -23,6 +24,9 @@ TOLD: Mapping[Template, type[Event]] = {
     Template.CONFIRMATION: OrderCreated,
     Template.CANCELLATION: OrderCancelled,
     Template.REJECTION: OrderRejected,
+    Template.SHIPPED: ShipmentShipped,
+    Template.DELIVERED: ShipmentDelivered,
+    Template.REFUNDED: OrderRefunded,
 }
 """The event that each mail tells of: its parameters."""
 

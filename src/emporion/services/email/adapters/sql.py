@@ -8,7 +8,7 @@ from msgspec.structs import astuple
 
 from emporion.chassis.data.database import Database, Row, Tx, Value
 from emporion.kernel.ids import OrderId, UserId
-from emporion.services.email.domain import Status, Template
+from emporion.services.email.domain import Status, parts_of, stored_name
 from emporion.services.email.ports import DueMail, Progress, Queued, StoredMail
 
 _QUEUE = (
@@ -56,9 +56,6 @@ _PAGE_OF_STATUS = {
     Status.FAILED: f"{_SELECT} WHERE status = 'failed' AND seq < ?{_PAGE_END}",
 }
 
-_TEMPLATES = {template.value: template for template in Template}
-"""Looked up instead of made: a mail a microsecond cheaper."""
-
 
 class SqlMails:
     """The port, on one database."""
@@ -70,7 +67,14 @@ class SqlMails:
 
     async def queue(self, tx: Tx, mails: Sequence[Queued], *, at_ms: int) -> None:
         rows = [
-            (mail.template, mail.order_id, mail.user_id, at_ms, mail.params, at_ms)
+            (
+                stored_name(mail.template, mail.about),
+                mail.order_id,
+                mail.user_id,
+                at_ms,
+                mail.params,
+                at_ms,
+            )
             for mail in mails
         ]
         await tx.execute_many(_QUEUE, rows)
@@ -79,7 +83,7 @@ class SqlMails:
         rows = await (
             self._read(_DUE, now_ms, limit) if self._is_alone else self._take(now_ms, limit)
         )
-        return [DueMail(seq, _TEMPLATES[name], *rest) for seq, name, *rest in rows]
+        return [_due(row) for row in rows]
 
     async def _take(self, now_ms: int, limit: int) -> list[Row]:
         until_ms = self._taken_until_ms = now_ms + SENDING_MS_MAX
@@ -125,10 +129,20 @@ class SqlMails:
         return await self._database.read(lambda tx: tx.fetch(sql, *args))
 
 
+def _name(mail: Queued) -> str:
+    return stored_name(mail.template, mail.about) if mail.about else mail.template
+
+
+def _due(row: Row) -> DueMail:
+    seq, name, order_id, user_id, attempts, params, created_at_ms = row
+    template, about = parts_of(name)
+    return DueMail(seq, template, order_id, user_id, attempts, params, created_at_ms, about)
+
+
 def _stored(row: Row) -> StoredMail:
     return StoredMail(
         seq=row[0],
-        template=Template(row[1]),
+        template=parts_of(row[1])[0],
         order_id=OrderId(row[2]),
         user_id=UserId(row[3]),
         status=Status(row[4]),

@@ -9,6 +9,7 @@ from emporion.kernel.ids import OrderId, Sku, UserId
 from emporion.services.order.domain import (
     AllRefunded,
     AllReturned,
+    CallOffAsked,
     Cancelled,
     Cleared,
     Created,
@@ -63,6 +64,7 @@ KINDS: Mapping[str, type[OrderEvent]] = {
     "paid": Paid,
     "rejected": Rejected,
     "cancelled": Cancelled,
+    "call_off_asked": CallOffAsked,
     "cleared": Cleared,
     "partly_shipped": PartlyShipped,
     "shipped": Shipped,

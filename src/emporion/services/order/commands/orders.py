@@ -5,14 +5,12 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
-from emporion.chassis.auth.identity import Identity
 from emporion.chassis.data.database import Tx
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.saga.port import KeyConflict, Outcome, Sagas, SagaState, Start
 from emporion.contracts.catalog import CatalogService, UnknownSku
 from emporion.contracts.inventory import Line
 from emporion.contracts.order import (
-    CancelOrder,
     Order,
     OrderStatus,
     PlaceOrder,
@@ -89,13 +87,8 @@ class OrderCommands:
             raise KeyReused from error
         return await self.told(outcome) if outcome else None
 
-    async def cancel(self, request: CancelOrder, caller: Identity) -> Order:
-        """See OrderService.cancel_order."""
-        await self._queries.require_owner(request.order_id, caller)
-        return await self.call_off(request.order_id, request.reason)
-
     async def call_off(self, order_id: OrderId, reason: str) -> Order:
-        """See OrderService.call_off."""
+        """Undo an order that is decided. Raises NotFound, AlreadyShipping, NotInThisState."""
         order = await self._queries.get(order_id)
         start = Start(
             saga_id=self._runtime.ids.new(CANCELLATION),

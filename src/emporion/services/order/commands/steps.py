@@ -1,6 +1,7 @@
 """The steps of the order sagas that happen in this service's own database, and their input."""
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -11,19 +12,23 @@ from emporion.contracts.contract import Message
 from emporion.contracts.inventory import Line
 from emporion.contracts.order import (
     AlreadyShipping,
+    CalledOff,
     OrderCancelled,
     OrderCreated,
     OrderRejected,
     PricedLine,
     Refusal,
 )
+from emporion.contracts.payment import Charge
 from emporion.contracts.pricing import PriceDetail
 from emporion.kernel.clock import Clock, to_datetime
-from emporion.kernel.errors import EmporionError
+from emporion.kernel.errors import Conflict, EmporionError
 from emporion.kernel.ids import OrderId, UserId
 from emporion.kernel.money import Money
-from emporion.services.order.domain import Detail, Order, OrderLine
+from emporion.services.order.domain import Detail, Order, OrderLine, Status
 from emporion.services.order.ports import CartStore, OrderStore
+
+HINTS_MAX = 10_000
 
 
 class TakeOrder(Message, frozen=True, kw_only=True, omit_defaults=True):
@@ -82,6 +87,11 @@ class OrderSteps:
         self.paid_at_ms: dict[OrderId, int] = {}
         """When the orders were paid whose requests wait for that: who waits enters the order
         before it starts the saga and takes it out after, so it holds no more than wait."""
+        self.called_off: dict[OrderId, str] = {}
+        """Orders that were called off here before they were decided, and why: only a hint that
+        hurries, for the order's events say it too. It forgets the oldest past HINTS_MAX."""
+        self._doubtful: set[OrderId] = set()
+        """Orders to be confirmed here that somebody else changed: confirmed as they are then."""
 
     async def open(self, tx: Tx, taking: TakeOrder) -> None:
         """Take the order down; it is pending from here on."""
@@ -95,6 +105,8 @@ class OrderSteps:
         order = (await self._orders.load(tx, taking.order_id)).order
         order.reject(refusal.slug, refusal.detail)
         await self._orders.save(tx, order, at_ms=now_ms)
+        self.called_off.pop(taking.order_id, None)
+        self._doubtful.discard(taking.order_id)
         if taking.is_from_cart:
             units = {line.sku: line.quantity for line in taking.lines}
             await self._carts.add(tx, taking.user_id, units, at_ms=now_ms)
@@ -110,11 +122,20 @@ class OrderSteps:
         )
 
     async def confirm(self, tx: Tx, taking: TakeOrder) -> None:
-        """Stock is held and money captured: the order is paid, and everybody may know."""
+        """Stock is held and money captured: the order is paid, and everybody may know.
+
+        Raises CalledOff when it was called off meanwhile; Conflict the first time it is met.
+        """
         now_ms = self._clock.now_ms()
+        if taking.order_id in self._doubtful:
+            await self._require_wanted(tx, taking.order_id)
         order = Order.as_opened(taking.order_id)  # the store refuses if there is more to it
         order.pay()
-        await self._orders.save(tx, order, at_ms=now_ms)
+        try:
+            await self._orders.save(tx, order, at_ms=now_ms)
+        except Conflict:
+            self._doubtful.add(taking.order_id)  # to be looked at by the next attempt
+            raise
         if taking.order_id in self.paid_at_ms:
             self.paid_at_ms[taking.order_id] = now_ms
         await tx.publish(
@@ -127,6 +148,29 @@ class OrderSteps:
                 payment_method=self._methods.name(taking.payment_token),
             )
         )
+
+    async def _require_wanted(self, tx: Tx, order_id: OrderId) -> None:
+        order = (await self._orders.load(tx, order_id)).order
+        if order.status is Status.CANCELLING:
+            raise called_off(order.refusal_asked)
+
+    def call_off(self, order_id: OrderId, reason: str) -> None:
+        """Let the saga of an order know that it was called off, should it come by here."""
+        while len(self.called_off) >= HINTS_MAX:
+            del self.called_off[next(iter(self.called_off))]
+        self.called_off[order_id] = reason
+
+    def unless_called_off(
+        self, charge: Callable[[Charge], Awaitable[Message]]
+    ) -> Callable[[Charge], Awaitable[Message]]:
+        """Charges only what was not called off. Raises CalledOff, and what `charge` raises."""
+
+        async def charged(request: Charge) -> Message:
+            if request.order_id in self.called_off:
+                raise called_off(self.called_off[request.order_id])
+            return await charge(request)
+
+        return charged
 
     async def cancel(self, tx: Tx, calling_off: CallOff) -> None:
         """Call off a paid order. Raises AlreadyShipping, or NotInThisState for any other."""
@@ -160,6 +204,11 @@ class OrderSagas:
         """The saga that takes that order."""
         is_plain = not taking.counted and taking.total.amount_minor
         return self.create_order if is_plain else self.create_promoted_order
+
+
+def called_off(reason: str) -> CalledOff:
+    """The refusal that turns the saga of an order that was called off."""
+    return CalledOff(f"called off before it was paid: {reason}" if reason else "")
 
 
 def _lines(taking: TakeOrder) -> tuple[OrderLine, ...]:

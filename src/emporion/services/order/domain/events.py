@@ -13,6 +13,7 @@ class Status(StrEnum):
 
     DRAFT = "draft"
     PENDING = "pending"
+    CANCELLING = "cancelling"
     PAID = "paid"
     REJECTED = "rejected"
     CANCELLED = "cancelled"
@@ -80,6 +81,12 @@ class Created(Value, frozen=True, gc=False, omit_defaults=True):
 
 class Paid(Value, frozen=True, gc=False):
     """The stock is held and the money captured."""
+
+
+class CallOffAsked(Value, frozen=True, gc=False):
+    """It was called off before it was decided: whatever was done for it is undone."""
+
+    reason: str
 
 
 class Rejected(Value, frozen=True, gc=False):
@@ -205,6 +212,7 @@ OrderEvent = (
     Created
     | Paid
     | Rejected
+    | CallOffAsked
     | Cancelled
     | Cleared
     | PartlyShipped

@@ -11,6 +11,7 @@ from emporion.kernel.money import Money
 from emporion.services.order.domain.events import (
     AllRefunded,
     AllReturned,
+    CallOffAsked,
     Cancelled,
     Cleared,
     Counted,
@@ -76,6 +77,8 @@ class Order(Aggregate[OrderEvent]):
         (Status.DRAFT, Created): Status.PENDING,
         (Status.PENDING, Paid): Status.PAID,
         (Status.PENDING, Rejected): Status.REJECTED,
+        (Status.PENDING, CallOffAsked): Status.CANCELLING,
+        (Status.CANCELLING, Rejected): Status.REJECTED,
         (Status.PAID, Cancelled): Status.CANCELLED,
         (Status.PAID, Cleared): Status.PAID,
         (Status.PARTLY_SHIPPED, Cleared): Status.PARTLY_SHIPPED,
@@ -98,6 +101,7 @@ class Order(Aggregate[OrderEvent]):
     details: tuple[Detail, ...] = ()
     total: Money
     refusal: Rejected | None = None
+    refusal_asked: str = ""
 
     def __init__(self, id_: str) -> None:
         super().__init__(id_)
@@ -140,6 +144,10 @@ class Order(Aggregate[OrderEvent]):
     def reject(self, slug: str, detail: str) -> None:
         """It cannot be fulfilled. Raises NotInThisState."""
         self.record(Rejected(slug, detail))
+
+    def ask_call_off(self, reason: str) -> None:
+        """Call off an order that is not decided yet. Raises NotInThisState."""
+        self.record(CallOffAsked(reason))
 
     def cancel(self, reason: str) -> None:
         """Call off a paid order of which nothing leaves. Raises NotInThisState."""
@@ -222,8 +230,8 @@ class Order(Aggregate[OrderEvent]):
         self.record(kind(return_id, warehouse_id, counted))
 
     def _is_last_return(self, counted: Iterable[Counted]) -> bool:
-        units = sum(each.quantity for each in (*self.returns.counted(), *counted))
-        return units == self.units
+        all_ = (*self.returns.counted(), *counted)
+        return sum(each.quantity for each in all_) == self.units
 
     def reopen_return(self, return_id: ReturnId, reason: str) -> None:
         """Its refund was refused. Raises NotInThisState."""
@@ -231,17 +239,13 @@ class Order(Aggregate[OrderEvent]):
 
     def refund_return(self, return_id: ReturnId) -> None:
         """Its money was given back. Raises NotInThisState."""
-        is_last = self.status is Status.RETURNED and not (
-            self.returns.has_refund_under_way_beside(return_id)
-        )
+        is_more_to_come = self.returns.has_refund_under_way_beside(return_id)
+        is_last = self.status is Status.RETURNED and not is_more_to_come
         self.record(AllRefunded(return_id) if is_last else ReturnRefunded(return_id))
 
     def ordered(self) -> Counter[Sku]:
         """The units of each SKU over all lines."""
-        ordered: Counter[Sku] = Counter()
-        for line in self.lines:
-            ordered[line.sku] += line.quantity
-        return ordered
+        return _counted([(Units(line.sku, line.quantity),) for line in self.lines])
 
     def shipped(self) -> Counter[Sku]:
         """The units of each SKU that have left."""
@@ -260,21 +264,14 @@ class Order(Aggregate[OrderEvent]):
         """It cannot be called off any more."""
         self.cleared |= {event.shipment_id}
 
-    def on_partly_shipped(self, event: PartlyShipped) -> None:
-        """Remember what left."""
+    def _on_left(self, event: PartlyShipped | Shipped) -> None:
         self.shipments[event.shipment_id] = event.units
 
-    def on_shipped(self, event: Shipped) -> None:
-        """Remember what left."""
-        self.shipments[event.shipment_id] = event.units
-
-    def on_partly_delivered(self, event: PartlyDelivered) -> None:
-        """Remember what arrived."""
+    def _on_arrived(self, event: PartlyDelivered | Delivered) -> None:
         self.arrived |= {event.shipment_id}
 
-    def on_delivered(self, event: Delivered) -> None:
-        """Remember what arrived."""
-        self.arrived |= {event.shipment_id}
+    on_partly_shipped = on_shipped = _on_left
+    on_partly_delivered = on_delivered = _on_arrived
 
     def on_return_requested(self, event: ReturnRequested) -> None:
         """One more return."""
@@ -285,6 +282,10 @@ class Order(Aggregate[OrderEvent]):
 
     on_return_approved = on_return_refused = on_return_received = on_all_returned = _on_return
     on_return_reopened = on_return_refunded = on_all_refunded = _on_return
+
+    def on_call_off_asked(self, event: CallOffAsked) -> None:
+        """Remember why it was called off."""
+        self.refusal_asked = event.reason
 
     def on_rejected(self, event: Rejected) -> None:
         """Remember why."""

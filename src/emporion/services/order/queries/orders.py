@@ -58,6 +58,10 @@ class OrderQueries:
 
         return view(await self._database.read(work))
 
+    def now_ms(self) -> int:
+        """The instant by which changes are dated."""
+        return self._clock.now_ms()
+
     async def get_for(self, order_id: OrderId, caller: Identity) -> OrderView:
         """An order that the caller may see. Raises NotFound, also for another customer's."""
         order = await self.get(order_id)
