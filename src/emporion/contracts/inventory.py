@@ -31,6 +31,7 @@ from emporion.contracts.inventory_levels import (
     LevelThen,
     ListLevels,
     ReservationHistory,
+    WhyUnavailable,
 )
 from emporion.contracts.refusals import (
     DidNotExistYet,
@@ -274,6 +275,8 @@ class StockReleased(Event, frozen=True, kw_only=True):
 
 
 _READ, _WRITE = staff("inventory:read"), staff("inventory:write")
+_SHOPPERS = anyone("shoppers see what can be bought")
+_WAREHOUSE = "/api/inventory/warehouses/{warehouse_id}"
 _HOLD, _NOT_THEN = "/api/inventory/reservations/{order_id}", (NotFound, DidNotExistYet, InTheFuture)
 
 
@@ -344,11 +347,7 @@ class InventoryService(Service, Protocol):
         movement, InTheFuture for an instant that has not come yet.
         """
 
-    @command(
-        access=_WRITE,
-        key="warehouse_id",
-        rest=put("/api/inventory/warehouses/{warehouse_id}"),
-    )
+    @command(access=_WRITE, key="warehouse_id", rest=put(_WAREHOUSE))
     async def put_warehouse(self, request: PutWarehouse) -> Warehouse:
         """Create or change a warehouse."""
 
@@ -390,9 +389,10 @@ class InventoryService(Service, Protocol):
     async def list_levels(self, request: ListLevels) -> LevelPage:
         """Stock levels by SKU and warehouse. Raises UnknownCursor."""
 
-    @query(
-        access=anyone("shoppers see what can be bought"),
-        rest=get("/api/inventory/availability/{sku}"),
-    )
+    @query(access=_READ, rest=get("/api/inventory/why/{sku}"))
+    async def why_unavailable(self, request: AvailabilityOf) -> WhyUnavailable:
+        """Where the units of a SKU lie, and which orders hold them until when."""
+
+    @query(access=_SHOPPERS, rest=get("/api/inventory/availability/{sku}"))
     async def availability(self, request: AvailabilityOf) -> Availability:
         """How many units could be ordered now; 0 for an unknown SKU."""

@@ -67,3 +67,30 @@ class LevelThen(Reply, frozen=True, kw_only=True):
     on_hand: int
     movements: int
     as_of: Instant
+
+
+class HeldUnits(Message, frozen=True, kw_only=True):
+    """Units that an order holds in a warehouse: `until` it is decided, or for good (none)."""
+
+    order_id: OrderId
+    warehouse_id: WarehouseId
+    units: int
+    since: Instant
+    until: Instant | None
+
+
+class WhyUnavailable(Reply, frozen=True, kw_only=True):
+    """Why so many units of a SKU can be ordered and no more.
+
+    Args:
+        says: the answer in a sentence.
+        holds: who holds the reserved units, the newest orders first; at most 200.
+        is_complete: whether these are all of them.
+    """
+
+    sku: Sku
+    says: str
+    available: int
+    levels: list[Level]
+    holds: list[HeldUnits]
+    is_complete: bool

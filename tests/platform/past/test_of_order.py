@@ -17,10 +17,13 @@ from emporion.platform.past.of_order import (
     facts_at,
     facts_before,
 )
+from emporion.platform.past.why import why_order
 from tests.defects.people import Person, slug_of
 from tests.defects.whole_shop import WholeShop
 
-SCOPES = frozenset({"operations:read", "orders:read", "payments:read", "inventory:read"})
+SCOPES = frozenset(
+    {"operations:read", "orders:read", "payments:read", "inventory:read", "fraud:read"}
+)
 
 
 @pytest.fixture
@@ -144,3 +147,34 @@ async def test_over_http_the_past_is_the_owners_and_no_one_elses(shop, ada, path
     assert (nowhere.status, slug_of(nowhere)) == (400, "invalid-parameter")
     assert (await ada.get(f"{target}/history")).status == 403
     assert (await operator.get(f"{target}/history")).json()["changes"]
+
+
+async def test_why_an_order_was_rejected_is_said_by_every_service_that_knows(shop, ada):
+    await ada.order(("croissant", 2), token="tok_declined")
+    (listed,) = (await ada.get("/api/orders")).json()["orders"]
+
+    said = await shop.live(why_order(clients(shop), OrderId(listed["order_id"])))
+
+    told = {reason.service: reason.says for reason in said}
+    assert "payment-declined" in told["order"]
+    assert told["saga"] == "create-order is refused"
+    assert told["payment"].startswith("declined")
+    assert told["inventory"].startswith("released")
+
+
+async def test_why_an_order_waits_is_said_with_its_step_and_its_next_attempt(shop, ada):
+    shop.provider.is_charge_down = True
+    order_id = (await ada.order(("croissant", 2))).json()["order_id"]
+
+    said = await shop.live(why_order(clients(shop), OrderId(order_id)))
+
+    told = {reason.service: reason.says for reason in said}
+    assert "pending" in told["order"]
+    assert "at 'charge payment' after 1 failed attempts" in told["saga"]
+    assert "next attempt" in told["saga"]
+    assert told["inventory"].startswith("held until")
+
+
+async def test_nobody_knows_why_an_order_is_that_was_never_placed(shop):
+    with pytest.raises(NotFound):
+        await shop.live(why_order(clients(shop), OrderId("ord_" + "0" * 32)))

@@ -8,7 +8,7 @@ from emporion.contracts.inventory import ListMovements, ListReservations, Reserv
 from emporion.contracts.inventory_levels import ListLevels
 from emporion.kernel.errors import InvalidArgument
 from emporion.kernel.ids import Sku, WarehouseId
-from emporion.services.inventory.adapters.sql.holds import _PAGE_OF
+from emporion.services.inventory.adapters.sql.pages import PAGE_OF
 from emporion.services.inventory.domain import Status
 from tests.services.inventory.engines import Sqlite
 
@@ -95,7 +95,7 @@ async def test_reservations_are_listed_newest_first_and_by_status(stockroom):
 @pytest.mark.parametrize("engine", [Sqlite], indirect=True)
 async def test_lists_of_the_few_do_not_read_the_many_committed(stockroom):
     async def plan(tx, status):
-        sql = "EXPLAIN QUERY PLAN " + _PAGE_OF[status]
+        sql = "EXPLAIN QUERY PLAN " + PAGE_OF[status]
         return " ".join(row[3] for row in await tx.fetch(sql, "x", 1))
 
     for status, index in (

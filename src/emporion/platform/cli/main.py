@@ -28,6 +28,7 @@ from emporion.platform.cli import (
     up,
     version,
     webhooks,
+    why,
 )
 from emporion.platform.cli.exits import INTERRUPTED, PROBLEM, USAGE, say
 
@@ -112,6 +113,7 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., None]]]] = {
             "replay": webhooks.replay,
         },
     ),
+    "why": ("Why something is as it is.", {"sku": why.sku, "order": why.order}),
     "topology": (
         "Which services run together, and on which engines.",
         {"show": topology.show, "check": topology.check},

@@ -29,6 +29,7 @@ from emporion.contracts.inventory_levels import (
     LevelThen,
     ListLevels,
     ReservationHistory,
+    WhyUnavailable,
 )
 from emporion.services.inventory.commands import HoldCommands, StockCommands
 from emporion.services.inventory.queries import InventoryQueries
@@ -93,6 +94,9 @@ class InventoryApi(InventoryService):
 
     async def list_levels(self, request: ListLevels) -> LevelPage:
         return await self._queries.levels(request)
+
+    async def why_unavailable(self, request: AvailabilityOf) -> WhyUnavailable:
+        return await self._queries.why(request.sku)
 
     async def availability(self, request: AvailabilityOf) -> Availability:
         return await self._queries.availability(request.sku)

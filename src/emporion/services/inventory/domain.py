@@ -224,3 +224,17 @@ def verdict(order_id: OrderId, *, is_needed: bool, is_paid: bool, extended_to_ms
     if is_needed:
         return Verdict(order_id, Action.EXTEND, extended_to_ms)
     return Verdict(order_id, Action.EXPIRE)
+
+
+def why_so_many(sku: Sku, levels: Sequence[tuple[WarehouseId, int, int]]) -> str:
+    """Why so many units can be ordered and no more; levels are (place, on hand, reserved)."""
+    if not levels:
+        return f"nothing of {sku} was ever received in any warehouse"
+    on_hand = sum(level[1] for level in levels)
+    reserved = sum(level[2] for level in levels)
+    places = ", ".join(f"{count} in {place}" for place, count, _ in levels if count)
+    if not on_hand:
+        return f"all of {sku} is gone: nothing lies in any of {len(levels)} warehouses"
+    free = on_hand - reserved
+    verb = "is" if free == 1 else "are"
+    return f"{on_hand} on hand ({places}), {reserved} of them held for orders: {free} {verb} free"

@@ -91,6 +91,10 @@ class HoldStore(Protocol):
         """The hold of an order and what became of it, the oldest first; or None."""
         ...
 
+    async def holding(self, sku: Sku, *, before: str, limit: int) -> list[Hold]:
+        """Open holds that name a SKU, by falling order id, below `before` unless that is empty."""
+        ...
+
     async def page(self, *, status: Status | None, before: str, limit: int) -> list[Hold]:
         """Holds by falling order id, below `before` unless that is empty."""
         ...

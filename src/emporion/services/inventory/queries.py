@@ -21,21 +21,30 @@ from emporion.contracts.inventory import (
 )
 from emporion.contracts.inventory_levels import (
     Availability,
+    HeldUnits,
     Level,
     LevelOf,
     LevelPage,
     LevelThen,
     ListLevels,
     ReservationHistory,
+    WhyUnavailable,
 )
 from emporion.contracts.refusals import NotRecorded, UnknownCursor
 from emporion.kernel.clock import Clock, to_datetime
 from emporion.kernel.errors import NotFound
 from emporion.kernel.ids import ORDER, OrderId, Sku, WarehouseId, has_prefix
-from emporion.services.inventory.domain import Hold, HoldChange, Status
+from emporion.services.inventory.domain import (
+    WAREHOUSES_MAX,
+    Hold,
+    HoldChange,
+    Status,
+    why_so_many,
+)
 from emporion.services.inventory.ports import HoldStore, StockStore
 
 _SEQ_DIGITS_MAX = 18
+HOLDS_MAX = 200
 _encode = msgspec.json.Encoder().encode
 _STATUSES: dict[str, ReservationStatus] = {status.value: status for status in ReservationStatus}
 
@@ -164,6 +173,31 @@ class InventoryQueries:
         page = found[: request.limit]
         return LevelPage(levels=page, next_cursor=_cursor(page) if len(found) > len(page) else "")
 
+    async def why(self, sku: Sku) -> WhyUnavailable:
+        """Where the units of a SKU lie, and who holds them."""
+        none = ("", "")
+        levels = await self._stock.levels(
+            sku=sku, warehouse_id=None, after=none, limit=WAREHOUSES_MAX
+        )
+        reserved = sum(level.reserved for level in levels)
+        holds: list[HeldUnits] = []
+        before = ""
+        while sum(each.units for each in holds) < reserved and len(holds) < HOLDS_MAX:
+            page = await self._holds.holding(sku, before=before, limit=HOLDS_MAX)
+            holds += [held for hold in page for held in _held_of(hold, sku)]
+            if len(page) < HOLDS_MAX:
+                break
+            before = page[-1].order_id
+        is_complete = sum(each.units for each in holds) == reserved and len(holds) <= HOLDS_MAX
+        return WhyUnavailable(
+            sku=sku,
+            says=why_so_many(sku, [(it.warehouse_id, it.on_hand, it.reserved) for it in levels]),
+            available=sum(level.available for level in levels),
+            levels=levels,
+            holds=holds[:HOLDS_MAX],
+            is_complete=is_complete,
+        )
+
     async def availability(self, sku: Sku) -> Availability:
         """Units that could be ordered now; 0 for an unknown SKU."""
         return Availability(sku=sku, available=await self._stock.available(sku))
@@ -182,6 +216,21 @@ def reservation_of(hold: Hold) -> Reservation:
         created_at=to_datetime(hold.created_at_ms),
         expires_at=None if expires_at_ms is None else to_datetime(expires_at_ms),
     )
+
+
+def _held_of(hold: Hold, sku: Sku) -> list[HeldUnits]:
+    until_ms = hold.expires_at_ms
+    return [
+        HeldUnits(
+            order_id=hold.order_id,
+            warehouse_id=each.warehouse_id,
+            units=each.reserved,
+            since=to_datetime(hold.created_at_ms),
+            until=None if until_ms is None else to_datetime(until_ms),
+        )
+        for each in hold.allocations
+        if each.sku == sku and each.reserved
+    ]
 
 
 def _no_reservation(order_id: OrderId) -> NotFound:

@@ -33,6 +33,7 @@ from emporion.services.inventory.adapters.mongo.reserving import Asked, Reservin
 from emporion.services.inventory.adapters.refusals import out_of_stock
 from emporion.services.inventory.adapters.trail import read, written
 from emporion.services.inventory.domain import (
+    OPEN,
     Action,
     Effect,
     Hold,
@@ -144,6 +145,16 @@ class MongoHoldStore:
             return None
         hold = hold_from(found[0])
         return hold, read(hold, found[0].get("trail", ()))
+
+    async def holding(self, sku: Sku, *, before: str, limit: int) -> list[Hold]:
+        chosen: dict[str, object] = {
+            "status": {"$in": [status.value for status in OPEN]},
+            "allocations.sku": sku,
+        }
+        if before:
+            chosen["_id"] = {"$lt": before}
+        found = await self._read(Find(HOLD, chosen, [("_id", -1)], limit))
+        return [hold_from(each) for each in found]
 
     async def page(self, *, status: Status | None, before: str, limit: int) -> list[Hold]:
         chosen: dict[str, object] = {} if status is None else {"status": status.value}

@@ -19,6 +19,7 @@ from emporion.kernel.errors import Conflict
 from emporion.kernel.ids import OrderId, Sku, WarehouseId
 from emporion.services.inventory.adapters.refusals import out_of_stock
 from emporion.services.inventory.adapters.sql.levels import give_back, take, take_from_usual
+from emporion.services.inventory.adapters.sql.pages import HOLDING, PAGE, PAGE_OF
 from emporion.services.inventory.adapters.sql.records import hold_from, row_of
 from emporion.services.inventory.adapters.trail import read, written
 from emporion.services.inventory.domain import (
@@ -57,28 +58,6 @@ _DUE = """
 SELECT order_id FROM hold WHERE status = 'held' AND expires_at_ms <= ?
 ORDER BY expires_at_ms LIMIT ?"""
 _NEXT_EXPIRY = "SELECT MIN(expires_at_ms) FROM hold WHERE status = 'held'"
-_PAGE = """
-SELECT order_id, status, allocations, created_at_ms, expires_at_ms FROM hold
-WHERE order_id < ? ORDER BY order_id DESC LIMIT ?"""
-_PAGE_OF_COMMITTED = """
-SELECT order_id, status, allocations, created_at_ms, expires_at_ms FROM hold
-WHERE status = 'committed' AND order_id < ? ORDER BY order_id DESC LIMIT ?"""
-# Written so that the partial indexes serve them: few are held or ended among the many committed.
-_PAGE_OF_HELD = """
-SELECT order_id, status, allocations, created_at_ms, expires_at_ms FROM (
-    SELECT order_id, status, allocations, created_at_ms, expires_at_ms FROM hold
-    WHERE status = 'held' ORDER BY expires_at_ms LIMIT 10000
-) AS held WHERE order_id < ? ORDER BY order_id DESC LIMIT ?"""
-_PAGE_OF_RELEASED = """
-SELECT order_id, status, allocations, created_at_ms, expires_at_ms FROM hold
-WHERE status = 'released' AND status IN ('released', 'expired') AND order_id < ?
-ORDER BY order_id DESC LIMIT ?"""
-_PAGE_OF = {
-    Status.COMMITTED: _PAGE_OF_COMMITTED,
-    Status.HELD: _PAGE_OF_HELD,
-    Status.RELEASED: _PAGE_OF_RELEASED,
-    Status.EXPIRED: _PAGE_OF_RELEASED.replace("= 'released'", "= 'expired'"),
-}
 _ABOVE_ALL = "~"  # sorts after every order id
 
 _HELD = Status.HELD
@@ -227,8 +206,17 @@ class SqlHoldStore:
 
         return await self._database.read(work)
 
+    async def holding(self, sku: Sku, *, before: str, limit: int) -> list[Hold]:
+        named = f'%"{sku}"%'  # `_` stands for any character: the caller looks again
+
+        async def work(tx: Tx) -> list[Hold]:
+            rows = await tx.fetch(HOLDING, named, before or _ABOVE_ALL, limit)
+            return [hold_from(row) for row in rows]
+
+        return await self._database.read(work)
+
     async def page(self, *, status: Status | None, before: str, limit: int) -> list[Hold]:
-        sql = _PAGE if status is None else _PAGE_OF[status]
+        sql = PAGE if status is None else PAGE_OF[status]
 
         async def work(tx: Tx) -> list[Hold]:
             return [hold_from(row) for row in await tx.fetch(sql, before or _ABOVE_ALL, limit)]
