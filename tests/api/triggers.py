@@ -49,7 +49,22 @@ async def _figures(front: Shopfront, **asked: str) -> Answer:
     return await front.send(front.operator, "GET", f"/api/analytics/figures?{words}")
 
 
+async def _hook(front: Shopfront, url: str, event: str) -> Answer:
+    wanted = {"url": url, "events": [event]}
+    return await front.json(front.operator, "POST", "/api/webhooks", wanted)
+
+
+async def _heal(front: Shopfront) -> Answer:
+    order = await front.order(await front.person("ann"), "first-ann")
+    target = f"/api/payments/{order['order_id']}/healing"
+    wanted = {"kind": "captured_twice", "reason": "a test"}
+    return await front.json(front.operator, "POST", target, wanted)
+
+
 TRIGGERS: dict[str, Trigger] = {
+    "nothing-to-heal": _heal,
+    "unusable-url": lambda front: _hook(front, "http://192.0.2.1/hook", "orders.created"),
+    "unknown-event-type": lambda front: _hook(front, "https://example.test/", "orders.imagined"),
     "bad-promotion": _promotion_of_nothing,
     "unknown-code": lambda front: _priced(front, codes=["NOTHING"]),
     "code-not-applicable": _idle_code,
@@ -76,6 +91,7 @@ ELSEWHERE = {
         "order": ("already-shipping", "not-expected", "not-returnable", "too-many-returns"),
         "fraud": ("bad-rules", "review-already-decided", "rules-changed"),
         "inventory": ("not-recorded",),
+        "webhook": ("too-many-webhooks",),
         "payment": ("refund-exceeds-capture", "refund-refused", "webhook-refused"),
     }.items()
     for slug in slugs

@@ -9,6 +9,7 @@ from emporion.chassis.telemetry.logs import JsonLogs
 from tests.defects.people import slug_of
 
 CARD = "tok_4111111111111111"
+TOKEN = "pm_nobody_elses_1Nq9xT"
 COOKIE = "session-c00kie-s3cret"
 API_KEY = "api-k3y-s3cret"
 
@@ -105,18 +106,21 @@ async def test_defect_14_no_card_data_and_no_header_is_recorded_anywhere(shop, l
 
     shop.provider.is_charge_down = True
     pending = await ada.send(
-        "POST", "/api/orders", {**line, "payment_token": CARD}, key="1", **headers
+        "POST", "/api/orders", {**line, "payment_token": TOKEN}, key="1", **headers
     )
     shop.provider.is_charge_down = False
     await shop.take_up_sagas()
     wrong = await ada.send(
         "POST", "/api/orders", {**line, "card": CARD, "payment_token": CARD}, key="2", **headers
     )
+    card = await ada.send(
+        "POST", "/api/orders", {**line, "payment_token": CARD}, key="3", **headers
+    )
     lost = await ada.send("GET", "/nowhere", **headers)
     await shop.deliver()
     await shop.send_mails()
 
-    assert [each.status for each in (pending, wrong, lost)] == [202, 422, 404]
+    assert [each.status for each in (pending, wrong, card, lost)] == [202, 422, 400, 404]
     assert list((await shop.orders()).values()) == ["rejected"]
     logging.getLogger().handlers[-1].flush()
     recorded = {
@@ -124,9 +128,16 @@ async def test_defect_14_no_card_data_and_no_header_is_recorded_anywhere(shop, l
         "logs": stream.getvalue().decode(),
         "metrics": shop.telemetry.metrics.exposition().decode(),
         "databases": await shop.everything_stored(),
-        "answers": repr([pending, wrong, lost]),
+        "answers": repr([pending, wrong, card, lost]),
     }
-    secrets = [CARD, COOKIE, API_KEY, "Bearer", ada.headers()["authorization"].partition(" ")[2]]
+    secrets = [
+        CARD,
+        TOKEN,
+        COOKIE,
+        API_KEY,
+        "Bearer",
+        ada.headers()["authorization"].partition(" ")[2],
+    ]
     leaks = [
         (place, secret) for place, text in recorded.items() for secret in secrets if secret in text
     ]

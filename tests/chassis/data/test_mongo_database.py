@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.client_session_shared import _TxnState
 from pymongo.errors import AutoReconnect
 
 from emporion.chassis.calls.context import Call, enter, leave
@@ -230,7 +231,7 @@ async def test_what_a_transaction_locked_whose_end_was_lost_is_free_again_within
     """As when the network was cut: the engine still waits for it, and nobody goes on with it."""
 
     async def lose(session):
-        session._transaction.state = type(session._transaction.state).ABORTED
+        session._transaction.state = _TxnState.ABORTED
         session._server_session.mark_dirty()
 
     async def give_up(tx):
