@@ -8,6 +8,7 @@ from emporion.platform.audit import traffic
 from emporion.platform.audit.books import OWN_BOOKS, books_of, own_findings, provider_finding
 from emporion.platform.audit.deliveries import deliveries
 from emporion.platform.audit.facts import Finding
+from emporion.platform.audit.goods import goods_findings
 from emporion.platform.audit.look import Report, apply_rules, until_sure
 from emporion.platform.audit.merge import stories
 from emporion.platform.reading.shop import open_for_reading
@@ -39,6 +40,7 @@ async def look_once(
     open_ = await traffic.all_open_sagas(databases)
     found = await deliveries(databases)
     findings += await apply_rules(stories(books_of(databases, open_, found)))
+    findings += await goods_findings(databases, open_)
     findings.append(await traffic.sagas_done(databases, open_, is_running=is_running))
     findings.append(await traffic.logs_are_whole(databases))
     findings.append(traffic.no_event_lost(found))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from emporion.chassis.data.database import Database
 from emporion.services.inventory.adapters.mongo import MongoBooks
 from emporion.services.inventory.adapters.sql import SqlBooks
-from emporion.services.inventory.ports import Books, OpenHold
+from emporion.services.inventory.ports import Books, Moved, OpenHold
 
 VIOLATIONS_MAX = 1_000
 """Told for each check; more of them say nothing new."""
@@ -58,6 +58,16 @@ async def open_holds(database: Database) -> AsyncIterator[OpenHold]:
         for hold in page:
             yield hold
         last = page[-1].order_id
+
+
+async def moved(database: Database, kind: str) -> AsyncIterator[Moved]:
+    """What left with shipments, or came back with returns, by rising key, in pages of 1000."""
+    books = _books(database)
+    last, below = f"{kind}/", f"{kind}0"  # "0" sorts right after "/"
+    while page := await books.moved(after=last, below=below, limit=PAGE_SIZE):
+        for each in page:
+            yield each
+        last = page[-1].key
 
 
 def _books(database: Database) -> Books:

@@ -206,6 +206,14 @@ class OpenHold(NamedTuple):
     status: Status
 
 
+class Moved(NamedTuple):
+    """Units that left with a shipment (negative) or came back with a return, by their key."""
+
+    key: str
+    order_id: str
+    units: int
+
+
 class Books(Protocol):
     """Everything that is written about stock, as an auditor reads it.
 
@@ -227,4 +235,8 @@ class Books(Protocol):
 
     async def open_holds(self, *, after: str, limit: int) -> list[OpenHold]:
         """Open holds by rising order id, above `after`."""
+        ...
+
+    async def moved(self, *, after: str, below: str, limit: int) -> list[Moved]:
+        """Movements by rising key, above `after` and below `below`."""
         ...

@@ -1,5 +1,6 @@
 """Proves the orders' books, and gives the facts that other services' are compared with."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import NamedTuple, Self
 
@@ -7,6 +8,7 @@ from emporion.chassis.data.database import Database, Row, Tx
 from emporion.chassis.eventstore.store import Proved
 from emporion.contracts.order import OrderCancelled, OrderCreated, OrderRejected
 from emporion.kernel.errors import EmporionError
+from emporion.services.order.adapters.returns import return_of
 from emporion.services.order.adapters.sql import SqlOrderStore
 from emporion.services.order.domain import SOLD, Order, OrderEvent, Status
 from emporion.services.order.ports import OrderRow
@@ -32,6 +34,15 @@ _ANNOUNCEMENTS = {
     Status.REJECTED: (OrderRejected.SPEC.name, _SINCE_DECIDED),
     Status.CANCELLED: (OrderCancelled.SPEC.name, _SINCE_DECIDED),
 }
+
+_RESTOCKED = (
+    "SELECT return_id, order_id, details FROM order_return WHERE return_id > ?"
+    " AND status = 'refunded' ORDER BY return_id LIMIT ?"
+)
+_REFUNDS = (
+    "SELECT order_id, CAST(SUM(refund_minor) AS BIGINT) FROM order_return WHERE order_id > ?"
+    " AND status = 'refunded' GROUP BY order_id ORDER BY order_id LIMIT ?"
+)
 
 _store = SqlOrderStore()
 
@@ -60,6 +71,46 @@ async def violations(database: Database) -> AsyncIterator[Violation]:
     for status, (name, sql) in _ANNOUNCEMENTS.items():
         for order_id, _ in await database.read(_unannounced(sql, name, status)):
             yield Violation(ANNOUNCED, order_id, f"is {status}, and {name} was not published")
+
+
+class Returned(NamedTuple):
+    """Units of a SKU that were restocked from a return, and what was given back for all of it."""
+
+    return_id: str
+    order_id: str
+    sku: str
+    units: int
+
+
+async def restocked(database: Database) -> AsyncIterator[Returned]:
+    """What refunded returns put onto the shelf, by rising return and SKU, in pages of 500."""
+    last = ""
+    while rows := await database.read(_returns_after(last)):
+        for return_id, order_id, details in rows:
+            units: Counter[str] = Counter()
+            for piece in return_of(details).counted:
+                units[piece.sku] += piece.quantity * piece.is_restocked
+            for sku in sorted(units):
+                if units[sku]:
+                    yield Returned(return_id, order_id, sku, units[sku])
+        last = rows[-1][0]
+
+
+async def refunds(database: Database) -> AsyncIterator[tuple[str, int]]:
+    """What was given back for the returns of each order, by rising order id, in pages of 500."""
+    last = ""
+    while rows := await database.read(_refunds_after(last)):
+        for order_id, refund_minor in rows:
+            yield order_id, refund_minor
+        last = rows[-1][0]
+
+
+def _returns_after(last: str) -> Callable[[Tx], Awaitable[list[Row]]]:
+    return lambda tx: tx.fetch(_RESTOCKED, last, PAGE_SIZE)
+
+
+def _refunds_after(last: str) -> Callable[[Tx], Awaitable[list[Row]]]:
+    return lambda tx: tx.fetch(_REFUNDS, last, PAGE_SIZE)
 
 
 async def orders(database: Database) -> AsyncIterator[OrderRow]:

@@ -24,7 +24,8 @@ _ABOVE_ALL = "~"
 """Sorts after every id."""
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Return).decode
+return_of = msgspec.json.Decoder(Return).decode
+"""A return, as stored."""
 
 
 class SqlReturnStore:
@@ -67,4 +68,4 @@ class SqlReturnStore:
 
 def _stored(row: Row) -> StoredReturn:
     order_id, user_id, currency, details, updated_at_ms = row
-    return StoredReturn(order_id, user_id, currency, _decode(details), updated_at_ms)
+    return StoredReturn(order_id, user_id, currency, return_of(details), updated_at_ms)

@@ -69,7 +69,8 @@ _ABOVE_ALL = "~"
 
 _encode = msgspec.json.Encoder().encode
 _allocations = msgspec.json.Decoder(list[Allocation]).decode
-_lines = msgspec.json.Decoder(list[Units]).decode
+lines_of = msgspec.json.Decoder(list[Units]).decode
+"""The units of a shipment, as stored."""
 
 
 class SqlFulfilmentStore:
@@ -160,4 +161,4 @@ def _fulfilment(row: Row) -> Fulfilment:
 def _shipment(row: Row) -> Shipment:
     shipment_id, order_id, user_id, place, status, lines, *rest = row
     state = ShipmentState(status)
-    return Shipment(shipment_id, order_id, user_id, place, state, _lines(lines), *rest)
+    return Shipment(shipment_id, order_id, user_id, place, state, lines_of(lines), *rest)

@@ -13,7 +13,7 @@ from emporion.services.inventory.adapters.mongo.levels import LEVEL
 from emporion.services.inventory.adapters.mongo.movements import MOVEMENT
 from emporion.services.inventory.adapters.mongo.records import HOLD
 from emporion.services.inventory.domain import OPEN, Status
-from emporion.services.inventory.ports import Imbalance, OpenHold
+from emporion.services.inventory.ports import Imbalance, Moved, OpenHold
 
 _OPEN = [status.value for status in OPEN]
 _MOVED: Sequence[Document] = [
@@ -80,6 +80,13 @@ class MongoBooks:
             lambda tx: tx.find(Find(HOLD, chosen, [("_id", 1)], limit))
         )
         return [OpenHold(OrderId(each["_id"]), Status(each["status"])) for each in found]
+
+    async def moved(self, *, after: str, below: str, limit: int) -> list[Moved]:
+        chosen = {"_id": {"$gt": after, "$lt": below}}
+        found = await self._database.read(
+            lambda tx: tx.find(Find(MOVEMENT, chosen, [("_id", 1)], limit))
+        )
+        return [Moved(each["_id"], each["note"], each["quantity"]) for each in found]
 
     async def _unequal(
         self, told: str, collection: str, figures: Sequence[Document], *, limit: int

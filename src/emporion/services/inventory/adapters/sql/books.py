@@ -3,7 +3,7 @@
 from emporion.chassis.data.database import Database, Row, Tx
 from emporion.kernel.ids import OrderId
 from emporion.services.inventory.domain import Status
-from emporion.services.inventory.ports import Imbalance, OpenHold
+from emporion.services.inventory.ports import Imbalance, Moved, OpenHold
 
 MOVEMENTS_AND_LEVELS = """
 SELECT sku, warehouse_id, CAST(SUM(on_hand) AS BIGINT), CAST(SUM(moved) AS BIGINT) FROM (
@@ -26,6 +26,9 @@ MEMBERS = {
 IMPOSSIBLE_LEVELS = """
 SELECT sku, warehouse_id, on_hand, reserved FROM level
 WHERE on_hand < 0 OR reserved < 0 OR reserved > on_hand LIMIT ?"""
+_MOVED = """
+SELECT movement_key, note, quantity FROM movement
+WHERE movement_key > ? AND movement_key < ? ORDER BY movement_key LIMIT ?"""
 _OPEN_HOLDS = """
 SELECT order_id, status FROM hold
 WHERE order_id > ? AND status IN ('held', 'committed') ORDER BY order_id LIMIT ?"""
@@ -54,6 +57,9 @@ class SqlBooks:
     async def open_holds(self, *, after: str, limit: int) -> list[OpenHold]:
         rows = await self._rows(_OPEN_HOLDS, after, limit)
         return [OpenHold(OrderId(order_id), Status(status)) for order_id, status in rows]
+
+    async def moved(self, *, after: str, below: str, limit: int) -> list[Moved]:
+        return [Moved(*row) for row in await self._rows(_MOVED, after, below, limit)]
 
     async def _imbalances(self, sql: str, limit: int) -> list[Imbalance]:
         return [Imbalance(*row) for row in await self._rows(sql, limit)]
