@@ -48,6 +48,7 @@ LONG = (
     "tests/platform/audit/test_audit_split.py",
     "tests/platform/edge/test_envoy.py",
     "tests/platform/engines/",
+    "tests/platform/supervisor/test_external.py",
     "tests/platform/supervisor/test_supervisor.py",
     "tests/services/analytics/test_timescale.py",
     "tests/services/inventory/test_mongodb.py",

@@ -60,11 +60,13 @@ class Outcome:
     violations: Sequence[str]
 
 
-async def drill(shop: SplitShop, fault: Fault, *, after_s: float = AFTER_S) -> Outcome:
+async def drill(
+    shop: SplitShop, fault: Fault, *, before_s: float = BEFORE_S, after_s: float = AFTER_S
+) -> Outcome:
     """One fault under load, and the books after it."""
     with shop.load(seconds=LOAD_S_MAX, shoppers=SHOPPERS) as load:
         await asyncio.wait_for(shop.until_ordered(), ORDERED_S_MAX)
-        await asyncio.sleep(BEFORE_S)
+        await asyncio.sleep(before_s)
         started_s = time.monotonic()
         await fault.happen(shop)
         fault_s = time.monotonic() - started_s
@@ -102,11 +104,12 @@ async def all_drills(faults: Sequence[Fault]) -> list[Outcome]:
 
 
 async def each(shop: SplitShop, faults: Sequence[Fault]) -> list[Outcome]:
-    """Each fault on this shop, told as it goes."""
+    """Each fault on this shop; what it did is told and written down at once."""
     outcomes = []
     for fault in faults:
         outcome = await drill(shop, fault)
         say(f"{line(outcome)}")
+        write("drills", page(outcome, written("drills")))
         outcomes.append(outcome)
     return outcomes
 
@@ -162,10 +165,10 @@ HEAD = (
 )  # fmt: skip
 
 
-def page(outcomes: Sequence[Outcome], before: str) -> str:
-    """The table of docs/reliability.md: new lines for these, the others as they were."""
+def page(outcome: Outcome, before: str) -> str:
+    """The table of docs/reliability.md: a new line for this one, the others as they were."""
     rows = {row[0]: row for row in (_cells(text) for text in before.splitlines()) if row}
-    rows |= {outcome.fault: line(outcome) for outcome in outcomes}
+    rows[outcome.fault] = line(outcome)
     return f"On {machine()}.\n\n{table(HEAD, list(rows.values()), words=1)}\n"
 
 
@@ -205,8 +208,6 @@ def main(words: Sequence[str]) -> None:
     for word, drills in APART.items():
         if not words or list(words) == [word]:
             outcomes += asyncio.run(drills())
-    if outcomes:
-        write("drills", page(outcomes, written("drills")))
     if not words or list(words) == ["checkout"]:
         asyncio.run(mail())
     unnoticed = {fault.name for fault in faults if fault.is_unnoticed}

@@ -100,6 +100,8 @@ FAULTS = (
     hung("email-1"),
     hung("nats"),
     hung("postgresql"),
+    hung("mongodb"),
+    hung("edge"),
     slow("payment-1"),
     slow("inventory-1"),
     crashing("email"),

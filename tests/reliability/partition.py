@@ -26,19 +26,17 @@ HOME, FAR, ORDERS = 1, 2, 3
 """The hosts, by the last number of their address."""
 TOPOLOGY = """\
 processes:
-  user: [user]
-  catalog: [catalog]
   inventory: {{services: [inventory], address: {far}, network: {far_host}}}
   payment: {{services: [payment], address: {far}, network: {far_host}}}
   order: {{services: [order], address: {orders}, network: {orders_host}}}
-{others}
+  rest: [{rest}]
 engines: {{default: postgres, inventory: mongodb}}
 bus: nats
 edge: envoy
 tls: on
 address: {home}
 """
-PLACED = ("user", "catalog", "inventory", "payment", "order")
+PLACED = ("inventory", "payment", "order")
 
 
 class NetworksRefused(Exception):
@@ -66,15 +64,14 @@ class Hosts:
         return "" if host == HOME else f"{self.name}-{host}"
 
     def topology(self, services: Sequence[str]) -> str:
-        """A process a service: payment and inventory on one far host, order on another."""
-        others = [name for name in services if name not in PLACED]
+        """Payment and inventory on one far host, order on another, the rest where we are."""
         return TOPOLOGY.format(
             home=self.address(HOME),
             far=self.address(FAR),
             far_host=self.namespace(FAR),
             orders=self.address(ORDERS),
             orders_host=self.namespace(ORDERS),
-            others="\n".join(f"  {name}: [{name}]" for name in others),
+            rest=", ".join(name for name in services if name not in PLACED),
         )
 
     def lose(self, sender: int, receiver: int) -> None:

@@ -268,9 +268,17 @@ class SplitShop:
 
     async def until_ordered(self) -> None:
         """Wait until an order has come in that was not there before."""
-        newest = await operate(self._operator, _newest)
-        while await operate(self._operator, _newest) == newest:
+        while not (before := await self._seen()):
             await asyncio.sleep(ASKED_EVERY_S)
+        while not await self._seen() - before:
+            await asyncio.sleep(ASKED_EVERY_S)
+
+    async def _seen(self) -> set[str]:
+        """The newest order; nothing when the shop does not say now: it was asked too often."""
+        try:
+            return {await operate(self._operator, _newest)}
+        except EmporionError:
+            return set()
 
     @property
     def _operator(self) -> Target:

@@ -13,6 +13,7 @@ from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.saga.definition import Saga, local, step
 from emporion.chassis.saga.engine import SagaEngine
 from emporion.chassis.saga.port import KeyConflict, Outcome, SagaState, Start
+from emporion.chassis.saga.recovery import pause_s_after
 from emporion.chassis.testing.databases import Engine, SqlDatabase, sql_database
 from emporion.chassis.testing.time import ManualClock, manual_runtime
 from emporion.contracts.contract import Empty, Message, Request
@@ -250,15 +251,15 @@ async def test_a_step_that_keeps_failing_is_tried_ever_more_rarely_behind_others
     world,
 ) -> None:
     async with world() as w:
-        w.hotel.fail("do", "before", Unavailable(), times=5)
+        w.hotel.fail("do", "before", Unavailable(), times=12)
         await w.go()
         pauses_ms = [await w.pause_ms()]
-        for _ in range(4):
+        for _ in range(11):
             w.runtime.clock.advance(pauses_ms[-1])
             await w.engine.run_due()
             pauses_ms.append(await w.pause_ms())
-        for doublings, pause_ms in enumerate(pauses_ms):
-            assert 0.8 <= pause_ms / (500 * 2**doublings) <= 1.2
+        for attempts, pause_ms in enumerate(pauses_ms, 1):
+            assert 0.8 <= pause_ms / (1_000 * pause_s_after(attempts)) <= 1.2
 
 
 @pytest.mark.parametrize(
@@ -365,6 +366,15 @@ async def test_a_saga_that_can_never_be_stored_is_not_tried_all_the_time(world) 
 
         assert len(w.hotel.faults) == 2, "it was tried once"
         assert due_ms > w.runtime.clock.now_ms()
+
+
+def test_a_step_is_tried_every_two_seconds_at_first_then_ever_more_rarely() -> None:
+    """A killed peer is back within seconds; one that is not needs no haste."""
+    pauses = [pause_s_after(attempts) for attempts in range(1, 17)]
+
+    assert pauses[:8] == [0.5, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0]
+    assert pauses[8:] == [4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 300.0]
+    assert pause_s_after(1_000_000) == 300.0
 
 
 async def test_one_key_starts_one_saga_however_many_ask_at_once(world) -> None:

@@ -30,7 +30,7 @@ from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.saga import journal
 from emporion.chassis.saga.definition import LocalStep, RemoteStep, Saga
 from emporion.chassis.saga.port import CalledOff, Outcome, SagaState, Start
-from emporion.chassis.saga.recovery import TERMINAL, Recovery
+from emporion.chassis.saga.recovery import TERMINAL, Recovery, pause_s_after
 from emporion.chassis.saga.run import Run
 from emporion.chassis.saga.tenure import LEASE_MS, Alone, Shared, Tenure
 from emporion.contracts.contract import Message
@@ -39,9 +39,8 @@ from emporion.kernel.errors import Conflict, EmporionError, ResourceExhausted
 I = TypeVar("I", bound=Message)  # noqa: E741 - the saga's Input
 _log = logging.getLogger(__name__)
 
-RETRY_S_FIRST = 0.5
-RETRY_S_MAX = 300.0
-ATTEMPTS_BEFORE_ALARM = 10
+ATTEMPTS_BEFORE_ALARM = 14
+"""Some four minutes."""
 OPEN_MAX = 20_000
 Work = Callable[[Tx], Awaitable[None]]
 _NO_ERRORS = ErrorTable(())
@@ -54,8 +53,8 @@ class SagaEngine:
     """Sagas (the port) over the database of one service.
 
     After a crash, `recover` takes up every saga that was open. The engine never gives up: an
-    unknown outcome is retried with a doubling pause up to five minutes, and after ten attempts
-    an error is logged at each.
+    unknown outcome is retried every 2 s at first, then with a doubling pause up to five minutes,
+    and after fourteen attempts an error is logged at each.
 
     Args:
         instance: the name of this process among those that share the database, which has to be
@@ -328,8 +327,7 @@ class SagaEngine:
     async def _defer(self, run: Run, error: Exception) -> bool:
         """The outcome is unknown: store when to try again, and let go. Always False."""
         run.attempts += 1
-        pause_s = min(RETRY_S_FIRST * 2 ** (run.attempts - 1), RETRY_S_MAX)
-        pause_s *= self._runtime.random.uniform(0.8, 1.2)
+        pause_s = pause_s_after(run.attempts) * self._runtime.random.uniform(0.8, 1.2)
         level = logging.ERROR if run.attempts >= ATTEMPTS_BEFORE_ALARM else logging.WARNING
         name = run.saga.steps[run.step].name
         _log.log(

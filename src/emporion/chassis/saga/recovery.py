@@ -10,6 +10,12 @@ from emporion.chassis.saga.port import SagaState
 from emporion.chassis.saga.run import Run
 from emporion.chassis.saga.tenure import Tenure
 
+RETRY_S_FIRST = 0.5
+RETRY_S_SOON = 2.0
+ATTEMPTS_SOON = 8
+"""A peer that was killed is back within seconds: for so many attempts it is asked every 2 s."""
+RETRY_S_MAX = 300.0
+DOUBLINGS_MAX = 16
 RECOVERED_AT_ONCE = 32
 LOOK_AGAIN_MS = 1_000
 """When what is due is being worked on already, or is not known here."""
@@ -137,3 +143,10 @@ class Recovery:
             if not await self._database.transaction(claim):
                 return False
         return await self._drive(entry)
+
+
+def pause_s_after(attempts: int) -> float:
+    """How long a saga waits after so many attempts at a step, before it is spread by chance."""
+    soon_s = min(RETRY_S_FIRST * 2.0 ** min(attempts - 1, DOUBLINGS_MAX), RETRY_S_SOON)
+    doublings = min(max(0, attempts - ATTEMPTS_SOON), DOUBLINGS_MAX)
+    return min(soon_s * 2.0**doublings, RETRY_S_MAX)
