@@ -13,7 +13,7 @@ from tests.system.report import table
 
 SERVICE = "email"
 SECONDS = 8.0
-ROUNDS = 5
+ROUNDS = 3
 """Each state in turn, so that what else the machine does meets all of them alike."""
 SHOPPERS = 6
 KILL_EVERY_S = 0.05
