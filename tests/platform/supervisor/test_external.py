@@ -2,13 +2,11 @@
 
 import socket
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
 from emporion.platform.engines.local import Engines
 from emporion.platform.engines.mongodb import MongoServer
-from emporion.platform.engines.nats import NatsServer
 from emporion.platform.engines.postgres import PostgresServer
 from emporion.platform.engines.secrets_file import SecretsFile
 from emporion.platform.supervisor.kept import Kept
@@ -62,37 +60,6 @@ async def test_wrong_credentials_of_an_external_database_are_told_by_its_line(
     told = caught.value.mistakes[0].show("shop.yaml")
     assert "shop.yaml:4: engines.order: PostgreSQL at 127.0.0.1:" in told
     assert 'password authentication failed for user "emporion_order"' in told
-
-
-async def told_of_the_bus(data: Path) -> str:
-    """What is said of the broker at env:BROKER."""
-    text = topology_text().replace("bus: nats", "bus: {kind: nats, address: env:BROKER}")
-    with pytest.raises(BadFile) as caught:
-        await Engines(
-            parse_topology(text, "shop.yaml"), data, SecretsFile.open(data)
-        ).check_external()
-    return caught.value.mistakes[0].show("shop.yaml")
-
-
-@pytest.mark.usefixtures("sockets_collected")
-async def test_an_external_broker_that_refuses_or_is_not_there_is_named_by_its_line(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server = NatsServer(data, SecretsFile.open(data))
-    kept = Kept(server, data / "run", print)
-    _ = await kept.start()
-    try:
-        wrong = server.address.replace("emporion:", "emporion:x")
-        monkeypatch.setenv("BROKER", wrong)
-        refused = await told_of_the_bus(data)
-    finally:
-        _ = await kept.stop()
-    gone = await told_of_the_bus(data)
-
-    for told in (refused, gone):
-        assert told.startswith("shop.yaml:5: bus: NATS at 127.0.0.1:")
-        assert (urlsplit(wrong).password or "") not in told
-    assert "Authorization Violation" in refused
 
 
 @pytest.mark.usefixtures("sockets_collected")
