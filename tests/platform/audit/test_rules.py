@@ -14,6 +14,7 @@ from emporion.platform.audit.facts import (
     OrderFact,
     PaymentFact,
     SaleFact,
+    ScreeningFact,
     Violation,
 )
 from emporion.platform.audit.look import apply_rules, until_sure
@@ -36,11 +37,13 @@ class Shop:
         self.holds: list[HoldFact] = []
         self.mails: list[MailFact] = []
         self.sales: list[SaleFact] = []
+        self.screenings: list[ScreeningFact] = []
         self.open_sagas: set[str] = set()
         self.unread: dict[str, set[str]] = {
             "email": set(),
             "inventory": set(),
             "analytics": set(),
+            "fraud": set(),
         }
 
     def sold(self, name: str, total: int = 500) -> None:
@@ -49,6 +52,7 @@ class Shop:
         self.holds.append(HoldFact(name, "committed"))
         self.mails.append(MailFact(name, 1))
         self.sales.append(SaleFact(name, total, "EUR"))
+        self.screenings.append(ScreeningFact(name))
 
     async def violations(self) -> dict[str, str]:
         books = Books(
@@ -57,6 +61,7 @@ class Shop:
             holds=each(sorted(self.holds)),
             mails=each(sorted(self.mails)),
             sales=each(sorted(self.sales)),
+            screenings=each(sorted(self.screenings)),
             open_sagas=frozenset(self.open_sagas),
             unread={name: frozenset(ids) for name, ids in self.unread.items()},
         )
@@ -84,6 +89,7 @@ async def test_sold_rejected_and_cancelled_orders_add_up(shop):
     ]
     shop.mails.append(MailFact("f", 1))
     shop.sales.append(SaleFact("f", 100, "EUR"))
+    shop.screenings.append(ScreeningFact("f"))
 
     assert await shop.violations() == {}
 
@@ -122,7 +128,7 @@ async def test_what_went_back_in_parts_leaves_the_order_sold(shop):
 async def test_money_kept_for_an_order_that_was_not_sold_is_found(shop, status):
     shop.orders.append(OrderFact("b", status, 100, "EUR"))
     shop.payments.append(PaymentFact("b", "captured", 100, 0, 0, "EUR"))
-    for name in ("email", "analytics"):
+    for name in ("email", "analytics", "fraud"):
         shop.unread[name].add("b")
 
     assert await shop.violations() == {
@@ -181,6 +187,21 @@ async def test_a_sale_that_the_figures_do_not_count_is_found_once_they_have_hear
 
     shop.unread["analytics"].add("a")
     assert await shop.violations() == {}
+
+
+async def test_a_sale_that_was_not_screened_is_found_once_fraud_has_heard_of_it(shop):
+    shop.screenings = shop.screenings[1:]
+    assert await shop.violations() == {"sold orders are screened once": "was not screened"}
+
+    shop.unread["fraud"].add("a")
+    assert await shop.violations() == {}
+
+
+async def test_a_screening_of_an_unsold_order_is_found(shop):
+    shop.orders.append(OrderFact("b", "rejected", 1, "EUR"))
+    shop.screenings += [ScreeningFact("b"), ScreeningFact("d")]
+
+    assert (await shop.violations()).keys() == {"sold orders are screened once"}
 
 
 async def test_an_unsold_order_in_the_figures_is_found(shop):

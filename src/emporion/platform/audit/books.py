@@ -16,18 +16,21 @@ from emporion.platform.audit.facts import (
     OrderFact,
     PaymentFact,
     SaleFact,
+    ScreeningFact,
     Violation,
 )
 from emporion.platform.audit.merge import Books
 from emporion.platform.audit.traffic import OpenSaga
 from emporion.services.analytics import audit as analytics
 from emporion.services.email import audit as email
+from emporion.services.fraud import audit as fraud
 from emporion.services.inventory import audit as inventory
 from emporion.services.order import audit as order
 from emporion.services.payment import audit as payment
 from emporion.services.payment.adapters.book import Entry, entries_in
+from emporion.services.webhook import audit as webhook
 
-TOLD_OF_ORDERS = ("inventory", "email", "analytics")
+TOLD_OF_ORDERS = ("inventory", "email", "analytics", "fraud")
 """The subscribers of `orders.created` whose books the rules look at."""
 Found = tuple[str, str, str]
 """What every service's own audit yields: check, subject, detail."""
@@ -81,6 +84,16 @@ OWN_BOOKS = (
         analytics.violations,
         dict.fromkeys((analytics.MINUTES, analytics.QUARTERS, analytics.PRODUCTS), "fact"),
     ),
+    OwnBooks(
+        "fraud",
+        fraud.violations,
+        {fraud.VERDICT: "screening", fraud.REVIEWED: "screening", fraud.DECIDED: "review"},
+    ),
+    OwnBooks(
+        "webhook",
+        webhook.violations,
+        dict.fromkeys((webhook.MESSAGE, webhook.ANSWERED, webhook.STANDING), "hook_delivery"),
+    ),
 )
 
 
@@ -129,6 +142,7 @@ def books_of(
         holds=_holds(databases["inventory"]),
         mails=_mails(databases["email"]),
         sales=_sales(databases["analytics"]),
+        screenings=_screenings(databases["fraud"]),
         open_sagas=frozenset(saga.order_id for saga in open_),
         unread={name: unread_orders(found, name) for name in TOLD_OF_ORDERS},
     )
@@ -157,3 +171,8 @@ async def _mails(database: Database) -> AsyncIterator[MailFact]:
 async def _sales(database: Database) -> AsyncIterator[SaleFact]:
     async for sale in analytics.sales(database):
         yield SaleFact(*sale)
+
+
+async def _screenings(database: Database) -> AsyncIterator[ScreeningFact]:
+    async for order_id in fraud.screened(database):
+        yield ScreeningFact(order_id)

@@ -42,6 +42,12 @@ class SaleFact(NamedTuple):
     currency: str
 
 
+class ScreeningFact(NamedTuple):
+    """An order that was screened."""
+
+    order_id: str
+
+
 class MailFact(NamedTuple):
     """How many confirmations of an order were queued or sent."""
 
@@ -66,6 +72,7 @@ class Story:
     is_saga_open: bool
     unread_by: frozenset[str]
     sale: SaleFact | None = None
+    is_screened: bool = False
 
     @property
     def net_minor(self) -> int:

@@ -10,10 +10,11 @@ from emporion.platform.audit.facts import (
     OrderFact,
     PaymentFact,
     SaleFact,
+    ScreeningFact,
     Story,
 )
 
-F = TypeVar("F", bound=OrderFact | PaymentFact | HoldFact | MailFact | SaleFact)
+F = TypeVar("F", bound=OrderFact | PaymentFact | HoldFact | MailFact | SaleFact | ScreeningFact)
 END = "\uffff"
 """Sorts after every order id."""
 NOBODY: frozenset[str] = frozenset()
@@ -33,6 +34,7 @@ class Books:
     holds: AsyncIterator[HoldFact]
     mails: AsyncIterator[MailFact]
     sales: AsyncIterator[SaleFact]
+    screenings: AsyncIterator[ScreeningFact]
     open_sagas: frozenset[str]
     unread: dict[str, frozenset[str]]
 
@@ -64,7 +66,8 @@ async def stories(books: Books) -> AsyncIterator[Story]:
     unread = [(name, ids) for name, ids in books.unread.items() if ids]
     orders, payments = _Source(books.orders), _Source(books.payments)
     holds, mails, sales = _Source(books.holds), _Source(books.mails), _Source(books.sales)
-    sources = (orders, payments, holds, mails, sales)
+    screenings = _Source(books.screenings)
+    sources = (orders, payments, holds, mails, sales, screenings)
     for source in sources:
         await source.advance()
     while True:
@@ -83,4 +86,5 @@ async def stories(books: Books) -> AsyncIterator[Story]:
             if unread
             else NOBODY,
             sale=await sales.take(order_id),
+            is_screened=await screenings.take(order_id) is not None,
         )

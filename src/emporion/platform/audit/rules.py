@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from emporion.contracts.analytics import AnalyticsService
 from emporion.contracts.email import EmailService
+from emporion.contracts.fraud import FraudService
 from emporion.contracts.inventory import InventoryService, ReservationStatus
 from emporion.contracts.order import OrderStatus
 from emporion.kernel.money import Money
@@ -124,6 +125,16 @@ def every_sale_is_counted(story: Story) -> str | None:
     return ""
 
 
+def every_sale_is_screened(story: Story) -> str | None:
+    """A sold order was screened, or its event is still to come; others were not."""
+    if story.order is None:
+        return "was screened, but does not exist" if story.is_screened else None
+    if story.order.status not in ANNOUNCED:
+        return f"is {story.order.status}, but was screened" if story.is_screened else None
+    is_told = FraudService.NAME not in story.unread_by
+    return "was not screened" if is_told and not story.is_screened else ""
+
+
 def pending_means_a_saga_works_on_it(story: Story) -> str | None:
     """A pending order is being decided by a saga."""
     undecided = {OrderStatus.PENDING, OrderStatus.CANCELLING}
@@ -140,6 +151,7 @@ RULES: Mapping[str, Rule] = {
     "open holds = orders that need them": stock_is_held_for_orders_that_need_it,
     "one confirmation per sold order": one_confirmation_per_sale,
     "figures count each sold order": every_sale_is_counted,
+    "sold orders are screened once": every_sale_is_screened,
     "a saga works on each pending order": pending_means_a_saga_works_on_it,
 }
 
