@@ -283,11 +283,11 @@ async def test_history_reaches_a_new_subscription_from_the_instant_it_asked_for(
     await desk.tell(2)
     await desk.send()
 
-    got = [(post.path, post.webhook_id) for post in endpoint.posts]
-    assert got == [
+    # Messages to one endpoint may overtake each other.
+    assert sorted((post.path, post.webhook_id) for post in endpoint.posts) == [
+        ("/hooks/new", event_id(2)),
         ("/hooks/old", event_id(1)),
         ("/hooks/old", event_id(2)),
-        ("/hooks/new", event_id(2)),
     ]
     assert len(await desk.deliveries(old.hook.hook_id)) == 2
 
