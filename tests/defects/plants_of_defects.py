@@ -32,8 +32,8 @@ MONEY = (
         Edit(
             "services/order/sagas.py",
             """
--            step("charge payment", request=_charge, do=payment.charge, undo=payment.refund),
-+            step("charge payment", request=_charge, do=payment.charge),
+                 do=order.unless_called_off(payment.charge),
+-                undo=payment.refund,
 """,
         ),
     ),
@@ -584,7 +584,7 @@ ACCESS = (
         "whoever knows its id may cancel an order",
         "test_access.py::test_defect_11_nobody_cancels_the_order_of_somebody_else",
         Edit(
-            _ORDERS,
+            "services/order/commands/cancelling.py",
             """
 -        await self._queries.require_owner(request.order_id, caller)
 """,

@@ -3,7 +3,7 @@
 import pytest
 
 from emporion.contracts.inventory import Line, OutOfStock
-from emporion.contracts.order import OrderOf, OrderStatus, PlaceOrder
+from emporion.contracts.order import CallOffOrder, OrderOf, OrderStatus, PlaceOrder
 from emporion.contracts.order_carts import Checkout
 from emporion.contracts.payment import PaymentDeclined
 from emporion.contracts.pricing import CodeUsedUp, UnknownCode
@@ -108,3 +108,19 @@ async def test_a_cart_is_checked_out_with_a_code(shop) -> None:
         assert str(order.total) == "2.50 EUR"
         assert await s.as_user(ADA, s.api.checkout(request)) == order
         assert await s.cart() == {}
+
+
+async def test_an_order_with_a_code_that_is_called_off_in_time_is_not_charged(shop) -> None:
+    async with shop() as s:
+        s.payments.outages = 1
+        order = await s.as_user(ADA, s.api.place_order(half_off()))
+
+        await s.api.call_off(CallOffOrder(order_id=order.order_id, reason="changed my mind"))
+        s.engine._runtime.clock.advance(5)
+        await s.engine.run_due()
+
+        assert s.payments.charges == 0
+        assert s.catalog.used == set()
+        ended = await s.as_user(ADA, s.api.get_order(OrderOf(order_id=order.order_id)))
+        assert ended.status is OrderStatus.REJECTED
+        assert await s.books_balance()

@@ -60,7 +60,11 @@ def create_order(
 
 
 def create_promoted_order(
-    plain: Saga[TakeOrder], catalog: CatalogService, payment: PaymentService
+    plain: Saga[TakeOrder],
+    order: OrderSteps,
+    *,
+    catalog: CatalogService,
+    payment: PaymentService,
 ) -> Saga[TakeOrder]:
     """The same for an order that uses promotions which are counted, or costs nothing by them."""
     opening, reserving, _, confirming = plain.steps
@@ -80,7 +84,7 @@ def create_promoted_order(
             step(
                 "charge payment",
                 request=_charge,
-                do=_unless_free(payment.charge),
+                do=order.unless_called_off(_unless_free(payment.charge)),
                 undo=_unless_free(payment.refund),
             ),
             confirming,

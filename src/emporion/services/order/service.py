@@ -43,7 +43,7 @@ def build(needs: Needs) -> Assembly:
     sagas = OrderSagas(
         steps,
         create,
-        create_promoted_order(create, catalog, payment),
+        create_promoted_order(create, steps, catalog=catalog, payment=payment),
         cancel_order(steps, inventory, payment),
     )
     queries = OrderQueries(needs.database, store, cart_store, clock=clock)
