@@ -28,16 +28,45 @@ from emporion.contracts.order import OrderCreated, PricedLine
 from emporion.kernel.ids import OrderId, Sku, UserId
 from emporion.kernel.money import Money
 from emporion.services.analytics import service as analytics
+from emporion.services.fraud import service as fraud
 from emporion.services.recommendation import service as recommendation
+from emporion.services.webhook import service as webhook
 
 BATCH = 64
 BATCHES = 150
 WARM_UP = 30
 THINGS = 500
 LINES = (2, 20)
+_NOTHING = cast("Any", None)
+
+
+class _Nobody:
+    """Other services, which reactions to orders do not call."""
+
+    def get(self, contract: object) -> Any:
+        return contract
+
+
+def _webhook(needs: Needs) -> Assembly:
+    """Nobody subscribed to anything."""
+    return webhook.build(
+        webhook.WebhookNeeds(
+            runtime=needs.runtime,
+            database=needs.database,
+            clients=needs.clients,
+            sagas=needs.sagas,
+            courier=_NOTHING,
+            events=[OrderCreated],
+            is_http_allowed=True,
+        )
+    )
+
+
 SUBSCRIBERS: dict[str, Callable[[Needs], Assembly]] = {
     "recommendation": recommendation.build,
     "analytics": analytics.build,
+    "fraud": fraud.build,
+    "webhook": _webhook,
 }
 
 
@@ -90,8 +119,9 @@ async def cost_us(name: str, lines: int) -> tuple[float, float]:
         async with sqlite_database(
             Path(folder), [migrations_of(name)], source=name, runtime=runtime
         ) as database:
-            nothing = cast("Any", None)
-            needs = Needs(runtime=runtime, database=database, clients=nothing, sagas=nothing)
+            needs = Needs(
+                runtime=runtime, database=database, clients=cast("Any", _Nobody()), sagas=_NOTHING
+            )
             rows = SUBSCRIBERS[name](needs).subscriptions
             react = next(row.react_many for row in rows if row.event is OrderCreated)
             assert react is not None

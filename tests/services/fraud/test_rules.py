@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emporion.kernel.money import Money
 from emporion.services.fraud.domain.facts import (
     TRIES_MAX,
     WINDOW_S_MAX,
@@ -13,7 +12,6 @@ from emporion.services.fraud.domain.facts import (
     Past,
     Sum,
     Trail,
-    Try,
     facts_of,
 )
 from emporion.services.fraud.domain.judging import Judge
@@ -39,8 +37,34 @@ EVERY_KIND = {
     Kind.NEW_ACCOUNT: Parameters(age_s=60),
     Kind.NEW_CURRENCY: Parameters(orders_min=2),
 }
-PLAIN = Facts(amount_minor=99, currency="EUR", account_age_s=60)
+NOW_MS = WINDOW_S_MAX * 3_000
+PLAIN = Facts(amount_minor=99, currency="EUR", placed_at_ms=NOW_MS, account_age_s=60)
 OK, NO = False, True
+
+
+def past(*tries: tuple[int, bool] | tuple[int, bool, int]) -> Past:
+    """How long ago in seconds, whether declined, and by which person, if not the one who orders."""
+    oldest_first = sorted(tries, reverse=True)
+    return Past(
+        b"".join((NOW_MS - each[0] * 1_000).to_bytes(6, "big") for each in oldest_first),
+        bytes(each[1] for each in oldest_first),
+        bytes((*each, 0)[2] for each in oldest_first),
+    )
+
+
+def numbered(number: int) -> str:
+    return f"ord_{number:032x}"
+
+
+def instants(row: bytes) -> list[int]:
+    return [int.from_bytes(row[at : at + 6], "big") for at in range(0, len(row), 6)]
+
+
+ME, BEA, CLEO = ("usr_" + "0" * 31 + digit for digit in "abc")
+
+
+def order(number: int, at_ms: int) -> Order:
+    return Order(numbered(number), ME, 1, "EUR", at_ms, "m")
 
 
 def seen(kind: Kind, facts: Facts) -> int | None:
@@ -65,15 +89,15 @@ def test_nothing_counts_for_an_ordinary_order(kind: Kind):
     [
         (Kind.AMOUNT, facts(amount_minor=100), 100),
         (Kind.AMOUNT, facts(amount_minor=100, currency="USD"), None),
-        (Kind.USER_VELOCITY, facts(own=(Past(0, OK), Past(59, OK))), 3),
-        (Kind.USER_VELOCITY, facts(own=(Past(0, OK), Past(60, OK))), None),
-        (Kind.USER_VELOCITY, facts(own=(Past(0, OK), Past(1, NO))), None),
-        (Kind.METHOD_VELOCITY, facts(has_method=True, method=(Past(0, OK), Past(59, OK))), 3),
-        (Kind.METHOD_VELOCITY, facts(has_method=True, own=(Past(0, OK), Past(9, OK))), None),
-        (Kind.METHOD_USERS, facts(has_method=True, method=(Past(0, OK, 1),)), 2),
-        (Kind.METHOD_USERS, facts(has_method=True, method=(Past(0, OK), Past(60, OK, 1))), None),
-        (Kind.DECLINES, facts(own=(Past(0, NO), Past(59, NO))), 2),
-        (Kind.DECLINES, facts(own=(Past(0, NO), Past(59, OK), Past(60, NO))), None),
+        (Kind.USER_VELOCITY, facts(own=past((0, OK), (59, OK))), 3),
+        (Kind.USER_VELOCITY, facts(own=past((0, OK), (60, OK))), None),
+        (Kind.USER_VELOCITY, facts(own=past((0, OK), (1, NO))), None),
+        (Kind.METHOD_VELOCITY, facts(has_method=True, method=past((0, OK), (59, OK))), 3),
+        (Kind.METHOD_VELOCITY, facts(has_method=True, own=past((0, OK), (9, OK))), None),
+        (Kind.METHOD_USERS, facts(has_method=True, method=past((0, OK, 1))), 2),
+        (Kind.METHOD_USERS, facts(has_method=True, method=past((0, OK), (60, OK, 1))), None),
+        (Kind.DECLINES, facts(own=past((0, NO), (59, NO))), 2),
+        (Kind.DECLINES, facts(own=past((0, NO), (59, OK), (60, NO))), None),
         (Kind.AMOUNT_OVER_HISTORY, facts(amount_minor=201, sums={"EUR": Sum(2, 200)}), 201),
         (Kind.AMOUNT_OVER_HISTORY, facts(amount_minor=200, sums={"EUR": Sum(2, 200)}), None),
         (Kind.AMOUNT_OVER_HISTORY, facts(amount_minor=900, sums={"EUR": Sum(1, 100)}), None),
@@ -160,36 +184,65 @@ def test_a_set_that_makes_no_sense_is_refused(rule_set: RuleSet):
 
 
 @given(st.lists(st.integers(0, WINDOW_S_MAX * 3_000), max_size=100))
-def test_a_trail_keeps_the_newest_tries_and_stays_small(instants: list[int]):
+def test_a_trail_keeps_the_newest_tries_and_stays_small(told: list[int]):
     trail = Trail()
-    for number, at_ms in enumerate(instants):
-        trail = trail.with_try(Try(at_ms, f"ord_{number}", is_declined=False))
+    for number, at_ms in enumerate(told):
+        trail = trail.with_try(at_ms, numbered(number), is_declined=bool(number % 2), who=ME)
 
-    kept = [each.at_ms for each in trail.tries]
+    kept = instants(trail.instants)
     assert len(kept) <= TRIES_MAX
     assert kept == sorted(kept)
-    if instants:
-        newest = sorted(instants)[-TRIES_MAX:]
-        assert kept == [at for at in newest if at >= max(instants) - WINDOW_S_MAX * 1_000]
+    if told:
+        numbers = sorted(range(len(told)), key=lambda number: told[number])[-TRIES_MAX:]
+        fresh = [each for each in numbers if told[each] >= max(told) - WINDOW_S_MAX * 1_000]
+        assert kept == [told[each] for each in fresh]
+        assert list(trail.declined) == [each % 2 for each in fresh]
+        assert trail.orders == b"".join(each.to_bytes(8, "big") for each in fresh)
+        assert len(trail.people) == len(trail.orders)
+        assert [number for number in range(len(told)) if trail.has(numbered(number))] == sorted(
+            fresh
+        )
 
 
 @given(st.lists(st.integers(1, 10**9), min_size=1))
 def test_sums_lose_nothing(amounts: list[int]):
     trail = Trail()
     for amount in amounts:
-        trail = trail.with_sale(Money(amount, "EUR"))
+        trail = trail.with_sale(amount, "EUR")
 
     assert trail.sums == {"EUR": Sum(len(amounts), sum(amounts))}
 
 
 def test_people_of_a_method_are_numbers_and_the_one_who_orders_is_zero():
-    me, bea, cleo = ("0" * 31 + digit for digit in "abc")
-    tries = [(bea, 1), (me, 2), (cleo, 3), (bea, 4), (me, 5)]
-    trail = Trail(tuple(Try(at, f"ord_{at}", is_declined=False, who=who) for who, at in tries))
+    trail = Trail()
+    for at_ms, who in enumerate((BEA, ME, CLEO, BEA, ME)):
+        trail = trail.with_try(at_ms, numbered(at_ms), is_declined=False, who=who)
 
-    known = facts_of(Order("ord_9", me, Money(1, "EUR"), 9_000, "m"), Trail(), trail)
+    known = facts_of(order(9, 9_000), Trail(), trail)
 
-    assert [each.person for each in known.method] == [1, 0, 2, 1, 0]
+    assert list(known.method.people) == [1, 0, 2, 1, 0]
+
+
+def test_an_order_is_judged_by_what_was_tried_until_its_instant_and_not_by_itself():
+    own, method = Trail(), Trail()
+    for at_ms, who in ((1, BEA), (2, ME), (3, CLEO), (4, BEA)):
+        own = own.with_try(at_ms, numbered(at_ms), is_declined=at_ms == 1)
+        method = method.with_try(at_ms, numbered(at_ms), is_declined=at_ms == 1, who=who)
+
+    known = facts_of(order(2, 3), own, method)
+
+    assert instants(known.own.instants) == instants(known.method.instants) == [1, 3]
+    assert known.own.declined == known.method.declined == b"\1\0"
+    assert list(known.method.people) == [1, 2]
+
+
+def test_ids_that_only_look_alike_when_joined_are_told_apart():
+    trail = Trail().with_try(1, numbered(0x0102), is_declined=False)
+    trail = trail.with_try(2, numbered(0x0304), is_declined=False)
+
+    assert not trail.has(numbered(0x0102 << 48))
+    assert not trail.has(numbered(0x0102_0000_0000_0000))
+    assert trail.has(numbered(0x0102))
 
 
 @pytest.mark.parametrize("status", Status)

@@ -31,6 +31,7 @@ from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import EmporionError
 from emporion.kernel.ids import OrderId, UserId
 from emporion.kernel.money import Money
+from emporion.services.fraud.domain.facts import Trail
 from emporion.services.fraud.service import build
 
 OFFICER = UserId("usr_" + "0" * 31 + "e")
@@ -112,6 +113,11 @@ class Watch:
             return await getattr(self.service, method)(request)
         finally:
             leave(token)
+
+    async def trail(self) -> Trail:
+        """What is remembered of the first person."""
+        (row,) = (await self.rows("SELECT trail FROM fraud_trail ORDER BY subject DESC"))[:1]
+        return msgspec.msgpack.decode(row[0], type=Trail)
 
     async def screening(self, number: int) -> Screening:
         return await self.service.get_screening(ScreeningOf(order_id=order_id(number)))

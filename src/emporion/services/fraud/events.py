@@ -10,9 +10,15 @@ from emporion.chassis.data.database import Tx
 from emporion.chassis.events.subscription import Received, Subscription, on_many
 from emporion.contracts.order import OrderCancelled, OrderCreated, OrderRejected
 from emporion.contracts.payment import PaymentDeclined
-from emporion.kernel.money import Money
 from emporion.services.fraud.commands.screening import Screener
 from emporion.services.fraud.domain.facts import Order
+
+
+class _Amount(msgspec.Struct, frozen=True, gc=False):
+    """Money, not checked again: what publishes it did."""
+
+    amount_minor: int
+    currency: str
 
 
 class _Paid(msgspec.Struct, frozen=True, gc=False):
@@ -20,7 +26,7 @@ class _Paid(msgspec.Struct, frozen=True, gc=False):
 
     order_id: str
     user_id: str
-    amount: Money
+    amount: _Amount
     created_at: datetime
     payment_method: str = ""
 
@@ -34,7 +40,7 @@ class _Rejected(msgspec.Struct, frozen=True, gc=False):
 
     order_id: str
     user_id: str
-    amount: Money
+    amount: _Amount
     refusal: _Why
     rejected_at: datetime
     payment_method: str = ""
@@ -68,14 +74,22 @@ class Reactions:
 
 
 def _order(paid: _Paid) -> Order:
-    at_ms = _ms(paid.created_at)
-    return Order(paid.order_id, paid.user_id, paid.amount, at_ms, paid.payment_method)
+    return _tried(paid, paid.created_at)
 
 
 def _attempt(rejected: _Rejected) -> Order:
-    at_ms = _ms(rejected.rejected_at)
+    return _tried(rejected, rejected.rejected_at)
+
+
+def _tried(told: _Paid | _Rejected, at: datetime) -> Order:
+    amount = told.amount
     return Order(
-        rejected.order_id, rejected.user_id, rejected.amount, at_ms, rejected.payment_method
+        told.order_id,
+        told.user_id,
+        amount.amount_minor,
+        amount.currency,
+        _ms(at),
+        told.payment_method,
     )
 
 

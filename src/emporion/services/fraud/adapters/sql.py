@@ -81,9 +81,10 @@ _ADD_RULES = (
 )
 
 _encode = msgspec.json.Encoder().encode
-_trail = msgspec.json.Decoder(Trail).decode
+_pack = msgspec.msgpack.Encoder().encode
+_trail = msgspec.msgpack.Decoder(Trail).decode
 _fired = msgspec.json.Decoder(tuple[Fired, ...]).decode
-_facts = msgspec.json.Decoder(Facts).decode
+_facts = msgspec.msgpack.Decoder(Facts).decode
 _rule_set = msgspec.json.Decoder(RuleSet).decode
 _UNKNOWN = Trail()
 _SHIPPED = StoredRules(0, DEFAULT)
@@ -104,7 +105,7 @@ class SqlScreenings:
         return found
 
     async def save_trails(self, tx: Tx, trails: Mapping[str, Trail]) -> None:
-        rows = [(subject, _encode(trail)) for subject, trail in trails.items()]
+        rows = [(subject, _pack(trail)) for subject, trail in trails.items()]
         await tx.execute_many(_SAVE_TRAIL, rows)
 
     async def add(self, tx: Tx, screenings: Sequence[StoredScreening]) -> None:
@@ -205,7 +206,7 @@ def _screening_row(each: StoredScreening) -> Row:
         each.threshold,
         each.rules_version,
         _encode(each.fired) if each.fired else _NOTHING_FIRED,
-        _encode(each.facts),
+        _pack(each.facts),
         each.screened_at_ms,
     )
 

@@ -7,7 +7,7 @@ from emporion.chassis.data.database import Tx
 from emporion.contracts.fraud import ScreeningCompleted, Verdict
 from emporion.kernel.clock import Clock, to_datetime
 from emporion.kernel.ids import OrderId
-from emporion.services.fraud.domain.facts import Order, Trail, Try, facts_of
+from emporion.services.fraud.domain.facts import Order, Trail, facts_of
 from emporion.services.fraud.domain.judging import Judge
 from emporion.services.fraud.ports import RuleBook, ScreeningStore, StoredScreening
 
@@ -88,12 +88,12 @@ def _screened(
     facts = facts_of(order, trails[order.user_id], trails.get(_method(order), _NO_TRAIL))
     judged = in_force.judge.judge(facts)
     _remember(order, trails, is_declined=False)
-    trails[order.user_id] = trails[order.user_id].with_sale(order.amount)
+    trails[order.user_id] = trails[order.user_id].with_sale(order.amount_minor, order.currency)
     return StoredScreening(
         order.order_id,
         order.user_id,
-        order.amount.amount_minor,
-        order.amount.currency,
+        order.amount_minor,
+        order.currency,
         judged.is_held,
         judged.score,
         in_force.judge.threshold,
@@ -106,10 +106,10 @@ def _screened(
 
 def _remember(order: Order, trails: dict[str, Trail], *, is_declined: bool) -> None:
     at_ms, order_id, user_id = order.placed_at_ms, order.order_id, order.user_id
-    trails[user_id] = trails[user_id].with_try(Try(at_ms, order_id, is_declined))
+    trails[user_id] = trails[user_id].with_try(at_ms, order_id, is_declined=is_declined)
     if order.method:
         name = _method(order)
-        trails[name] = trails[name].with_try(Try(at_ms, order_id, is_declined, user_id))
+        trails[name] = trails[name].with_try(at_ms, order_id, is_declined=is_declined, who=user_id)
 
 
 def _completed(each: StoredScreening) -> ScreeningCompleted:

@@ -1,8 +1,11 @@
-"""What is known about an order when it is judged, and what is remembered of orders before it."""
+"""What is known about an order when it is judged, and what is remembered of orders before it.
 
-from collections.abc import Sequence
+Tries are kept as bytes, one column each: every order takes up to 32 of them through its screening,
+and as bytes they are read, counted and written without an object for each.
+"""
 
-from emporion.kernel.money import Money
+from bisect import bisect_right
+
 from emporion.kernel.value import Value
 
 TRIES_MAX = 32
@@ -10,16 +13,12 @@ TRIES_MAX = 32
 WINDOW_S_MAX = 30 * 86_400
 """How far back a try is remembered; no rule may look further."""
 _ID_INSTANT = slice(-32, -20)
+_ID_RANDOM = slice(-16, None)
 _MS = 1_000
-
-
-class Try(Value, frozen=True, gc=False, array_like=True):
-    """An attempt to pay for an order. `who` is empty in a person's own trail."""
-
-    at_ms: int
-    order_id: str
-    is_declined: bool
-    who: str = ""
+_AT = 6
+"""Bytes of an instant: milliseconds since the epoch, big-endian, so that they compare as bytes."""
+_WHICH = 8
+"""Bytes that tell an order or a person from the others of a trail: 64 random bits of the id."""
 
 
 class Sum(Value, frozen=True, gc=False, array_like=True):
@@ -29,50 +28,62 @@ class Sum(Value, frozen=True, gc=False, array_like=True):
     amount_minor: int
 
 
-class Trail(Value, frozen=True, gc=False):
-    """What is remembered of a person, or of a payment method: its newest tries, and sums.
+class Past(Value, frozen=True, gc=False, array_like=True):
+    """Tries before an order, the oldest first.
 
-    At most TRIES_MAX tries, none older than WINDOW_S_MAX before the newest; at most one Sum for
-    each currency.
+    Args:
+        instants: of each, six bytes.
+        declined: of each, a byte: 1 when the payment was declined.
+        people: of each by a payment method, a byte: 0 for whoever orders, others by number.
     """
 
-    tries: tuple[Try, ...] = ()
+    instants: bytes = b""
+    declined: bytes = b""
+    people: bytes = b""
+
+    def later_than(self, at_ms: int) -> int:
+        """The place of the first try after that instant."""
+        return _place_after(self.instants, at_ms)
+
+
+class Trail(Value, frozen=True, gc=False, array_like=True):
+    """What is remembered of a person, or of a payment method: its newest tries, and sums.
+
+    At most TRIES_MAX tries, none older than WINDOW_S_MAX before the newest, in the order of their
+    instants; at most one Sum for each currency. `people` is empty in a person's own trail.
+    """
+
+    instants: bytes = b""
+    declined: bytes = b""
+    orders: bytes = b""
+    people: bytes = b""
     sums: dict[str, Sum] = {}  # noqa: RUF012 - a struct copies the default of each
 
     def has(self, order_id: str) -> bool:
         """Whether a try for that order is among the remembered."""
-        return any(each.order_id == order_id for each in self.tries)
+        which = _which(order_id)
+        return which in self.orders and which in _each(self.orders, _WHICH)
 
-    def with_try(self, new: Try) -> "Trail":
+    def with_try(self, at_ms: int, order_id: str, *, is_declined: bool, who: str = "") -> "Trail":
         """With one more try; the oldest is forgotten when there are too many."""
-        tries = [*self.tries, new][-TRIES_MAX:]
-        if self.tries and new.at_ms < self.tries[-1].at_ms:
-            tries = sorted((*self.tries, new), key=_instant)[-TRIES_MAX:]
-        oldest_ms = tries[-1].at_ms - WINDOW_S_MAX * _MS
-        if tries[0].at_ms < oldest_ms:
-            tries = [each for each in tries if each.at_ms >= oldest_ms]
-        return Trail(tuple(tries), self.sums)
+        place = _place_after(self.instants, at_ms)
+        instants = _put(self.instants, _at(at_ms), place)
+        newest_ms = int.from_bytes(instants[-_AT:], "big")
+        too_old = _place_after(instants, newest_ms - WINDOW_S_MAX * _MS - 1)
+        first = max(too_old, len(instants) // _AT - TRIES_MAX)
+        return Trail(
+            instants[first * _AT :],
+            _put(self.declined, _DECLINED if is_declined else _PAID, place)[first:],
+            _put(self.orders, _which(order_id), place)[first * _WHICH :],
+            _put(self.people, _which(who), place)[first * _WHICH :] if who else b"",
+            self.sums,
+        )
 
-    def with_sale(self, amount: Money) -> "Trail":
+    def with_sale(self, amount_minor: int, currency: str) -> "Trail":
         """With one more order in the sums."""
-        before = self.sums.get(amount.currency, _NOTHING)
-        after = Sum(before.orders + 1, before.amount_minor + amount.amount_minor)
-        return Trail(self.tries, {**self.sums, amount.currency: after})
-
-
-_NOTHING = Sum(0, 0)
-
-
-def _instant(each: Try) -> int:
-    return each.at_ms
-
-
-class Past(Value, frozen=True, gc=False, array_like=True):
-    """A try before this order: how long ago, by which person (0: this one; others by number)."""
-
-    ago_s: int
-    is_declined: bool
-    person: int = 0
+        before = self.sums.get(currency, _NOTHING)
+        sums = {**self.sums, currency: Sum(before.orders + 1, before.amount_minor + amount_minor)}
+        return Trail(self.instants, self.declined, self.orders, self.people, sums)
 
 
 class Facts(Value, frozen=True, gc=False, omit_defaults=True):
@@ -83,10 +94,11 @@ class Facts(Value, frozen=True, gc=False, omit_defaults=True):
 
     amount_minor: int
     currency: str
+    placed_at_ms: int
     account_age_s: int | None = None
     has_method: bool = False
-    own: tuple[Past, ...] = ()
-    method: tuple[Past, ...] = ()
+    own: Past = Past()
+    method: Past = Past()
     sums: dict[str, Sum] = {}  # noqa: RUF012 - a struct copies the default of each
 
 
@@ -95,9 +107,15 @@ class Order(Value, frozen=True, gc=False):
 
     order_id: str
     user_id: str
-    amount: Money
+    amount_minor: int
+    currency: str
     placed_at_ms: int
     method: str = ""
+
+
+_NOTHING = Sum(0, 0)
+_NO_PAST = Past()
+_PAID, _DECLINED = b"\0", b"\1"
 
 
 def facts_of(order: Order, person: Trail, method: Trail) -> Facts:
@@ -106,13 +124,14 @@ def facts_of(order: Order, person: Trail, method: Trail) -> Facts:
     Tries that were told too late are missing; they count for the orders after them.
     """
     return Facts(
-        amount_minor=order.amount.amount_minor,
-        currency=order.amount.currency,
-        account_age_s=account_age_s(order),
-        has_method=bool(order.method),
-        own=_past(person.tries, order),
-        method=_past(method.tries, order) if order.method else (),
-        sums=person.sums,
+        order.amount_minor,
+        order.currency,
+        order.placed_at_ms,
+        account_age_s(order),
+        bool(order.method),
+        _past(person, order),
+        _past(method, order) if order.method else _NO_PAST,
+        person.sums,
     )
 
 
@@ -122,17 +141,57 @@ def account_age_s(order: Order) -> int | None:
     return age_ms // _MS if age_ms >= 0 else None
 
 
-def _past(tries: Sequence[Try], order: Order) -> tuple[Past, ...]:
-    people = {"": 0, order.user_id: 0}
-    now_ms = order.placed_at_ms
-    return tuple(
-        [
-            Past(
-                (now_ms - each.at_ms) // _MS,
-                each.is_declined,
-                people.setdefault(each.who, len(people) - 1),
-            )
-            for each in tries
-            if each.at_ms <= now_ms and each.order_id != order.order_id
-        ]
+def _past(trail: Trail, order: Order) -> Past:
+    """The tries of a trail up to an order, without its own."""
+    before = _place_after(trail.instants, order.placed_at_ms)
+    people = _numbered(trail.people, order.user_id)
+    if before == len(trail.declined) and not trail.has(order.order_id):
+        return Past(trail.instants, trail.declined, people)
+    own = _which(order.order_id)
+    orders = _each(trail.orders, _WHICH)[:before]
+    kept = [place for place, which in enumerate(orders) if which != own]
+    instants = _each(trail.instants, _AT)
+    return Past(
+        b"".join([instants[place] for place in kept]),
+        bytes([trail.declined[place] for place in kept]),
+        bytes([people[place] for place in kept]) if people else b"",
     )
+
+
+def _numbered(people: bytes, me: str) -> bytes:
+    """People by number, in the order in which they come; 0 is `me`."""
+    which, number = _which(me), len(people) // _WHICH
+    if people == which * number:
+        return bytes(number)
+    numbers = {which: 0}
+    return bytes([numbers.setdefault(each, len(numbers)) for each in _each(people, _WHICH)])
+
+
+def _place_after(instants: bytes, at_ms: int) -> int:
+    """How many of the instants are not after that one."""
+    if at_ms < 0:
+        return 0
+    at = _at(at_ms)
+    if instants[-_AT:] <= at:
+        return len(instants) // _AT
+    if instants[:_AT] > at:
+        return 0
+    return bisect_right(_each(instants, _AT), at)
+
+
+def _put(row: bytes, new: bytes, place: int) -> bytes:
+    """A row of bytes with something more in it, as the one of that place."""
+    at = place * len(new)
+    return row[:at] + new + row[at:]
+
+
+def _each(row: bytes, size: int) -> list[bytes]:
+    return [row[at : at + size] for at in range(0, len(row), size)]
+
+
+def _at(at_ms: int) -> bytes:
+    return at_ms.to_bytes(_AT, "big")
+
+
+def _which(an_id: str) -> bytes:
+    return bytes.fromhex(an_id[_ID_RANDOM])

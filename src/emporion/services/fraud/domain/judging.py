@@ -1,6 +1,6 @@
 """How an order is judged: what a rule of each kind looks at, and what the rules add up to."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from emporion.kernel.money import Money
@@ -36,6 +36,7 @@ class Sight(NamedTuple):
     says: str
 
 
+_MS = 1_000
 Look = Callable[[Facts], Sight | None]
 """None: the rule is not about this order."""
 
@@ -65,8 +66,9 @@ def _number(parameter: int | None) -> int:
     return parameter
 
 
-def _within(past: Sequence[Past], window_s: int) -> list[Past]:
-    return [each for each in past if each.ago_s < window_s]
+def _start(past: Past, facts: Facts, window_s: int) -> int:
+    """The place of the first try within a window before the order."""
+    return past.later_than(facts.placed_at_ms - window_s * _MS)
 
 
 def _amount(given: Parameters) -> Look:
@@ -92,16 +94,14 @@ def _method_velocity(given: Parameters) -> Look:
     )
 
 
-def _velocity(
-    given: Parameters, past_of: Callable[[Facts], Sequence[Past] | None], whose: str
-) -> Look:
+def _velocity(given: Parameters, past_of: Callable[[Facts], Past | None], whose: str) -> Look:
     window_s, limit = _number(given.window_s), _number(given.more_than)
 
     def look(facts: Facts) -> Sight | None:
         past = past_of(facts)
-        if past is None or len(past) < limit:
+        if past is None or len(past.declined) < limit:
             return None
-        number = 1 + sum(not each.is_declined for each in _within(past, window_s))
+        number = 1 + past.declined.count(0, _start(past, facts, window_s))
         if number <= limit:
             return None
         return Sight(number, limit, f"{number} orders of {whose} within {window_s} s")
@@ -113,9 +113,9 @@ def _method_users(given: Parameters) -> Look:
     window_s, limit = _number(given.window_s), _number(given.more_than)
 
     def look(facts: Facts) -> Sight | None:
-        if len(facts.method) < limit:
+        if len(facts.method.declined) < limit:
             return None
-        number = len({0, *(each.person for each in _within(facts.method, window_s))})
+        number = len({0, *facts.method.people[_start(facts.method, facts, window_s) :]})
         if number <= limit:
             return None
         return Sight(number, limit, f"{number} people with this payment method within {window_s} s")
@@ -127,9 +127,9 @@ def _declines(given: Parameters) -> Look:
     window_s, limit = _number(given.window_s), _number(given.more_than)
 
     def look(facts: Facts) -> Sight | None:
-        if len(facts.own) <= limit:
+        if facts.own.declined.count(1) <= limit:
             return None
-        number = sum(each.is_declined for each in _within(facts.own, window_s))
+        number = facts.own.declined.count(1, _start(facts.own, facts, window_s))
         if number <= limit:
             return None
         return Sight(number, limit, f"{number} declined payments within {window_s} s before")

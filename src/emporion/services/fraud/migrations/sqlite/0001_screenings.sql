@@ -1,12 +1,12 @@
--- What is remembered of a person (`usr_...`) or of a payment method (`method:<keyed hash>`): JSON,
--- bounded by the domain.
+-- What is remembered of a person (`usr_...`) or of a payment method (`method:<keyed hash>`):
+-- MessagePack, bounded by the domain.
 CREATE TABLE fraud_trail (
     subject TEXT PRIMARY KEY,
     trail BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- How an order was judged: once, however often its event comes. `facts` is all that rules may look
--- at, so that other rules can be tried on it.
+-- How an order was judged: once, however often its event comes. `facts` (MessagePack) is all
+-- that rules may look at, so that other rules can be tried on it.
 CREATE TABLE screening (
     order_id TEXT PRIMARY KEY,
     user_id TEXT NOT NULL,
