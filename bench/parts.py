@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import urlopen
 
 import psutil
 
@@ -28,6 +29,8 @@ LOOK_S = 0.5
 BUSY_SHARE_MAX = 0.1
 """Of one core: less than this is a shop with nothing to do."""
 SUPERVISOR = "supervisor"
+_SUM = re.compile(r"^(emporion_(?:remote_)?call_seconds)_sum(\{.*\}) (\S+)$", re.M)
+_LABEL = re.compile(r'(\w+)="([^"]*)"')
 _OPEN = re.compile(r"The shop is open at (http://\S+) ")
 
 
@@ -39,6 +42,7 @@ class Load:
         cpu_us: CPU of an order, by part, in microseconds; without the shoppers' sign-up.
         client_us: CPU of an order in the load generator.
         settled_s: from the end of the load until the shop had nothing to do: its deliveries.
+        hops_ms: the mean time of each call of an order, as the order service sees it.
         retried, failed: attempts after the first; orders that came through not even by them.
     """
 
@@ -51,6 +55,7 @@ class Load:
     settled_s: float
     retried: int
     failed: int
+    hops_ms: dict[str, float]
 
     @property
     def cpu_us_per_order(self) -> float:
@@ -84,6 +89,25 @@ class Shop:
             for name, part in parts.items()
         }
 
+    def hops(self) -> dict[str, tuple[float, int]]:
+        """Seconds and number so far of what `order` answers, and of its calls to others."""
+        listening = self._run / "listening" / "order-1.json"
+        if not listening.exists():
+            return {}
+        url = json.loads(listening.read_bytes())["http"]
+        with urlopen(f"{url}/metrics") as reply:
+            text = reply.read().decode()
+        found: dict[str, tuple[float, int]] = {}
+        for name, labels, seconds in _SUM.findall(text):
+            count = re.search(rf"^{re.escape(f'{name}_count{labels}')} (\S+)$", text, re.M)
+            assert count, labels
+            told = dict(_LABEL.findall(labels))
+            way = "calls" if "remote" in name else "answers"
+            hop = f"order {way} {told['service']}.{told['method']}"
+            before_s, before = found.get(hop, (0.0, 0))
+            found[hop] = (before_s + float(seconds), before + int(float(count[1])))
+        return found
+
     def memory_mb(self) -> dict[str, float]:
         """Memory now, by part."""
         return {
@@ -97,8 +121,9 @@ class Shop:
         with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             assert process.stdout.readline(), "the load did not begin"
-            before_us = self.cpu_us()
+            before_us, hops_before = self.cpu_us(), self.hops()
             report = json.loads(process.stdout.read())
+        hops = self.hops()
         settled_s = self.settle()
         after_us = self.cpu_us()
         orders = max(1, report["orders_decided"])
@@ -112,6 +137,7 @@ class Shop:
             settled_s,
             sum(report["retries"].values()),
             sum(report["errors"].values()),
+            _means_ms(hops_before, hops),
         )
 
     def settle(self) -> float:
@@ -128,6 +154,17 @@ class Shop:
 
     def _children(self, name: str, part: psutil.Process) -> list[psutil.Process]:
         return [] if name == SUPERVISOR else part.children(recursive=True)
+
+
+def _means_ms(
+    before: dict[str, tuple[float, int]], after: dict[str, tuple[float, int]]
+) -> dict[str, float]:
+    means = {}
+    for hop, (seconds, count) in after.items():
+        earlier_s, earlier = before.get(hop, (0.0, 0))
+        if count > earlier:
+            means[hop] = (seconds - earlier_s) / (count - earlier) * 1000
+    return means
 
 
 def _cpu_us(process: psutil.Process) -> float:

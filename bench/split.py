@@ -16,7 +16,7 @@ from bench.page import bars, between, cpu, say
 from bench.parts import Load, Shop, started
 from bench.pgbench import limit
 from bench.shop import fsync_ms
-from emporion.platform.topology.find import find_topology
+from emporion.platform.topology.find import SHIPPED, find_topology
 
 PAGE = Path(__file__).parents[1] / "docs/performance.md"
 TOPOLOGY = Path(__file__).parent / "split-postgres.yaml"
@@ -69,8 +69,10 @@ def main() -> None:
             machine(fsync, limits, duration_s),
             rates((split, one), bare),
             ratios(split, one, bare),
+            hops(split),
             parts(split),
             costs((split, one)),
+            prices(),
         )
     )
     print(text)
@@ -126,6 +128,30 @@ def ratios(split: Side, one: Side, bare: float) -> str:
         for shoppers, load in split.loads.items()
     )
     return f"{found}\n\nOrders/s of the one process (SQLite) over the split shop's: {beside}."
+
+
+def hops(side: Side) -> str:
+    """Where an order's time goes, as the order service sees it."""
+    head = " | ".join(f"ms at {shoppers}" for shoppers in side.loads)
+    lines = [f"| hop (mean) | {head} |", f"|---|{'--:|' * len(side.loads)}"]
+    for hop in sorted(side.loads[64].hops_ms, key=side.loads[64].hops_ms.__getitem__):
+        cells = " | ".join(f"{load.hops_ms.get(hop, 0.0):.1f}" for load in side.loads.values())
+        lines.append(f"| {hop} | {cells} |")
+    return "\n".join(lines)
+
+
+def prices() -> str:
+    """What the tasks of each topology cost a month."""
+    lines = [
+        "| topology that comes with emporion | processes | tasks | Fargate a month, USD |",
+        "|---|--:|--:|--:|",
+    ]
+    for name in SHIPPED:
+        processes = len(find_topology(name).processes)
+        tasks = 1 if processes == 1 else TASKS_EACH * processes
+        usd = tasks * task_usd_a_month()
+        lines.append(f"| {name} | {processes} | {tasks} | {usd:.0f} |")
+    return "\n".join(lines)
 
 
 def parts(side: Side) -> str:
