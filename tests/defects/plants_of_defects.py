@@ -487,8 +487,8 @@ EVENTS = (
         Edit(
             "services/email/adapters/sql.py",
             """
--        await self._database.transaction(lambda tx: tx.execute_many(_SETTLE, rows))
-+        await self._database.transaction(lambda tx: tx.execute_many(_SETTLE, rows[:0]))
+-        await self._database.transaction(lambda tx: tx.execute_each(_SETTLE, rows))
++        await self._database.transaction(lambda tx: tx.execute_each(_SETTLE, rows[:0]))
 """,
         ),
     ),

@@ -65,7 +65,7 @@ class TimescaleInTurn:
         self._turn = turn
         self._schema = schema
         self._looks = count()
-        self._tx = PostgresTx(source, clock=runtime.clock, ids=runtime.ids, base=0)
+        self._tx = PostgresTx(source, clock=runtime.clock, ids=runtime.ids)
         self._clock = runtime.clock
 
     @property

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, assert_never
+from typing import assert_never
 
 from emporion.chassis.calls.directory import Directory
 from emporion.chassis.data.migrations.runner import Migrations
@@ -14,11 +14,6 @@ from emporion.kernel.errors import InvalidArgument
 from emporion.platform.fabric import ServiceBus, ServiceDatabase, migrations_of
 from emporion.platform.topology.kinds import BusKind, Engine
 from emporion.platform.topology.process_file import BusPlace, HeldService, ProcessFile
-
-LANES: Final = {"order": 4, "payment": 4}
-LANES_ELSE: Final = 2
-"""Connections that write. More help where orders do not meet (ADR 0011 has the measurement);
-inventory's transactions want the same few rows."""
 
 
 class Split:
@@ -124,11 +119,9 @@ def open_engine(held: HeldService, runtime: Runtime) -> ServiceDatabase:
         case Engine.POSTGRES:
             from emporion.chassis.data.postgres.database import (  # noqa: PLC0415 - see above
                 PostgresDatabase,
-                PostgresOptions,
             )
 
-            options = PostgresOptions(lanes=LANES.get(source, LANES_ELSE))
-            return PostgresDatabase(held.dsn, source=source, clock=clock, ids=ids, options=options)
+            return PostgresDatabase(held.dsn, source=source, clock=clock, ids=ids)
         case Engine.TIMESCALE:
             from emporion.chassis.data.postgres.timescale import (  # noqa: PLC0415 - see above
                 TimescaleDatabase,

@@ -319,3 +319,15 @@ async def test_of_many_that_publish_together_those_that_fail_publish_nothing(ope
         )
         rows = await database.read(lambda tx: tx.fetch("SELECT key FROM outbox ORDER BY position"))
         assert [key for (key,) in rows] == [f"n{n}" for n in range(30) if n % 3]
+
+
+async def test_a_statement_for_many_says_what_each_changed(opened: Open) -> None:
+    async with opened() as database:
+        for name in ("a", "b"):
+            await database.transaction(put(name, 1))
+
+        async def change(tx: Tx) -> list[int]:
+            raising = "UPDATE thing SET number = number + ? WHERE name = ? AND number < ?"
+            return await tx.execute_each(raising, [(5, "b", 9), (1, "c", 9), (5, "b", 3)])
+
+        assert await database.transaction(change) == [1, 0, 0]

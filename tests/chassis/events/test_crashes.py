@@ -69,6 +69,9 @@ class CrashingTx:
     async def execute_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
         await self._around(self._tx.execute_many(sql, rows))
 
+    async def execute_each(self, sql: str, rows: Sequence[Sequence[Value]]) -> list[int]:
+        return await self._around(self._tx.execute_each(sql, rows))
+
     async def fetch(self, sql: str, *args: Value) -> list[Row]:
         return await self._around(self._tx.fetch(sql, *args))
 

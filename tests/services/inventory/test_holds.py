@@ -267,3 +267,34 @@ async def test_an_expired_hold_whose_stock_was_sold_is_refused(stockroom):
 async def test_the_hold_of_an_unknown_order_is_not_found(stockroom):
     with pytest.raises(NotFound):
         await stockroom.api.get_reservation(ReservationOf(order_id=stockroom.order_id()))
+
+
+async def test_who_asks_again_for_the_last_units_among_others_gets_the_hold_it_has(stockroom):
+    await stockroom.stock("tart", 1)
+    first = stockroom.request(("tart", 1))
+    held_before = await stockroom.api.reserve(first)
+
+    again, *others = await asyncio.gather(
+        stockroom.api.reserve(first),
+        *(stockroom.api.reserve(stockroom.request(("tart", 1))) for _ in range(3)),
+        return_exceptions=True,
+    )
+
+    assert again == held_before
+    assert [type(other) for other in others] == [OutOfStock] * 3
+
+
+async def test_many_at_once_are_served_from_several_warehouses_up_to_the_last_unit(stockroom):
+    await stockroom.stock("tart", 3)
+    await stockroom.warehouse("depot")
+    await stockroom.stock("tart", 2, at="depot")
+    await stockroom.stock("scone", 9)
+    wishes = [stockroom.request(("scone", 1), ("tart", 1)) for _ in range(7)]
+
+    ends = await asyncio.gather(*map(stockroom.api.reserve, wishes), return_exceptions=True)
+
+    assert [type(end).__name__ for end in ends].count("OutOfStock") == 2
+    levels = await stockroom.levels()
+    assert {place: reserved for place, (_, reserved) in levels.items()} == {
+        ("tart", "main"): 3, ("tart", "depot"): 2, ("scone", "main"): 5
+    }  # fmt: skip

@@ -36,6 +36,13 @@ class Tx(Protocol):
         """Run a statement once for each row."""
         ...
 
+    async def execute_each(self, sql: str, rows: Sequence[Sequence[Value]]) -> list[int]:
+        """Run a statement once for each row; how many rows each changed, in that order.
+
+        An UPDATE names a row of the table by its key: at most one is changed by each.
+        """
+        ...
+
     async def fetch(self, sql: str, *args: Value) -> list[Row]:
         """All rows of a bounded query (also `INSERT ... RETURNING`)."""
         ...
@@ -59,6 +66,26 @@ class Tx(Protocol):
 
 class Aside(Generic[T]):
     """Work that may take long, or hang: no engine does it where it would hold up other work."""
+
+    __slots__ = ("_work",)
+
+    def __init__(self, work: Callable[[Tx], Awaitable[T]]) -> None:
+        self._work = work
+
+    def __call__(self, tx: Tx) -> Awaitable[T]:
+        """Do it."""
+        return self._work(tx)
+
+
+class InStep(Generic[T]):
+    """Work whose statements may be run together with those of other such work beside it.
+
+    Where an engine is at the other end of a network, works of one commit that ask the same
+    statement ask it once, over arrays. So between two statements of one, those of others may run,
+    which are undone with it or committed with it. Each guards what it changes in the statement
+    that changes it, or by a unique key; a row that it changed before keeps nobody else away. An
+    UPDATE names the row by its key: of one of several rows, only some might be changed.
+    """
 
     __slots__ = ("_work",)
 

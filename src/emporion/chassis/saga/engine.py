@@ -24,7 +24,7 @@ import msgspec
 from emporion.chassis.auth.identity import service_identity
 from emporion.chassis.calls.context import NO_TRACE, Call, Trace, current_call, enter, leave
 from emporion.chassis.calls.wire import ErrorTable
-from emporion.chassis.data.database import Database, Tx
+from emporion.chassis.data.database import Database, InStep, Tx
 from emporion.chassis.runtime.alarm import Alarm
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.saga import journal
@@ -144,7 +144,7 @@ class SagaEngine:
                     await start.also(tx)
             return existing
 
-        return self._database.transaction(work)
+        return self._database.transaction(InStep(work) if start.also is None else work)
 
     async def _join(self, entry: journal.Entry, wait_s: float) -> Outcome:
         """Wait for a saga that was started before, taking it up if nobody works on it."""
@@ -253,7 +253,7 @@ class SagaEngine:
                     tx, run.saga_id, step=run.step + 1, state=_RUNNING, now_ms=now_ms
                 )
 
-        return self._database.transaction(work)
+        return self._database.transaction(InStep(work))
 
     def _finishing(self, run: Run, after: SagaState) -> Work:
         now_ms, before = self._now_ms(), run.state

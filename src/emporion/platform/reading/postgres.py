@@ -55,4 +55,4 @@ class ReadOnlyPostgres:
         return await connect(self._dsn, source=self._source, limits=LIMITS, is_read_only=True)
 
     def _tx(self) -> PostgresTx:
-        return PostgresTx(self._source, clock=SystemClock(), ids=SystemIds(), base=0)
+        return PostgresTx(self._source, clock=SystemClock(), ids=SystemIds())

@@ -105,7 +105,7 @@ class PostgresDatabase:
         self._doorbell = Doorbell(Link(self._connect), self._ring)
         self._lanes = Lanes(
             self.source,
-            [GroupCommit(link, self._tx(), self._clock) for link in self._links],
+            [GroupCommit(link, self._tx, self._clock, base=self._base) for link in self._links],
             on_published=self._published,
             batch_max=options.batch_max,
         )
@@ -184,7 +184,7 @@ class PostgresDatabase:
         self.on_published()
 
     def _tx(self) -> PostgresTx:
-        return PostgresTx(self.source, clock=self._clock, ids=self._ids, base=self._base)
+        return PostgresTx(self.source, clock=self._clock, ids=self._ids)
 
     async def _connect(self, *, statement_timeout_s: float | None = None) -> Session:
         options = self._options

@@ -1,7 +1,8 @@
 """Group commit: transactions that wait share one of PostgreSQL's, and yet each fails alone.
 
-A batch first runs without savepoints. One that fails after a write, or at a statement (which ends
-a transaction of PostgreSQL), rolls the batch back; it runs again with a savepoint around each.
+A batch first runs without savepoints, and works that may walk in step do (see `in_step.py`). One
+that fails after a write, or at a statement (which ends a transaction of PostgreSQL), rolls the
+batch back; it runs again with a savepoint around each.
 When another connection's transaction is in the way (a deadlock, a lock held for long), they run
 once more, each in a transaction of its own: locks that a batch gathers in no order cannot block
 each other then. Transactions are repeatable by contract.
@@ -19,9 +20,10 @@ from typing import Any
 
 import msgspec
 
-from emporion.chassis.data.database import Tx, UniqueViolation
+from emporion.chassis.data.database import InStep, Tx, UniqueViolation
 from emporion.chassis.data.postgres.errors import Collision, Lost, OutcomeUnknown
-from emporion.chassis.data.postgres.session import Link, Session
+from emporion.chassis.data.postgres.in_step import Locking, Walk, walk
+from emporion.chassis.data.postgres.session import Link, Session, Unclear
 from emporion.chassis.data.postgres.transaction import PUBLISH, Ask, PostgresTx, Verb, drive
 from emporion.kernel.clock import Clock
 from emporion.kernel.errors import DeadlineExceeded, EmporionError, Unavailable
@@ -45,12 +47,22 @@ class Job(msgspec.Struct, eq=False):
 
 
 class GroupCommit:
-    """Runs batches of jobs on one connection, one batch at a time."""
+    """Runs batches of jobs on one connection, one batch at a time.
 
-    def __init__(self, link: Link, tx: PostgresTx, clock: Clock) -> None:
+    Args:
+        link: the connection.
+        tx: makes a transaction.
+        base: what positions of published events begin at; see `positions.py`.
+    """
+
+    def __init__(
+        self, link: Link, tx: Callable[[], PostgresTx], clock: Clock, *, base: int
+    ) -> None:
         self._link = link
-        self._tx = tx
+        self._new_tx = tx
+        self._tx = tx()
         self._clock = clock
+        self._base = base
         self._session: Session | None = None
         self._has_published = False
 
@@ -76,7 +88,7 @@ class GroupCommit:
 
     async def _together(self, jobs: Sequence[Job]) -> bool:
         """Whether they are settled; otherwise nothing was done, and each must run alone."""
-        for attempt in (self._plain, self._guarded):
+        for attempt in (self._unguarded, self._guarded):
             try:
                 await self._begin(_BEGIN_TOGETHER)
                 if await attempt(jobs):
@@ -91,8 +103,32 @@ class GroupCommit:
                 return True
         return False
 
-    async def _plain(self, jobs: Sequence[Job]) -> bool:
+    async def _unguarded(self, jobs: Sequence[Job]) -> bool:
         """Whether every job succeeded, or failed without having written."""
+        stepping = [job for job in jobs if type(job.work) is InStep]
+        if len(stepping) < 2:  # noqa: PLR2004 - one is in step with nobody
+            return await self._plain(jobs)
+        others = [job for job in jobs if type(job.work) is not InStep]
+        return await self._plain(others) and await self._in_step(stepping)
+
+    async def _in_step(self, jobs: Sequence[Job]) -> bool:
+        assert self._session is not None  # noqa: S101 - begun
+        walks = [Walk(job.work, self._new_tx(), context=job.context) for job in jobs]
+        try:
+            await walk(walks, self._session.answer_each)
+        except (Collision, Lost):
+            raise
+        except (EmporionError, Locking, Unclear):
+            return False  # whose it is shows when they run one by one
+        if any(each.error is not None and each.tx.writes for each in walks):
+            return False
+        for job, each in zip(jobs, walks, strict=True):
+            job.result, job.error = each.result, each.error
+            if each.error is None:
+                self._tx.outbox += each.tx.outbox
+        return True
+
+    async def _plain(self, jobs: Sequence[Job]) -> bool:
         tx = self._tx
         for job in jobs:
             published = len(tx.outbox)
@@ -173,7 +209,8 @@ class GroupCommit:
         """Raises OutcomeUnknown when the connection goes, Unavailable when it was refused."""
         assert self._session is not None  # noqa: S101 - begun
         if self._tx.outbox:
-            await self._session.answer(Ask(Verb.MANY, PUBLISH, self._tx.outbox))
+            rows = [(self._base + place, *row) for place, row in enumerate(self._tx.outbox)]
+            await self._session.answer(Ask(Verb.MANY, PUBLISH, rows))
         try:
             done = await self._control("COMMIT")
         except Lost as error:

@@ -1,4 +1,8 @@
-"""A few connections that write: each takes all that waits, and commits it together."""
+"""A few connections that write: one takes all that waits, and commits it together.
+
+What comes while it commits waits for it, in one large batch, which costs far less than two that
+run side by side. The others are spare: they step in where it takes long.
+"""
 
 import asyncio
 import logging
@@ -10,10 +14,13 @@ from emporion.chassis.data.postgres.group_commit import GroupCommit, Job
 _log = logging.getLogger(__name__)
 BATCH_MAX = 256
 STOP_TIMEOUT_S = 30.0
+FIRST = 0
+SPARE_AFTER_S = 0.02
+"""A batch that waited so long for the first lane is taken by another."""
 
 
 class Lanes:
-    """Takes jobs and answers their futures; the first lane that is free takes what waits.
+    """Takes jobs and answers their futures.
 
     `waiting`: how many it has not answered.
     """
@@ -30,6 +37,8 @@ class Lanes:
         self._on_published = on_published
         self._batch_max = batch_max
         self._queue: list[Job] = []
+        self._queued_at_s = 0.0
+        self._is_watched = False
         self._is_closing = False
         self._idle: dict[int, asyncio.Future[None]] = {}
         loop = asyncio.get_running_loop()
@@ -42,6 +51,7 @@ class Lanes:
     def submit(self, job: Job) -> None:
         """Queue a job; never blocks. All jobs of one turn of the loop wake one lane."""
         if not self._queue:
+            self._queued_at_s = self._loop.time()
             self._loop.call_soon(self._wake)
         self._queue.append(job)
         self.waiting += 1
@@ -62,8 +72,22 @@ class Lanes:
         return not late
 
     def _wake(self) -> None:
-        if self._queue and self._idle:
+        if not self._queue:
+            return
+        if FIRST in self._idle:
+            self._rouse(FIRST)
+        elif not self._is_watched:
+            self._is_watched = True
+            self._loop.call_later(SPARE_AFTER_S, self._look_after)
+
+    def _look_after(self) -> None:
+        """Let a spare lane take what has waited too long for the first one."""
+        self._is_watched = False
+        if not self._queue:
+            return
+        if self._loop.time() - self._queued_at_s >= SPARE_AFTER_S and self._idle:
             self._rouse(min(self._idle))
+        self._wake()
 
     def _rouse(self, number: int) -> None:
         waiter = self._idle.pop(number)
@@ -72,16 +96,17 @@ class Lanes:
 
     async def _run(self, number: int, commit: GroupCommit) -> None:
         while True:
-            if not self._queue:
+            if not self._queue or (number != FIRST and not self._is_closing):
                 if self._is_closing:
                     return
                 waiter = self._loop.create_future()
                 self._idle[number] = waiter
                 await waiter
-                continue
+                if not self._queue:
+                    continue
             batch, self._queue = self._queue[: self._batch_max], self._queue[self._batch_max :]
-            if self._queue:
-                self._wake()
+            if self._queue and self._idle:  # more than a batch: the next lane need not wait
+                self._rouse(min(self._idle))
             has_published = await commit.run(batch)
             self.waiting -= len(batch)
             _answer(batch)

@@ -1,12 +1,14 @@
 """One connection to PostgreSQL, with the time limits that keep it from waiting for ever."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 
+from emporion.chassis.data.database import Value
+from emporion.chassis.data.postgres.arrays import Form, Kind, over_arrays
 from emporion.chassis.data.postgres.dialect import translated
 from emporion.chassis.data.postgres.errors import CANNOT_CONNECT, ERRORS, Lost, named, place, reason
 from emporion.chassis.data.postgres.transaction import Ask, Verb
@@ -28,11 +30,20 @@ class Limits:
     statement_s: float
 
 
+_INSERTS = (Kind.INSERT, Kind.INSERT_NEW)
+_FETCHES = (Verb.FETCH, Verb.FETCH_ONE)
+
+
+class Unclear(Exception):
+    """Several asked at once, and the answer does not tell whose it is."""
+
+
 class Session:
     """A connection. What it raises is named; after Lost it is of no use."""
 
     def __init__(self, connection: "asyncpg.Connection[Any]") -> None:
         self.connection = connection
+        self._over_arrays: dict[str, str] = {}
 
     @property
     def is_lost(self) -> bool:
@@ -58,10 +69,85 @@ class Session:
                     return None if row is None else tuple(row)
                 case Verb.FETCH:
                     return [tuple(row) for row in await self.connection.fetch(text, *ask.args)]
+                case Verb.EACH:
+                    return await self._execute_each(text, ask.args, is_new_only=False)
                 case Verb.MANY:
-                    return await self.connection.executemany(text, ask.args)
+                    form = over_arrays(text) if len(ask.args) > 1 else None
+                    if form is None or form.kind not in _INSERTS:
+                        return await self.connection.executemany(text, ask.args)
+                    await self.connection.execute(
+                        await self._typed(text, form), *zip(*ask.args, strict=True)
+                    )
         except ERRORS as error:
             raise self._named(error) from error
+
+    async def answer_each(
+        self, verb: Verb, sql: str, asked: Sequence[Sequence[Any]]
+    ) -> Sequence[Any]:
+        """Run a statement for several who ask it, if possible once; an answer for each.
+
+        Raises Unclear when only asking one by one would tell, and what `answer` raises.
+        """
+        text = translated(sql).text
+        try:
+            if verb is Verb.EXECUTE:
+                return await self._execute_each(text, asked, is_new_only=True)
+            form = over_arrays(text) if len(asked) > 1 and verb in _FETCHES else None
+            if form is not None and form.kind is Kind.SELECT:
+                found = await self._fetch_each(text, form, asked)
+                return found if verb is Verb.FETCH else [next(iter(rows), None) for rows in found]
+        except ERRORS as error:
+            raise self._named(error) from error
+        if verb is Verb.MANY:
+            await self.answer(Ask(verb, sql, [row for rows in asked for row in rows]))
+            return [None] * len(asked)
+        return [await self.answer(Ask(verb, sql, args)) for args in asked]
+
+    async def _execute_each(
+        self, text: str, rows: Sequence[Sequence[Value]], *, is_new_only: bool
+    ) -> list[int]:
+        """Raises Unclear, if `is_new_only`, when an INSERT met rows that were there."""
+        form = over_arrays(text) if len(rows) > 1 else None
+        is_single = form is None or form.kind is Kind.SELECT
+        if form is None or is_single or (form.kind is Kind.INSERT_NEW and not is_new_only):
+            return [_rows(await self.connection.execute(text, *row)) for row in rows]
+        typed = await self._typed(text, form)
+        if form.kind is Kind.UPDATE:
+            return await self._update_each(text, typed, rows)
+        status = await self.connection.execute(typed, *zip(*rows, strict=True))
+        if _rows(status) < len(rows):
+            raise Unclear("not every row was new")
+        return [1] * len(rows)
+
+    async def _update_each(
+        self, text: str, typed: str, rows: Sequence[Sequence[Value]]
+    ) -> list[int]:
+        """Whoever changed nothing beside the others is asked again alone: they may have met."""
+        changed = [0] * len(rows)
+        for (number,) in await self.connection.fetch(typed, *zip(*rows, strict=True)):
+            changed[number - 1] += 1
+        for index, row in enumerate(rows):
+            if not changed[index]:
+                changed[index] = _rows(await self.connection.execute(text, *row))
+        return changed
+
+    async def _fetch_each(
+        self, text: str, form: Form, asked: Sequence[Sequence[Any]]
+    ) -> list[list[tuple[Any, ...]]]:
+        answers: list[list[tuple[Any, ...]]] = [[] for _ in asked]
+        typed = await self._typed(text, form)
+        for number, *row in await self.connection.fetch(typed, *zip(*asked, strict=True)):
+            answers[number - 1].append(tuple(row))
+        return answers
+
+    async def _typed(self, text: str, form: Form) -> str:
+        """A statement over arrays; the server says what its parameters are, once."""
+        typed = self._over_arrays.get(text)
+        if typed is None:
+            single = await self.connection.prepare(text)
+            types = [f"{kind.schema}.{kind.name}" for kind in single.get_parameters()]
+            typed = self._over_arrays[text] = form.text(types)
+        return typed
 
     async def close(self) -> None:
         """Say good-bye; a connection that cannot is cut."""
@@ -87,6 +173,11 @@ def _rows(status: str) -> int:
     return int(number) if number.isdigit() else 0
 
 
+BY_KEY = {"enable_hashjoin": "off", "enable_mergejoin": "off", "enable_seqscan": "off"}
+"""A transaction changes rows that it names. A plan made while the tables were empty would read
+them whole, and is kept: so the connections that write prefer an index, whatever they know."""
+
+
 async def connect(dsn: str, *, source: str, limits: Limits, is_read_only: bool = False) -> Session:
     """A new connection. Raises Unavailable naming engine, host and database, and why."""
     statement_ms = round(limits.statement_s * 1000)
@@ -99,6 +190,7 @@ async def connect(dsn: str, *, source: str, limits: Limits, is_read_only: bool =
         "default_transaction_read_only": "on" if is_read_only else "off",
         "synchronous_commit": "on",
         "jit": "off",
+        **({} if is_read_only else BY_KEY),
     }
     try:
         connection = await asyncpg.connect(

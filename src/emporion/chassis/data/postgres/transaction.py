@@ -35,6 +35,7 @@ class Verb(Enum):
     """What is wanted of a statement."""
 
     EXECUTE = "rows changed"
+    EACH = "rows changed by each"
     MANY = "nothing"
     FETCH = "all rows"
     FETCH_ONE = "the first row"
@@ -60,31 +61,27 @@ class PostgresTx:
     Args:
         source: the service that publishes.
         clock, ids: for what it publishes.
-        base: what positions of published events begin at; see `positions.py`.
 
     Attributes:
         failure: the first error the engine met since `begin_work`; a transaction it met one in
             is over, whatever `work` makes of it.
         writes: how many statements since then may have changed something.
-        outbox: the rows of the events published since `begin`. They are written together before
-            the commit, those of all transactions of a batch in one round trip.
+        outbox: the rows of the events published since `begin`, without their position. They are
+            written together before the commit, those of a whole batch in one round trip.
     """
 
-    __slots__ = ("_base", "_clock", "_ids", "_place", "_source", "failure", "outbox", "writes")
+    __slots__ = ("_clock", "_ids", "_source", "failure", "outbox", "writes")
 
-    def __init__(self, source: str, *, clock: Clock, ids: Ids, base: int) -> None:
+    def __init__(self, source: str, *, clock: Clock, ids: Ids) -> None:
         self._source = source
         self._clock = clock
         self._ids = ids
-        self._base = base
-        self._place = 0
         self.outbox: list[tuple[Value, ...]] = []
         self.writes = 0
         self.failure: EmporionError | None = None
 
     def begin(self) -> None:
         """A new transaction of the engine."""
-        self._place = 0
         self.outbox = []
 
     def begin_work(self) -> None:
@@ -101,6 +98,11 @@ class PostgresTx:
         """Run a statement once for each row, all in one round trip."""
         if rows:
             await Ask(Verb.MANY, sql, rows)
+
+    async def execute_each(self, sql: str, rows: Sequence[Sequence[Value]]) -> list[int]:
+        """See Tx.execute_each: in one round trip where the statement has a form over arrays."""
+        changed: list[int] = await Ask(Verb.EACH, sql, rows) if rows else []
+        return changed
 
     async def fetch(self, sql: str, *args: Value) -> list[Row]:
         """All rows of a bounded query."""
@@ -119,16 +121,15 @@ class PostgresTx:
     async def publish(self, event: Event) -> None:
         """Write an integration event to the outbox of this database."""
         trace = current_call().trace
-        row = outbox.row(
-            event,
-            source=self._source,
-            ids=self._ids,
-            now_ms=self._clock.now_ms(),
-            traceparent="" if trace is NO_TRACE else trace.header(),
+        self.outbox.append(
+            outbox.row(
+                event,
+                source=self._source,
+                ids=self._ids,
+                now_ms=self._clock.now_ms(),
+                traceparent="" if trace is NO_TRACE else trace.header(),
+            )
         )
-        place = self._place
-        self._place = place + 1
-        self.outbox.append((self._base + place, *row))
 
 
 async def drive(

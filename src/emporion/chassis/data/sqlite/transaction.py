@@ -70,6 +70,10 @@ class SqliteTx:
         except apsw.Error as error:
             raise named(error) from error
 
+    async def execute_each(self, sql: str, rows: Sequence[Sequence[Value]]) -> list[int]:
+        """See Tx.execute_each."""
+        return [await self.execute(sql, *row) for row in rows]
+
     async def fetch(self, sql: str, *args: Value) -> list[Row]:
         """All rows of a bounded query."""
         try:

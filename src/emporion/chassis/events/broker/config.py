@@ -25,7 +25,7 @@ class BrokerConfig:
 
     bus: BusConfig = field(default_factory=BusConfig)
     relay_batch_max: int = 256
-    relay_linger_s: float = 0.02
+    relay_linger_s: float = 0.1
     relay_pause_s: float = 1.0
     held_s: float = 60.0
     resend_window_s: float = 3_600.0

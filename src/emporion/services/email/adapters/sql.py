@@ -107,7 +107,7 @@ class SqlMails:
 
     async def settle(self, progress: Sequence[Progress]) -> None:
         rows = [astuple(done) for done in progress]  # its fields are the statement's parameters
-        await self._database.transaction(lambda tx: tx.execute_many(_SETTLE, rows))
+        await self._database.transaction(lambda tx: tx.execute_each(_SETTLE, rows))
 
     async def find(self, seq: int) -> StoredMail | None:
         rows = await self._read(_FIND, seq)

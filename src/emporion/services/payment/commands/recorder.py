@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
-from emporion.chassis.data.database import Database, Tx
+from emporion.chassis.data.database import Database, InStep, Tx
 from emporion.contracts.contract import Event
 from emporion.kernel.clock import Clock
 from emporion.kernel.errors import NotFound
@@ -47,7 +47,7 @@ class Recorder:
 
     def add(self, payment: Payment) -> Awaitable[StoredPayment]:
         """Record a payment of which nothing was stored. Raises Conflict when something is."""
-        return self._database.transaction(lambda tx: self._save(tx, payment))
+        return self._database.transaction(InStep(lambda tx: self._save(tx, payment)))
 
     async def change(self, order_id: OrderId, decide: Callable[[Payment], None]) -> StoredPayment:
         """Load, decide, save; nothing is written when `decide` records nothing.

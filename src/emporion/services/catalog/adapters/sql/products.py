@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from emporion.chassis.data.database import Database, Row, Tx, Value
 from emporion.contracts.catalog import ProductChanged, Quote
 from emporion.kernel.clock import to_datetime
@@ -17,9 +19,10 @@ from emporion.services.catalog.domain.product import (
 )
 from emporion.services.catalog.ports import Decide, T
 
-_QUOTE = """
-SELECT label, amount_minor, currency, category FROM variant
-JOIN product ON product.product_id = variant.product_id WHERE sku = ? AND is_on_sale = 1"""
+_QUOTES = """
+SELECT sku, label, amount_minor, currency, category FROM variant
+JOIN product ON product.product_id = variant.product_id
+WHERE is_on_sale = 1 AND sku IN (SELECT value FROM json_each(?))"""
 _PRODUCT = """
 SELECT product_id, name, description, category, is_archived, updated_at_ms FROM product
 WHERE product_id = ?"""
@@ -119,16 +122,15 @@ class SqlProductStore:
         return self._quotes
 
     async def _read_quotes(self, skus: Sequence[Sku]) -> dict[Sku, Quote]:
-        async def work(tx: Tx) -> list[Quote | None]:
-            return [_quote(sku, await tx.fetch_one(_QUOTE, sku)) for sku in skus]
+        wanted = msgspec.json.encode(skus).decode()
+        rows = await self._database.read(lambda tx: tx.fetch(_QUOTES, wanted))
+        return {row[0]: _quote(row) for row in rows}
 
-        return {quote.sku: quote for quote in await self._database.read(work) if quote}
 
-
-def _quote(sku: Sku, row: Row | None) -> Quote | None:
-    if row is None:
-        return None
-    return Quote(sku=sku, name=row[0], price=Money(row[1], row[2]), category=row[3])
+def _quote(row: Row) -> Quote:
+    sku, label, amount_minor, currency, category = row
+    price = Money(amount_minor, currency)
+    return Quote(sku=sku, name=label, price=price, category=category)
 
 
 async def _owners(tx: Tx, skus: Iterable[Sku]) -> list[ProductId]:

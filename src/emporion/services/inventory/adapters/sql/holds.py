@@ -18,7 +18,7 @@ from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import Conflict
 from emporion.kernel.ids import OrderId, Sku, WarehouseId
 from emporion.services.inventory.adapters.refusals import out_of_stock
-from emporion.services.inventory.adapters.sql.levels import give_back, take, take_from_usual
+from emporion.services.inventory.adapters.sql.levels import Usual, give_back, take, take_for_each
 from emporion.services.inventory.adapters.sql.pages import HOLDING, PAGE, PAGE_OF
 from emporion.services.inventory.adapters.sql.records import hold_from, row_of
 from emporion.services.inventory.adapters.trail import read, written
@@ -85,8 +85,7 @@ class SqlHoldStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._usual = WarehouseId("")
-        """Where stock was last taken from: tried first, which saves reading the levels."""
+        self._usual = Usual()
         self._together = Together(database, self._reserve)
 
     async def reserve(
@@ -99,21 +98,33 @@ class SqlHoldStore:
         raise out_of_stock(outcome)
 
     async def _reserve(self, tx: Tx, asked: Sequence[_Asked]) -> Sequence[Hold | list[Shortage]]:
-        """Several holds with one update of each level, where all that is wanted lies usual."""
-        if len(asked) > 1:
-            wanted = units_per_sku(chain.from_iterable(each.wanted.items() for each in asked))
-            taken = await take_from_usual(tx, wanted, usual=self._usual)
+        """Several holds with one update of each level; a hold that is there raises."""
+        if len(asked) == 1:
+            return [await self._reserve_alone(tx, asked[0])]
+        wanted = units_per_sku(chain.from_iterable(each.wanted.items() for each in asked))
+        if self._usual.has(wanted):
+            taken = await self._usual.take(tx, wanted)
             if len(taken) == len(wanted):
-                held = [each.held_in(self._usual) for each in asked]
-                lines = [each.line for each in asked]
-                await tx.execute_many(_ADD, list(map(row_of, held, lines)))
+                held = [each.held_in(self._usual.warehouse_id) for each in asked]
+                await _insert_all(tx, asked, held)
                 return held
             await give_back(tx, taken)
-        return [await self._reserve_alone(tx, each) for each in asked]
+        found = await take_for_each(tx, [each.wanted for each in asked])
+        served = {
+            place: each.held(taken)
+            for place, (each, (taken, _)) in enumerate(zip(asked, found, strict=True))
+            if taken
+        }
+        await _insert_all(tx, [asked[place] for place in served], list(served.values()))
+        # What there is too little for may be held already.
+        return [
+            served.get(place) or await self._reserve_alone(tx, each)
+            for place, each in enumerate(asked)
+        ]
 
     async def _reserve_alone(self, tx: Tx, asked: _Asked) -> Hold | list[Shortage]:
         wanted = asked.wanted
-        taken = await take_from_usual(tx, wanted, usual=self._usual)
+        taken = await self._usual.take(tx, wanted) if self._usual.has(wanted) else []
         hold = asked.held(taken)
         if len(taken) == len(wanted) and await tx.execute(_ADD_IF_NEW, *row_of(hold, asked.line)):
             return hold
@@ -125,7 +136,7 @@ class SqlHoldStore:
         taken, shortages = await take(tx, wanted)
         if shortages:
             return shortages
-        self._usual = taken[-1].warehouse_id
+        self._usual.warehouse_id = taken[-1].warehouse_id
         hold = asked.held(taken)
         await _insert(tx, hold, asked.line)
         return hold
@@ -232,6 +243,11 @@ async def hold_to_change(tx: Tx, order_id: OrderId) -> Hold | None:
 async def _find(tx: Tx, order_id: OrderId, sql: str = _FIND) -> Hold | None:
     row = await tx.fetch_one(sql, order_id)
     return hold_from(row) if row else None
+
+
+def _insert_all(tx: Tx, asked: Sequence[_Asked], held: Sequence[Hold]) -> Awaitable[None]:
+    """Raises UniqueViolation when an order has a hold."""
+    return tx.execute_many(_ADD, list(map(row_of, held, [each.line for each in asked])))
 
 
 def _insert(tx: Tx, hold: Hold, line: str) -> Awaitable[int]:
