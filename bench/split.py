@@ -46,38 +46,37 @@ class Side:
         self.loads: dict[int, Load] = {}
         for shoppers in SHOPPERS:
             say(f"{name}: {shoppers} shoppers")
-            self.loads[shoppers] = shop.load(shoppers, duration_s)
+            load = self.loads[shoppers] = shop.load(shoppers, duration_s)
+            say(f"{load.orders_per_s:,.0f} orders/s, p99 {load.p99_ms:.1f} ms")
         self.used_mb = shop.memory_mb()
 
 
 def main() -> None:
-    """Measure, print, and write the page."""
+    """Measure, print each table as soon as it is known, and write the page."""
     duration_s = float(sys.argv[1]) if len(sys.argv) > 1 else DURATION_S
     say("the disk, and pgbench")
     fsync = fsync_ms()
     before, _ = limit(duration_s)
     with started("--topology", str(TOPOLOGY)) as shop:
         split = Side(SPLIT, shop, duration_s)
+    where, what = told(hops(split)), told(parts(split))
     with started() as shop:
         one = Side(ONE, shop, duration_s)
+    price = told(f"{costs((split, one))}\n\n{prices()}")
     say("pgbench again")
     after, _ = limit(duration_s)
     limits = (before, after)
     bare = statistics.mean(limits)
-    text = "\n\n".join(
-        (
-            machine(fsync, limits, duration_s),
-            rates((split, one), bare),
-            ratios(split, one, bare),
-            hops(split),
-            parts(split),
-            costs((split, one)),
-            prices(),
-        )
-    )
-    print(text)
+    share = told(f"{rates((split, one), bare)}\n\n{ratios(split, one, bare)}")
+    here = told(machine(fsync, limits, duration_s))
     if len(sys.argv) == 1:
-        between(PAGE, "split", text)
+        between(PAGE, "split", f"{here}\n\n{share}\n\n{where}\n\n{what}\n\n{price}")
+
+
+def told(table: str) -> str:
+    """Print it at once: what comes after it may be interrupted."""
+    print(f"{table}\n", flush=True)
+    return table
 
 
 def machine(fsync: float, limits: tuple[float, float], duration_s: float) -> str:

@@ -202,6 +202,12 @@ def test_a_shipped_topology_is_right(name: str) -> None:
     assert sorted(held) == sorted(ENGINES_OF)
 
 
+def test_the_topology_that_is_measured_has_every_service() -> None:
+    measured = find_topology(str(Path(__file__).parents[3] / "bench/split-postgres.yaml"))
+
+    assert len(measured.processes) == len(find_topology("per-service").processes)
+
+
 def test_the_split_shop_has_the_engines_that_each_service_is_made_for() -> None:
     topology = find_topology("per-service")
 
