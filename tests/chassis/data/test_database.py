@@ -302,6 +302,31 @@ async def test_a_read_cannot_publish(opened: Open) -> None:
         assert await database.read(lambda tx: tx.fetch("SELECT key FROM outbox")) == []
 
 
+async def test_what_is_published_at_once_keeps_its_order_and_leaves_or_not_as_one(
+    opened: Open,
+) -> None:
+    def publish(*names: str, fails: bool = False):
+        async def work(tx: Tx) -> None:
+            await tx.publish(ThingMade(name=names[0]))
+            await tx.publish_many([ThingMade(name=name) for name in names[1:]])
+            await tx.publish_many([])
+            if fails:
+                raise NotFound
+
+        return work
+
+    async with opened() as database:
+        with pytest.raises(NotFound):
+            await database.transaction(publish("x", "y", "z", fails=True))
+        await database.transaction(publish("c", "a", "b"))
+        await database.transaction(publish("e", "d"))
+        rows = await database.read(
+            lambda tx: tx.fetch("SELECT key, event_id FROM outbox ORDER BY position")
+        )
+        assert [key for key, _ in rows] == list("cabed")
+        assert len({event_id for _, event_id in rows}) == 5
+
+
 async def test_of_many_that_publish_together_those_that_fail_publish_nothing(opened: Open) -> None:
     def publish(number: int):
         async def work(tx: Tx) -> None:

@@ -84,6 +84,9 @@ class CrashingTx:
     async def publish(self, event: Event) -> None:
         await self._around(self._tx.publish(event))
 
+    async def publish_many(self, events: Sequence[Event]) -> None:
+        await self._around(self._tx.publish_many(events))
+
     async def _around(self, statement: Awaitable[T]) -> T:
         try:
             self._plan.step()

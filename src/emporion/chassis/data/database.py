@@ -63,6 +63,10 @@ class Tx(Protocol):
         """Write an integration event to the outbox: it leaves if, and only if, this commits."""
         ...
 
+    async def publish_many(self, events: Sequence[Event]) -> None:
+        """Write integration events to the outbox, in this order: all leave, or none."""
+        ...
+
 
 class Aside(Generic[T]):
     """Work that may take long, or hang: no engine does it where it would hold up other work."""

@@ -120,15 +120,18 @@ class PostgresTx:
 
     async def publish(self, event: Event) -> None:
         """Write an integration event to the outbox of this database."""
+        await self.publish_many((event,))
+
+    async def publish_many(self, events: Sequence[Event]) -> None:
+        """Write integration events to the outbox of this database."""
         trace = current_call().trace
-        self.outbox.append(
+        traceparent = "" if trace is NO_TRACE else trace.header()
+        now_ms = self._clock.now_ms()
+        self.outbox.extend(
             outbox.row(
-                event,
-                source=self._source,
-                ids=self._ids,
-                now_ms=self._clock.now_ms(),
-                traceparent="" if trace is NO_TRACE else trace.header(),
+                event, source=self._source, ids=self._ids, now_ms=now_ms, traceparent=traceparent
             )
+            for event in events
         )
 
 

@@ -96,20 +96,28 @@ class SqliteTx:
 
     async def publish(self, event: Event) -> None:
         """Write an integration event to the outbox of this database."""
-        trace = current_call().trace
-        traceparent = "" if trace is NO_TRACE else trace.header()
-        row = outbox.row(
-            event,
-            source=self._source,
-            ids=self._ids,
-            now_ms=self._clock.now_ms(),
-            traceparent=traceparent,
-        )
+        row = self._outbox_rows((event,))[0]
         try:
             self._execute(outbox.INSERT, row)
         except apsw.Error as error:
             raise named(error) from error
         self.published += 1
+
+    async def publish_many(self, events: Sequence[Event]) -> None:
+        """Write integration events to the outbox of this database."""
+        await self.execute_many(outbox.INSERT, self._outbox_rows(events))
+        self.published += len(events)
+
+    def _outbox_rows(self, events: Sequence[Event]) -> list[outbox.OutboxRow]:
+        trace = current_call().trace
+        traceparent = "" if trace is NO_TRACE else trace.header()
+        now_ms = self._clock.now_ms()
+        return [
+            outbox.row(
+                event, source=self._source, ids=self._ids, now_ms=now_ms, traceparent=traceparent
+            )
+            for event in events
+        ]
 
 
 def drive(work: Callable[[Tx], Awaitable[T]], tx: Tx) -> T:
