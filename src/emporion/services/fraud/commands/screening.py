@@ -46,8 +46,7 @@ class Screener:
         screenings = [_screened(order, trails, in_force, now_ms=now_ms) for order in fresh]
         await self._store.save_trails(tx, trails)
         await self._store.add(tx, screenings)
-        for each in screenings:
-            await tx.publish(_completed(each))
+        await tx.publish_many([_completed(each) for each in screenings])
 
     async def note_declined(self, tx: Tx, orders: Sequence[Order]) -> None:
         """The payments of these orders were declined: orders to come are judged by that, too."""

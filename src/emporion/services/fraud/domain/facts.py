@@ -66,11 +66,10 @@ class Trail(Value, frozen=True, gc=False, array_like=True):
 
     def with_try(self, at_ms: int, order_id: str, *, is_declined: bool, who: str = "") -> "Trail":
         """With one more try; the oldest is forgotten when there are too many."""
+        at = _at(at_ms)
         place = _place_after(self.instants, at_ms)
-        instants = _put(self.instants, _at(at_ms), place)
-        newest_ms = int.from_bytes(instants[-_AT:], "big")
-        too_old = _place_after(instants, newest_ms - WINDOW_S_MAX * _MS - 1)
-        first = max(too_old, len(instants) // _AT - TRIES_MAX)
+        instants = _put(self.instants, at, place)
+        first = _forgotten(instants)
         return Trail(
             instants[first * _AT :],
             _put(self.declined, _DECLINED if is_declined else _PAID, place)[first:],
@@ -144,7 +143,7 @@ def account_age_s(order: Order) -> int | None:
 def _past(trail: Trail, order: Order) -> Past:
     """The tries of a trail up to an order, without its own."""
     before = _place_after(trail.instants, order.placed_at_ms)
-    people = _numbered(trail.people, order.user_id)
+    people = _numbered(trail.people, order.user_id) if trail.people else b""
     if before == len(trail.declined) and not trail.has(order.order_id):
         return Past(trail.instants, trail.declined, people)
     own = _which(order.order_id)
@@ -179,9 +178,20 @@ def _place_after(instants: bytes, at_ms: int) -> int:
     return bisect_right(_each(instants, _AT), at)
 
 
+def _forgotten(instants: bytes) -> int:
+    """How many of the oldest are too many, or too old."""
+    many = max(0, len(instants) // _AT - TRIES_MAX)
+    oldest_ms = int.from_bytes(instants[-_AT:], "big") - WINDOW_S_MAX * _MS
+    if oldest_ms < 0 or instants[many * _AT : (many + 1) * _AT] >= _at(oldest_ms):
+        return many
+    return _place_after(instants, oldest_ms - 1)
+
+
 def _put(row: bytes, new: bytes, place: int) -> bytes:
     """A row of bytes with something more in it, as the one of that place."""
     at = place * len(new)
+    if at == len(row):
+        return row + new
     return row[:at] + new + row[at:]
 
 
