@@ -27,7 +27,7 @@ def test_a_thing_twice_in_a_basket_counts_once():
 def test_an_order_of_two_hundred_lines_writes_three_hundred_pairs_at_most():
     items = items_of(skus(*(f"thing-{number:03d}" for number in reversed(range(200)))))
     tally = Tally()
-    tally.add(items)
+    tally.add([items])
 
     assert len(items) == ITEMS_MAX
     assert items[-1] == "thing-199", "the first lines count"
@@ -39,10 +39,9 @@ def test_baskets_count_the_same_in_any_order(baskets, chance):
     shuffled = list(baskets)
     chance.shuffle(shuffled)
     one, other = Tally(), Tally()
-    for basket in baskets:
-        one.add(items_of(skus(*basket)))
+    one.add([items_of(skus(*basket)) for basket in baskets])
     for basket in shuffled:
-        other.add(items_of(skus(*basket)))
+        other.add([items_of(skus(*basket))])
 
     assert one == other
     assert all(first < second for first, second in one.pairs)

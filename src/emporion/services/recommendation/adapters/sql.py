@@ -1,6 +1,6 @@
 """CountStore in SQL that SQLite and PostgreSQL share."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -63,7 +63,7 @@ class SqlCounts:
             return
         rows = [(order_id, _json(basket.items)) for order_id, basket in new.items()]
         await tx.execute_many(_PUT, rows)
-        await self._count(tx, _tally(basket.items for basket in new.values()), sign=1)
+        await self._count(tx, _tally([basket.items for basket in new.values()]), sign=1)
 
     async def take_out(self, tx: Tx, order_ids: Sequence[OrderId]) -> None:
         stored = await self._stored(tx, order_ids)
@@ -73,7 +73,7 @@ class SqlCounts:
         if not counted:
             return
         await tx.execute_many(_TAKE_OUT, [(order_id,) for order_id in counted])
-        tally = _tally(map(_items, counted.values()))
+        tally = _tally([_items(items) for items in counted.values()])
         await self._count(tx, tally, sign=-1)
         await tx.execute_many(_FORGET_ITEM, [(sku,) for sku in sorted(tally.items)])
         await tx.execute_many(_FORGET_PAIR, sorted(tally.pairs))
@@ -103,10 +103,9 @@ class SqlCounts:
         await tx.execute_many(_COUNT_PAIR, pairs)
 
 
-def _tally(baskets: Iterable[Sequence[Sku]]) -> Tally:
+def _tally(baskets: Sequence[Sequence[Sku]]) -> Tally:
     tally = Tally()
-    for items in baskets:
-        tally.add(items)
+    tally.add(baskets)
     return tally
 
 
