@@ -295,9 +295,9 @@ STOCK = (
 +                continue
 +            await tx.execute("UPDATE level SET reserved = ?", reserved + quantity)
 +            answers.append(each.held_in(WarehouseId("main")))
-+            await _insert(tx, answers[-1])
++            await _insert(tx, answers[-1], each.line)
 +        return answers
-         if len(asked) > 1:
+         if len(asked) == 1:
 """,
         ),
         Edit(
@@ -350,9 +350,8 @@ STOCK = (
         Edit(
             "services/inventory/adapters/sql/levels.py",
             """
--    for sku, warehouse_id, quantity, departed in allocations:
-+    for sku, warehouse_id, quantity, departed in [*allocations][:1]:
-         back = quantity - departed
+-        for sku, warehouse_id, quantity, departed in allocations
++        for sku, warehouse_id, quantity, departed in [*allocations][:1]
 """,
         ),
     ),
