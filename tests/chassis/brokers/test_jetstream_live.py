@@ -1,5 +1,6 @@
 """The bus over NATS as processes run it: woken by doorbells, over a server that comes and goes."""
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -165,6 +166,30 @@ async def test_a_reader_goes_on_reading_where_it_is(rig: BrokerRig, server: Nats
         inboxes.add(log._inbox)
 
     assert len(inboxes) == 1
+    await broker.close()
+
+
+async def test_while_less_than_a_batch_is_in_memory_more_is_asked_for(
+    rig: BrokerRig, server: NatsServer
+):
+    """Defect: beyond half of what is fetched ahead nothing was, and no news came until a sweep."""
+    await rig.publish_each("a", range(40))
+    await rig.publishing_bus().deliver_due()
+    config = JetStreamConfig(servers=(server.url,), fetch_max=32)
+    broker, news = JetStreamBroker(config, SystemClock()), asyncio.Event()
+    await broker.open()
+    log = broker.subscribed(Link(PUBLISHER, "mail", (StepDone.SPEC.name,)))
+    await log.listen(news.set)
+
+    async def until(number: int, position: int) -> None:
+        async with asyncio.timeout(10):
+            while len(await log.after(position, 32)) < number:
+                news.clear()
+                _ = await news.wait()
+
+    await until(32, 0)
+    log.passed(10)
+    await until(30, 10)
     await broker.close()
 
 

@@ -123,7 +123,7 @@ class JetStreamLog:
                 await self._seek(position)
             start = bisect_right(self._items, position, key=_position_of)
             if self._on_news is not None:
-                await self._ask()
+                await self._ask(limit, ahead=len(self._items) - start)
             elif start == len(self._items):
                 await self._fetch(limit)
             if self._position is not None:
@@ -202,11 +202,15 @@ class JetStreamLog:
             self._position = None
             raise LogUnreachable("NATS does not deliver") from None
 
-    async def _ask(self) -> None:
-        """Ask for what is to come, unless that was done or enough is in memory."""
-        room = self._config.fetch_max - len(self._items)
-        if self._asked or room <= self._config.fetch_max // 2:
+    async def _ask(self, limit: int, *, ahead: int) -> None:
+        """Ask for what is to come, unless that was done or a whole batch is in memory.
+
+        Only after a whole batch is there certainly another look: after a smaller one nothing
+        but news brings it, and news there is only while something is asked for.
+        """
+        if self._asked or ahead >= limit:
             return
+        room = max(self._config.fetch_max, 2 * limit) - len(self._items)
         expires_ns = round(self._config.pull_s * 1e9)
         await self._request(room, {"batch": room, "expires": expires_ns})
 
