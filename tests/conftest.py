@@ -38,7 +38,7 @@ def logging_as_before() -> Iterator[None]:
 
 IN_SHORT = (
     "tests/chassis/data/",
-    "tests/services/order/",
+    "tests/services/order/test_orders.py",
     "tests/services/inventory/test_holds.py",
 )
 """Here every engine is tried also in the short form; elsewhere it is SQLite only."""

@@ -22,14 +22,22 @@ LOCAL = Poster(lambda address: address.is_loopback)
 
 @asynccontextmanager
 async def server(serve: Serve) -> AsyncIterator[str]:
+    serving = set[asyncio.Task[None] | None]()
+
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):  # the other side goes away, as some of these tests want
+        serving.add(asyncio.current_task())
+        with suppress(OSError, asyncio.IncompleteReadError):  # the other side goes away
             await serve(reader, writer)
         writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
 
     opened = await asyncio.start_server(handle, "127.0.0.1", 0)
     async with opened:
         yield f"http://127.0.0.1:{opened.sockets[0].getsockname()[1]}"
+    for task in serving:
+        assert task is not None
+        _ = await asyncio.wait((task,), timeout=10)
 
 
 def answering(data: bytes) -> Serve:

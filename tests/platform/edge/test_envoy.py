@@ -12,10 +12,17 @@ import pytest
 
 from emporion.platform.supervisor.local_shop import LocalShop
 from emporion.platform.supervisor.part import StartFailed
-from tests.platform.supervisor.conftest import ask, behave, eventually, open_shop, topology_text
+from tests.platform.supervisor.conftest import (
+    BACK,
+    ask,
+    behave,
+    eventually,
+    open_shop,
+    topology_text,
+)
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
-SHARED = ("inventory", "payment", "order", "email")
+SHARED = BACK
 ELSEWHERE = ", ".join(f"{name}: {{kind: postgres, address: env:DSN_OF_{name}}}" for name in SHARED)
 """Databases that nobody opens: the fakes have none."""
 TWO_AT_THE_BACK = topology_text(instances=2, engines=f"{{default: sqlite, {ELSEWHERE}}}")
