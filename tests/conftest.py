@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,9 +25,22 @@ def engine(request):
     return request.param
 
 
+@pytest.fixture(autouse=True, scope="module")
+def logging_as_before_module() -> Iterator[None]:
+    """A module whose fixture starts a process's logs in this one leaves the others their own."""
+    with _same_logging():
+        yield
+
+
 @pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
     """A test that starts a process's logs in this one leaves the others their own."""
+    with _same_logging():
+        yield
+
+
+@contextmanager
+def _same_logging() -> Iterator[None]:
     root = logging.getLogger()
     level, handlers = root.level, list(root.handlers)
     yield

@@ -5,10 +5,11 @@ from collections import Counter
 import pytest
 from aiosmtpd.controller import Controller
 
+from emporion.platform.supervisor.ports import free_port
 from tests.crash.life import Death, Life, Template
 from tests.crash.points import Call, Point, When
 from tests.system import books
-from tests.system.mailbox import Mailbox, free_port, smtp_settings
+from tests.system.mailbox import Mailbox, smtp_settings
 from tests.system.shoppers import Plan
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(240)]

@@ -2,7 +2,6 @@
 
 import gc
 import os
-import socket
 import subprocess
 import sys
 import warnings
@@ -11,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from pymongo import MongoClient
+
+from emporion.platform.supervisor.ports import free_port
 
 START_TIMEOUT_MS = 30_000
 STOP_TIMEOUT_S = 10.0
@@ -21,7 +22,7 @@ class MongoServer:
     """A server in a process of its own, which a test may kill and start again."""
 
     def __init__(self, folder: Path, *options: str) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"mongodb://127.0.0.1:{self.port}/?{OPTIONS}"
         self._folder = folder
         self._options = options
@@ -59,12 +60,6 @@ class MongoServer:
                 self._process.wait(STOP_TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 self.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

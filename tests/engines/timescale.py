@@ -23,7 +23,7 @@ from emporion.chassis.data.postgres.session import Limits, Session, connect
 from emporion.chassis.data.postgres.transaction import PostgresTx, drive
 from emporion.chassis.runtime.ports import Runtime
 from emporion.platform.fabric import migrations_of
-from tests.system.mailbox import free_port
+from emporion.platform.supervisor.ports import free_port
 
 T = TypeVar("T")
 FOLDER = Path(__file__).with_name("timescale")

@@ -1,6 +1,5 @@
 """A mail server that keeps what it takes, and the settings of a shop that uses it."""
 
-import socket
 from email.message import Message
 from email.parser import BytesParser
 
@@ -18,14 +17,6 @@ class Mailbox:
         assert isinstance(envelope.content, bytes)
         self.mails.append(BytesParser().parsebytes(envelope.content))
         return "250 kept"
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that was free just now."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 def smtp_settings(port: int) -> dict[str, str]:

@@ -6,10 +6,11 @@ from collections import Counter
 import pytest
 from aiosmtpd.controller import Controller
 
+from emporion.platform.supervisor.ports import free_port
 from tests.system import books, running
 from tests.system.accounts import Customer, sign_up
 from tests.system.drills import ONLY_BUYERS
-from tests.system.mailbox import Mailbox, free_port, smtp_settings
+from tests.system.mailbox import Mailbox, smtp_settings
 from tests.system.polling import eventually
 from tests.system.shoppers import Plan, Traffic, shop
 

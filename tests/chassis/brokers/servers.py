@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from emporion.platform.supervisor.ports import free_port
 from tests.system.running import ROOT
 
 STARTED_WITHIN_S = 30.0
@@ -75,9 +76,7 @@ class MotoServer:
     def __init__(self, folder: Path) -> None:
         self._log = folder / "moto.log"
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
 
     @property
     def url(self) -> str:

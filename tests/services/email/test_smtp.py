@@ -14,6 +14,7 @@ from aiosmtpd.controller import Controller
 
 from emporion.contracts.user import Contact
 from emporion.kernel.errors import Internal, Unavailable
+from emporion.platform.supervisor.ports import free_port
 from emporion.services.email.adapters.smtp import Security, SmtpConfig, SmtpMailer
 from emporion.services.email.ports import Fate, Letter, Text
 from tests.services.email.office import ADA, BEA, CONTACTS
@@ -78,13 +79,6 @@ def config(port: int, **changes: Any) -> SmtpConfig:
         "timeout_s": 5.0,
     }
     return SmtpConfig(**(settings | changes))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def letter(name: str = "one", to: Contact = CONTACTS[ADA], subject: str = "Hello") -> Letter:

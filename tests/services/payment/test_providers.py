@@ -17,6 +17,7 @@ from emporion.contracts.payment import PaymentStatus, WebhookRefused
 from emporion.kernel.errors import FailedPrecondition, Unavailable
 from emporion.kernel.ids import OrderId
 from emporion.kernel.money import Money
+from emporion.platform.supervisor.ports import free_port
 from emporion.services.payment import audit
 from emporion.services.payment.adapters.rehearsal import RehearsalProvider
 from emporion.services.payment.adapters.signing import signature_of
@@ -24,7 +25,6 @@ from emporion.services.payment.adapters.stripe import StripeConfig, StripeProvid
 from emporion.services.payment.domain import capture_key, charge_key, refund_key, void_key
 from emporion.services.payment.ports import Approval, Decline, PaymentProvider, Standing
 from tests.services.payment.desk import SECRET, open_desk, order_id, part, request
-from tests.system.mailbox import free_port
 
 EUR = Money(1250, "EUR")
 GOOD, BROKE = "4242424242424242", "4000000000000341"

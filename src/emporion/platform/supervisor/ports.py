@@ -1,10 +1,19 @@
 """Ports that nobody listens on."""
 
+import secrets
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 LOOPBACK: Final = "127.0.0.1"
+FIRST_PORT: Final = 10_000
+TRIES: Final = 100
+EPHEMERAL_RANGE: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+
+class NoFreePort(OSError):
+    """Everything tried is listened on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +39,27 @@ def bracketed(host: str) -> str:
 
 
 def free_port(host: str = LOOPBACK) -> int:
-    """A port that was free a moment ago; whoever takes it must bear that it may be gone."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as taken:
-        taken.bind((host, 0))
-        port: int = taken.getsockname()[1]
-        return port
+    """A port that was free a moment ago, and that no outgoing connection takes meanwhile.
+
+    The system gives a connection any port of its ephemeral range, also one that a server
+    is about to listen on, so this one lies below. Two that ask at once may still, once in some
+    20,000 times, get the same: whoever listens must bear that.
+    """
+    end = _first_ephemeral()
+    for _ in range(TRIES):
+        port = FIRST_PORT + secrets.randbelow(end - FIRST_PORT)
+        if is_free(port, host):
+            return port
+    raise NoFreePort(f"none of {TRIES} ports tried between {FIRST_PORT} and {end} is free")
+
+
+def _first_ephemeral() -> int:
+    """From where on the system itself gives ports away; where it does not say, IANA's 49152."""
+    try:
+        first = int(EPHEMERAL_RANGE.read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError, IndexError):
+        return 49_152
+    return first if first > FIRST_PORT + TRIES else 65_536
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import grpc
@@ -47,13 +49,35 @@ class Exchanges:
         self.is_draining = False
         self.is_refusing = False
         self._open: set[Exchange] = set()
+        self._under_way = 0
+        self._rest = asyncio.Event()
+        self._rest.set()
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """What happens inside is waited for by `at_rest`."""
+        self._under_way += 1
+        self._rest.clear()
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._rest.set()
+
+    async def at_rest(self, within_s: float) -> bool:
+        """True once nothing is under way; False after `within_s` seconds."""
+        with suppress(TimeoutError):
+            return await asyncio.wait_for(self._rest.wait(), within_s)
+        return False
 
     async def serve(self, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         """Serve one stream until its caller ends it, or the server has drained."""
         exchange = Exchange(self, context)
         self._open.add(exchange)
         try:
-            await exchange.run()
+            with self.under_way():
+                await exchange.run()
         finally:
             self._open.discard(exchange)
 

@@ -12,7 +12,7 @@ from emporion.chassis.calls.context import NEVER_S, Call
 from emporion.chassis.calls.grpc.errors import CODES, TRAILER, ErrorForm
 from emporion.chassis.calls.grpc.exchange import Exchanges
 from emporion.chassis.calls.grpc.health import SERVICE as HEALTH
-from emporion.chassis.calls.grpc.health import ProbedHealth
+from emporion.chassis.calls.grpc.health import WATCH_S, ProbedHealth
 from emporion.chassis.calls.grpc.schema import Schema, service_name
 from emporion.chassis.calls.grpc.serving import (
     EXCHANGE_PATH,
@@ -35,6 +35,8 @@ from emporion.kernel.errors import EmporionError, Unavailable
 STREAMS_MAX: Final = 4_096
 PING_MIN_MS: Final = 5_000
 """Clients may ask so often whether the connection is alive."""
+STOP_S: Final = WATCH_S + 0.5
+"""The library may take so long to send the last answers, those to watchers of health included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,8 @@ class GrpcServer:
         Health turns NOT_SERVING and callers are told to go elsewhere; for `drain_grace_s` their
         calls are still taken. Then further ones are refused as not begun, so that a caller may
         safely make them elsewhere, and those under way are finished, or cancelled after
-        `drain_timeout_s`.
+        `drain_timeout_s`. The library stops last: a call that it has accepted in the
+        instant it is told to is never handed to us, and hangs until it is cancelled by STOP_S.
         """
         if self._server is None:
             return
@@ -128,7 +131,8 @@ class GrpcServer:
         self._exchanges.begin_drain()
         await self._edge.runtime.tasks.sleep(self._settings.drain_grace_s)
         self._exchanges.refuse()
-        await server.stop(self._settings.drain_timeout_s)
+        is_at_rest = await self._exchanges.at_rest(self._settings.drain_timeout_s)
+        await server.stop(STOP_S if is_at_rest else None)
 
 
 def _listen(server: grpc.aio.Server, settings: GrpcSettings) -> int:
@@ -179,7 +183,8 @@ class _Single:
         try:
             if is_not_begun:
                 raise Unavailable("the server stops")
-            return await self._method.answer(data, self._call(context))
+            with self._exchanges.under_way():
+                return await self._method.answer(data, self._call(context))
         except Exception as error:  # noqa: BLE001 - told to the caller; logged when unexpected
             told = as_error(error, self._method.name)
         await self._abort(context, told, is_not_begun=is_not_begun)
