@@ -13,6 +13,7 @@ from emporion.platform.topology.model import Place
 
 E = TypeVar("E", bound=StrEnum)
 FILE_CHARACTERS_MAX = 65_536
+_TOPOLOGY = "a topology begins with `processes:`"
 _TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
 
 
@@ -133,7 +134,7 @@ class Value:
         return default
 
 
-def parse(text: str, notes: Notes) -> Value:
+def parse(text: str, notes: Notes, *, rule: str = _TOPOLOGY) -> Value:
     """The root of a document. Raises BadFile when it is no YAML, or no mapping."""
     if len(text) > FILE_CHARACTERS_MAX:
         raise BadFile.because(notes.file, f"longer than {FILE_CHARACTERS_MAX:,} characters")
@@ -146,5 +147,5 @@ def parse(text: str, notes: Notes) -> Value:
     except yaml.YAMLError as error:
         raise BadFile.because(notes.file, f"not YAML: {error}") from error
     if not isinstance(node, yaml.MappingNode):
-        raise BadFile.because(notes.file, "a topology begins with `processes:`", line=1)
+        raise BadFile.because(notes.file, rule, line=1)
     return Value(node, "", notes)

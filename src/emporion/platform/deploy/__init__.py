@@ -1,0 +1,1 @@
+"""From a topology and the services' manifests to Amazon ECS, as CloudFormation."""
