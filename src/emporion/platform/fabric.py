@@ -9,6 +9,7 @@ from emporion.chassis.calls.directory import Directory
 from emporion.chassis.data.database import Database
 from emporion.chassis.data.migrations.runner import Migrations
 from emporion.chassis.data.sqlite.database import SqliteDatabase, SqliteOptions
+from emporion.chassis.data.watch import Watch
 from emporion.chassis.events.bus import Bus, Observer
 from emporion.chassis.events.inprocess import InProcessBus
 from emporion.chassis.runtime.ports import Runtime
@@ -19,10 +20,12 @@ from emporion.platform.settings import Settings
 class ServiceDatabase(Database, Protocol):
     """A service's database as the platform sees it: something to open, probe and close.
 
-    `on_published` is called on the event loop after a commit that published an event.
+    `on_published` is called on the event loop after a commit that published an event; `watch` is
+    told of what is done for recorded traces.
     """
 
     on_published: Callable[[], None]
+    watch: Watch | None
 
     @property
     def waiting(self) -> int:

@@ -13,6 +13,8 @@ from emporion.chassis.http.health import Health, health_pages
 from emporion.chassis.http.pages import index_page, metrics_page
 from emporion.chassis.http.routes import Page, Shown
 from emporion.chassis.surfaces.openapi import openapi
+from emporion.chassis.telemetry.requests import RequestSpans
+from emporion.chassis.telemetry.sampling import SLOW_S
 from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.platform.shop import Shop
 
@@ -25,6 +27,7 @@ def http_app(
     *,
     doors: Sequence[Inbound] | None = None,
     keys: Callable[[], PublicKeys] | None = None,
+    is_behind_edge: bool = False,
 ) -> HttpApp:
     """The application of a process.
 
@@ -33,6 +36,7 @@ def http_app(
         closed: why no traffic is taken now; empty while it is.
         doors: the services to show; by default all of the process.
         keys: see TokenVerifier; by default those of the user service, which is here then.
+        is_behind_edge: whether our own proxy is in front and says when it took a request.
     """
     doors = shop.directory.inbounds if doors is None else doors
     verifier = TokenVerifier(keys or shop.user.public_keys, shop.runtime.clock)
@@ -40,7 +44,8 @@ def http_app(
         runtime=shop.runtime,
         authenticate=verifier.authenticate,
         trace_of=shop.telemetry.trace_of,
-        record=_Recorder(shop.telemetry).record,
+        record=_Recorder(shop.telemetry, is_behind_edge=is_behind_edge).record,
+        child_of=shop.telemetry.child_of,
     )
     pages = (
         *health_pages(Health(ready=shop.probes, live=shop.live_probes, closed=closed)),
@@ -77,8 +82,9 @@ def _openapi_page(doors: Sequence[Inbound]) -> Page:
 class _Recorder:
     """Counts every answered request by route, verb and status; logs those that failed on us."""
 
-    def __init__(self, telemetry: Telemetry) -> None:
+    def __init__(self, telemetry: Telemetry, *, is_behind_edge: bool) -> None:
         self._metrics = telemetry.metrics
+        self._spans = RequestSpans(telemetry, is_behind_edge=is_behind_edge)
         self._known: dict[tuple[str, str, int], Callable[[float], None]] = {}
 
     def record(self, served: Served) -> None:
@@ -95,6 +101,8 @@ class _Recorder:
             ).observe
             self._known[key] = observe
         observe(served.duration_s)
+        if served.trace.is_sampled or served.status >= 500 or served.duration_s > SLOW_S:  # noqa: PLR2004 - HTTP's boundary of our own faults
+            self._spans.record(served)
         if served.status >= 500:  # noqa: PLR2004 - HTTP's boundary of our own faults
             _access.warning(
                 "%s %s answered %d", served.verb, served.route, served.status,

@@ -13,14 +13,13 @@ from emporion.chassis.runtime.lag import LoopLag, Watchdog
 from emporion.chassis.runtime.lifecycle import Lifecycle, Part
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.runtime.system import SystemTasks, system_runtime
-from emporion.chassis.telemetry.logs import JsonLogs, install
-from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.platform.data_folder import write_address
 from emporion.platform.demo.seed import seed
 from emporion.platform.front import http_app
 from emporion.platform.reading.processes import forget_processes
 from emporion.platform.settings import Settings
 from emporion.platform.shop import STAFF_SCOPES, Shop, open_shop
+from emporion.platform.telling import process_telemetry
 
 _log = logging.getLogger(__name__)
 EVERYWHERE: Mapping[str, str] = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - named, not bound
@@ -82,8 +81,7 @@ async def _prepared(
 ) -> AsyncIterator[tuple[Lifecycle, Callable[[], Serving]]]:
     """A shop with its databases open, whose parts the lifecycle starts and stops."""
     runtime = system_runtime()
-    telemetry = Telemetry(runtime, is_strict=False)
-    install(JsonLogs(telemetry.guard), level=logging.getLevelNamesMapping()[settings.log_level])
+    telemetry = process_telemetry(settings, runtime)
     async with open_shop(settings, runtime, telemetry) as shop:
         forget_processes(settings.folder)
         lifecycle = Lifecycle(runtime, stop_timeout_s=settings.drain_s)

@@ -1,6 +1,5 @@
 """One process of a split shop: what its process file says, served over REST and gRPC."""
 
-import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,7 +19,6 @@ from emporion.chassis.runtime.alarms import AlarmRunner
 from emporion.chassis.runtime.lifecycle import Lifecycle, Part
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.runtime.system import system_runtime
-from emporion.chassis.telemetry.logs import JsonLogs, install
 from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.contracts.operations import OperationsService
 from emporion.contracts.user import UserService
@@ -36,6 +34,7 @@ from emporion.platform.settings import Environment
 from emporion.platform.shop import STAFF_SCOPES, Shop
 from emporion.platform.split_fabric import Split, broker_bus
 from emporion.platform.supervisor.ports import bracketed
+from emporion.platform.telling import process_telemetry
 from emporion.platform.topology.process_file import Listening, ProcessFile
 
 FURNISHED_WITHIN_S: Final = 60.0
@@ -60,9 +59,7 @@ async def _serve(told: ProcessFile) -> None:
 async def serving_process(told: ProcessFile) -> AsyncIterator[Lifecycle]:
     """The process with its databases open, whose parts the lifecycle starts and stops."""
     runtime = system_runtime()
-    telemetry = Telemetry(runtime, is_strict=False)
-    level = logging.getLevelNamesMapping()[told.settings.log_level]
-    install(JsonLogs(telemetry.guard, service=told.instance), level=level)
+    telemetry = process_telemetry(told.settings, runtime, service=told.instance)
     async with AsyncExitStack() as stack:
         stack.enter_context(DataFolder(told.settings.folder))
         process = _Process(told, runtime, telemetry)
@@ -147,6 +144,7 @@ class _Process:
                 lifecycle.why_closed,
                 doors=self._doors(),
                 keys=keys.keys if keys is not None else None,
+                is_behind_edge=bool(told.trusted_proxies),
             ),
             ServerSettings(
                 host=told.settings.host,

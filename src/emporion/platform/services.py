@@ -6,7 +6,9 @@ from pathlib import Path
 
 from emporion.chassis.http.outgoing import Address, Poster, is_public
 from emporion.chassis.runtime.assembly import Assembly, Needs
+from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.platform.contracts import EVENTS
+from emporion.platform.outside import TracedCourier, TracedMailer, TracedProvider, traced
 from emporion.platform.settings import Provider, Settings, UnknownSetting, secret_of
 from emporion.services.analytics import service as analytics
 from emporion.services.catalog import service as catalog
@@ -25,6 +27,7 @@ from emporion.services.shipping import service as shipping
 from emporion.services.user import service as user
 from emporion.services.webhook import service as webhook
 from emporion.services.webhook.adapters.http import HttpCourier
+from emporion.services.webhook.ports import Courier
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +37,14 @@ class Given:
     Args:
         is_sole_writer: no other process ever writes the service's database.
         shared: the folder of what all instances of a service on this machine have in common.
+        telemetry: where what leaves the shop is recorded; None: nowhere.
     """
 
     needs: Needs
     settings: Settings
     is_sole_writer: bool
     shared: Path
+    telemetry: Telemetry | None = None
 
 
 def _user(given: Given) -> Assembly:
@@ -68,7 +73,7 @@ def _payment(given: Given) -> Assembly:
             clients=needs.clients,
             sagas=needs.sagas,
             settings=needs.settings,
-            provider=_provider(given),
+            provider=traced(_provider(given), TracedProvider, given.telemetry),
             is_sole_writer=given.is_sole_writer,
         )
     )
@@ -112,7 +117,7 @@ def _email(given: Given) -> Assembly:
             clients=needs.clients,
             sagas=needs.sagas,
             settings=needs.settings,
-            mailer=_mailer(given.settings),
+            mailer=traced(_mailer(given.settings), TracedMailer, given.telemetry),
         )
     )
 
@@ -135,7 +140,7 @@ def _shipping(given: Given) -> Assembly:
 
 def _webhook(given: Given) -> Assembly:
     needs, settings = given.needs, given.settings
-    poster = Poster(reachable(settings))
+    courier: Courier = HttpCourier(Poster(reachable(settings)), needs.runtime.clock)
     return webhook.build(
         webhook.WebhookNeeds(
             runtime=needs.runtime,
@@ -143,7 +148,7 @@ def _webhook(given: Given) -> Assembly:
             clients=needs.clients,
             sagas=needs.sagas,
             settings=needs.settings,
-            courier=HttpCourier(poster, needs.runtime.clock),
+            courier=traced(courier, TracedCourier, given.telemetry),
             events=EVENTS,
             is_http_allowed=settings.is_rehearsal,
         )

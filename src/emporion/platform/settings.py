@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from emporion.chassis.telemetry.sampling import TRACES_PER_S
 from emporion.kernel.errors import InvalidArgument
 
 PREFIX = "EMPORION_"
@@ -47,6 +48,13 @@ class Provider(StrEnum):
     STRIPE = "stripe"
 
 
+class TraceForm(StrEnum):
+    """How trace ids are written."""
+
+    W3C = "w3c"
+    XRAY = "xray"
+
+
 class UnknownSetting(InvalidArgument):
     """A setting of that name does not exist, or its value cannot be read."""
 
@@ -83,6 +91,10 @@ class Settings:
         group_commit_max: transactions a commit; 1 turns group commit off, for measuring.
         has_subscribers: whether events are delivered; off only for measuring.
         log_level: DEBUG, INFO, WARNING or ERROR.
+        traces_per_s: how many of the traces that begin in a second are recorded; 0: none, but for
+            what fails or is slow. A caller's own decision counts more.
+        trace_ids: w3c, or xray: `X-Amzn-Trace-Id` is continued where there is no `traceparent`,
+            and log lines carry the id as X-Ray writes it, too.
     """
 
     host: str = "127.0.0.1"
@@ -110,6 +122,8 @@ class Settings:
     group_commit_max: int = 256
     has_subscribers: bool = True
     log_level: str = "INFO"
+    traces_per_s: int = TRACES_PER_S
+    trace_ids: TraceForm = TraceForm.W3C
 
     @property
     def is_rehearsal(self) -> bool:

@@ -13,7 +13,9 @@ from emporion.chassis.runtime.health import KeptProbe
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.saga.desk import SagaDesk
 from emporion.chassis.saga.engine import SagaEngine
+from emporion.chassis.telemetry.databases import DatabaseSpans
 from emporion.chassis.telemetry.deliveries import DeliverySpans
+from emporion.chassis.telemetry.steps import StepSpans
 from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.contracts.operations import OperationsService
 from emporion.platform.data_folder import DataFolder
@@ -74,7 +76,9 @@ class Shop:
         for name in self.fabric.services:
             database = self.databases[name] = self.fabric.database(name)
             await database.open(self.fabric.migrations(name))
+            database.watch = DatabaseSpans(self.telemetry, name, database.engine)
             engine = SagaEngine(name, database, self.runtime, instance=self.fabric.instance)
+            engine.steps = StepSpans(self.telemetry, name)
             needs = Needs(
                 runtime=self.runtime,
                 database=database,
@@ -86,6 +90,7 @@ class Shop:
                 self.settings,
                 is_sole_writer=self.fabric.is_sole_writer,
                 shared=self.fabric.shared,
+                telemetry=self.telemetry,
             )
             assembly = SERVICES[name](given)
             engine.register(assembly.sagas)

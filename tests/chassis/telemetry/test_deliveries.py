@@ -6,10 +6,14 @@ from emporion.chassis.calls.context import Trace
 from emporion.chassis.events.bus import Delivery
 from emporion.chassis.events.subscription import Received
 from emporion.chassis.telemetry.deliveries import DeliverySpans
+from emporion.chassis.telemetry.spans import Kind
 from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.chassis.testing.bus_rig import StepDone
-from emporion.chassis.testing.time import ManualClock, manual_runtime
+from emporion.chassis.testing.time import START_MS, ManualClock, manual_runtime
 
+HOUR_MS = 3_600_000
+
+PUBLISHED_MS = START_MS + 9_500 - HOUR_MS
 TRACES = {key: Trace(key * 32, key * 16) for key in "abc"}
 
 
@@ -25,7 +29,7 @@ def telemetry(clock) -> Telemetry:
 
 def delivery(*headers: str, elapsed_s: float = 0.5) -> Delivery:
     received = [
-        Received(StepDone(thing="a", step=step), f"evt_{step}", 1, header)
+        Received(StepDone(thing="a", step=step), f"evt_{step}", PUBLISHED_MS, header)
         for step, header in enumerate(headers)
     ]
     return Delivery("shop", "mail", received, elapsed_s)
@@ -42,7 +46,8 @@ def test_each_event_of_a_batch_has_a_span_under_the_call_that_published_it(telem
         assert (span.parent_id, span.service, span.caller) == (key * 16, "mail", "shop")
         assert (span.name, span.outcome) == ("react to things.step_done", "ok")
         assert (span.started_s, span.duration_s) == (ended_s - 0.5, 0.5)
-        assert span.fields == {"events": 3}
+        assert span.fields == {"events": 3, "waited_ms": HOUR_MS}
+        assert span.kind is Kind.REACTION
     assert len({span.span_id for span in telemetry.spans.ring}) == 3
 
 

@@ -16,6 +16,7 @@ from emporion.chassis.calls.wire import ErrorTable, invalid
 from emporion.chassis.resilience.limiter import AdaptiveLimiter
 from emporion.chassis.resilience.wheel import Flight
 from emporion.chassis.telemetry.metrics import BOUNDS_S, Count
+from emporion.chassis.telemetry.sampling import SLOW_S
 from emporion.chassis.telemetry.spans import OK, Span
 from emporion.contracts.contract import Audience, Message, Request, Rpc, Service, rpcs
 from emporion.kernel.errors import (
@@ -217,7 +218,7 @@ class ServedMethod:
         if outcome is not OK:
             self.count(outcome)
         trace = call.trace
-        if trace.is_sampled or outcome is not OK:
+        if trace.is_sampled or outcome is not OK or duration_s > SLOW_S:
             span = Span(
                 trace.trace_id, trace.span_id, parent_id, self.service, self.name, self.caller,
                 started_s, duration_s, outcome,

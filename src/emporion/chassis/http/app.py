@@ -32,6 +32,8 @@ from emporion.kernel.errors import EmporionError, Internal, Unavailable
 _log = logging.getLogger(__name__)
 
 CLIENT_GONE: Final = 499
+EDGE_HEADER: Final = b"x-edge-start"
+"""When the proxy in front took the request, in seconds since the epoch."""
 VERBS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 _CLOSE: Final = (b"connection", b"close")
@@ -41,7 +43,9 @@ class Served(msgspec.Struct, frozen=True, gc=False):
     """One answered request, for the access log and the metrics.
 
     `route` is the template, `NO_ROUTE` when there was none; `verb` one of `VERBS` or "OTHER";
-    `status` 499 when the client hung up; `subject` the verified caller's, or empty.
+    `status` 499 when the client hung up; `subject` the verified caller's, or empty; `trace` the
+    request's own, `parent_id` the span that caused it, 16 zeros for none. `began` is what a proxy
+    in front wrote into EDGE_HEADER, as it was sent.
     """
 
     verb: str
@@ -50,6 +54,13 @@ class Served(msgspec.Struct, frozen=True, gc=False):
     duration_s: float
     trace: Trace
     subject: str
+    parent_id: str
+    began: str
+
+
+def _same(trace: Trace) -> Trace:
+    """For applications whose requests are no spans of their own."""
+    return trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +79,7 @@ class Edge:
         runtime: clock and tasks.
         authenticate: from an Authorization header to an identity; raises Unauthenticated.
         trace_of: the trace context of a `traceparent` header, or a new one (None: absent).
+        child_of: the trace context of the request itself, given what `trace_of` returned.
         record: told of every request once it is answered; must not raise.
         limits: see HttpLimits.
     """
@@ -76,6 +88,7 @@ class Edge:
     authenticate: Callable[[bytes | None], Identity]
     trace_of: Callable[[str | None], Trace]
     record: Callable[[Served], None]
+    child_of: Callable[[Trace], Trace] = _same
     limits: HttpLimits = field(default_factory=HttpLimits)
 
 
@@ -123,8 +136,11 @@ class HttpApp:
         if scope["type"] != "http":
             return
         exchange = Exchange(scope, receive, self._now_s())
-        sent_trace = exchange.headers.get(b"traceparent")
-        exchange.trace = self._edge.trace_of(sent_trace.decode("latin-1") if sent_trace else None)
+        headers = exchange.headers
+        sent_trace = headers.get(b"traceparent") or headers.get(b"x-amzn-trace-id")
+        edge = self._edge
+        exchange.parent = edge.trace_of(sent_trace.decode("latin-1") if sent_trace else None)
+        exchange.trace = edge.child_of(exchange.parent)
         try:
             response = await self._route(exchange).serve(exchange)
         except EmporionError as error:
@@ -174,5 +190,7 @@ class HttpApp:
                 self._now_s() - exchange.started_s,
                 exchange.trace,
                 exchange.subject,
+                exchange.parent.span_id,
+                exchange.headers.get(EDGE_HEADER, b"").decode("latin-1"),
             )
         )

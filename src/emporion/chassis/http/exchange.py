@@ -38,13 +38,15 @@ class Exchange:
     """A request on its way through: what the ASGI server gave, and what was read from it.
 
     `path_values` are the decoded path parameters in the order of the route's template;
-    `route` is its template, or NO_ROUTE. `started_s` is monotonic; `is_body_read` says that
+    `route` is its template, or NO_ROUTE. `trace` is that of the request itself, `parent` what the
+    client sent, or the beginning of a new one. `started_s` is monotonic; `is_body_read` says that
     nothing of the body is left unread.
     """
 
     __slots__ = (
         "headers",
         "is_body_read",
+        "parent",
         "path_values",
         "receive",
         "route",
@@ -64,6 +66,7 @@ class Exchange:
             self.headers = _joined(sent)
         self.path_values: tuple[str, ...] = ()
         self.trace: Trace = NO_TRACE
+        self.parent: Trace = NO_TRACE
         self.subject = ""
         self.route = NO_ROUTE
         self.is_body_read = False

@@ -16,7 +16,6 @@ the last stored one and each answers with what it did before.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from contextvars import Token
 from typing import Any, TypeVar
 
 import msgspec
@@ -31,8 +30,9 @@ from emporion.chassis.saga import journal
 from emporion.chassis.saga.definition import LocalStep, RemoteStep, Saga
 from emporion.chassis.saga.port import CalledOff, Outcome, SagaState, Start
 from emporion.chassis.saga.recovery import TERMINAL, Recovery, pause_s_after
-from emporion.chassis.saga.run import Run
+from emporion.chassis.saga.run import Run, enter_step
 from emporion.chassis.saga.tenure import LEASE_MS, Alone, Shared, Tenure
+from emporion.chassis.telemetry.steps import StepSpans
 from emporion.contracts.contract import Message
 from emporion.kernel.errors import Conflict, EmporionError, ResourceExhausted
 
@@ -78,6 +78,7 @@ class SagaEngine:
         self._recovery = Recovery(
             database, runtime, self._tenure, active=self._active, drive=self._drive_again
         )
+        self.steps: StepSpans | None = None
         self.alarm = Alarm(f"{service} sagas", runtime, self.run_due)
 
     def register(self, sagas: Sequence[Saga[Any]]) -> None:
@@ -203,11 +204,14 @@ class SagaEngine:
 
     async def _advance(self, run: Run) -> bool:
         """One step forward or back; whether to go on."""
+        move = self._do if run.state is _RUNNING else self._undo
+        span = self.steps.of(run) if self.steps is not None else None
         try:
-            if run.state is _RUNNING:
-                await self._do(run)
+            if span is None:
+                await move(run)
             else:
-                await self._undo(run)
+                with span:
+                    await move(run)
         except EmporionError as error:
             is_refusal = error.is_outcome_known and not error.is_retryable
             if is_refusal and run.state is _RUNNING and not isinstance(error, Conflict):
@@ -221,7 +225,7 @@ class SagaEngine:
         step = run.saga.steps[run.step]
         is_last = run.step == len(run.saga.steps) - 1
         if isinstance(step, LocalStep):
-            token = _enter_step(run, step.name)
+            token = enter_step(run, step.name)
             try:
                 await self._do_locally(run, step, is_last=is_last)
             finally:
@@ -290,7 +294,7 @@ class SagaEngine:
             if run.step == 0:
                 await self._database.transaction(self._finishing(run, _REFUSED))
         else:
-            token = _enter_step(run, step.name)
+            token = enter_step(run, step.name)
             try:
                 await self._undo_locally(run, step)
             finally:
@@ -388,9 +392,3 @@ class SagaEngine:
         finally:
             leave(token)
         return True
-
-
-def _enter_step(run: Run, step: str) -> Token[Call]:
-    """What a local step writes says in the trail which step wrote it."""
-    call = current_call()
-    return enter(Call(call.identity, call.trace, call.deadline_s, f"{run.saga.name}: {step}"))

@@ -1,10 +1,12 @@
 """A saga at work: what the engine keeps in memory of it, between its stored transitions."""
 
 import asyncio
+from contextvars import Token
 from typing import Any
 
 import msgspec
 
+from emporion.chassis.calls.context import Call, current_call, enter
 from emporion.chassis.saga.definition import Saga
 from emporion.chassis.saga.port import Outcome, SagaState
 from emporion.contracts.contract import Message
@@ -32,3 +34,9 @@ class Run(msgspec.Struct, eq=False):
     def outcome(self) -> Outcome:
         """How it stands now."""
         return Outcome(self.saga_id, self.state, self.refusal)
+
+
+def enter_step(run: Run, step: str) -> Token[Call]:
+    """What a local step writes says in the trail which step wrote it."""
+    call = current_call()
+    return enter(Call(call.identity, call.trace, call.deadline_s, f"{run.saga.name}: {step}"))

@@ -1,7 +1,7 @@
 """Spans of reactions to events: one for each event, in the trace of the call that published it."""
 
 from emporion.chassis.events.bus import Delivery
-from emporion.chassis.telemetry.spans import OK, Span
+from emporion.chassis.telemetry.spans import OK, Kind, Span
 from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.contracts.contract import Event
 
@@ -13,29 +13,35 @@ class DeliverySpans:
     """Records what a committed batch did for each of its events.
 
     Events that were reacted to together share the time that took; `fields` say how many they
-    were. A `traceparent` comes from our own outbox, and is not checked again.
+    were, and how long each had waited since it was published: milliseconds, or days where the
+    reaction was retried so long. A `traceparent` comes from our own outbox, and is not checked
+    again.
     """
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._spans = telemetry.spans
         self._span_id = telemetry.ids.span_id
         self._monotonic_s = telemetry.clock.monotonic_s
+        self._now_ms = telemetry.clock.now_ms
         self._names: dict[type[Event], str] = {}
 
     def record(self, delivery: Delivery) -> None:
         """One span for each event whose publisher was sampled."""
         started_s = self._monotonic_s() - delivery.elapsed_s
         number = len(delivery.received)
-        fields: dict[str, object] | None = {"events": number} if number > 1 else None
+        began_ms = self._now_ms() - round(delivery.elapsed_s * 1000)
         record, span_id, names = self._spans.record, self._span_id, self._names
         subscriber, source, elapsed_s = delivery.subscriber, delivery.source, delivery.elapsed_s
         for each in delivery.received:
             header, kind = each.traceparent, each.kind
             if len(header) != HEADER_LENGTH or header[54] != SAMPLED:
                 continue
+            waited_ms = max(0, began_ms - each.occurred_at_ms)
+            fields: dict[str, object] = {"events": number, "waited_ms": waited_ms}
             span = Span(
                 header[3:35], span_id(), header[36:52], subscriber,
                 names.get(kind) or self._name(kind), source, started_s, elapsed_s, OK, fields,
+                Kind.REACTION,
             )  # fmt: skip
             record(span)
 

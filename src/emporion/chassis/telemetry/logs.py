@@ -11,6 +11,7 @@ import msgspec
 from emporion.chassis.auth.identity import Kind
 from emporion.chassis.calls.context import NO_TRACE, current_call
 from emporion.chassis.telemetry.forbidden import FieldGuard
+from emporion.chassis.telemetry.trace_ids import xray_id
 from emporion.kernel.clock import to_datetime
 
 FLUSH_S = 0.2
@@ -28,6 +29,7 @@ class Line(msgspec.Struct, omit_defaults=True):
     message: str
     trace_id: str = ""
     span_id: str = ""
+    xray_trace_id: str = ""
     user_id: str = ""
     logger: str = ""
     fields: dict[str, object] = {}
@@ -40,13 +42,20 @@ class JsonLogs(logging.Handler):
     Structured fields come by `extra={...}`; those with forbidden names are refused by the guard.
     Lines are buffered while an event loop runs and leave after FLUSH_S, at BUFFER_BYTES_MAX, or
     at once with an error; without a loop, or from another thread, each is written at once. A
-    line of service code carries the service's name, others that of the process.
+    line of service code carries the service's name, others that of the process. With `is_xray` a
+    line has its trace id a second time, as X-Ray writes it.
     """
 
     def __init__(
-        self, guard: FieldGuard, *, service: str = "emporion", stream: BinaryIO | None = None
+        self,
+        guard: FieldGuard,
+        *,
+        service: str = "emporion",
+        stream: BinaryIO | None = None,
+        is_xray: bool = False,
     ) -> None:
         super().__init__()
+        self._is_xray = is_xray
         self._guard = guard
         self._service = service
         self._stream = stream
@@ -110,6 +119,7 @@ class JsonLogs(logging.Handler):
             message=record.getMessage(),
             trace_id=trace.trace_id if is_traced else "",
             span_id=trace.span_id if is_traced else "",
+            xray_trace_id=xray_id(trace.trace_id) if is_traced and self._is_xray else "",
             user_id=call.identity.subject if call.identity.kind is Kind.PERSON else "",
             logger=record.name,
             fields=fields,

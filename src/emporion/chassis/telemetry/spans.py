@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from enum import StrEnum
 
 import msgspec
 
@@ -10,6 +11,27 @@ from emporion.kernel.clock import Clock
 RING_SPANS = 10_000
 NO_PARENT = "0" * 16
 OK = "ok"
+
+
+class Kind(StrEnum):
+    """What a span is about."""
+
+    SERVED = "served"
+    """A call, where it was answered."""
+    ASKED = "asked"
+    """A call to another process, where it was made: the difference is the way there and back."""
+    EDGE = "edge"
+    """A request from outside."""
+    DATA = "data"
+    """A transaction or a read of a database."""
+    STEP = "step"
+    """A step of a saga."""
+    REACTION = "reaction"
+    """A reaction to an event; its parent is the call that published it."""
+    OUTSIDE = "outside"
+    """A provider, a mail server or an endpoint was asked."""
+    WORK = "work"
+    """Anything else."""
 
 
 class Span(msgspec.Struct, frozen=True, gc=False):
@@ -30,6 +52,7 @@ class Span(msgspec.Struct, frozen=True, gc=False):
     duration_s: float
     outcome: str
     fields: dict[str, object] | None = None
+    kind: Kind = Kind.SERVED
 
 
 class Spans:
@@ -48,6 +71,12 @@ class Spans:
         """Call `hook` with every span from now on. It must be quick and must not raise."""
         self._hooks.append(hook)
         self.record = self._record_with_hooks
+
+    def take(self) -> list[Span]:
+        """All spans since the last time, out of the ring: for whoever stores them."""
+        taken = list(self.ring)
+        self.ring.clear()
+        return taken
 
     def of_trace(self, trace_id: str) -> list[Span]:
         """The spans of a trace still in the ring, in the order in which they began."""

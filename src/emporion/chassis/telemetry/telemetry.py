@@ -8,8 +8,9 @@ from emporion.chassis.calls.context import Call, Trace, current_call, enter, lea
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.telemetry.forbidden import FieldGuard
 from emporion.chassis.telemetry.metrics import Metrics
-from emporion.chassis.telemetry.spans import NO_PARENT, OK, Span, Spans
-from emporion.chassis.telemetry.trace_ids import TraceIds
+from emporion.chassis.telemetry.sampling import SLOW_S, Sampler
+from emporion.chassis.telemetry.spans import NO_PARENT, OK, Kind, Span, Spans
+from emporion.chassis.telemetry.trace_ids import TraceIds, parse_xray
 from emporion.kernel.errors import EmporionError
 
 
@@ -19,10 +20,21 @@ class Telemetry:
     Args:
         runtime: clock and randomness.
         is_strict: whether a forbidden field raises (tests, development) or is dropped and counted.
+        traces_per_s: how many new traces of a second are recorded; None: all.
+        is_xray: whether `X-Amzn-Trace-Id` is continued where there is no `traceparent`.
     """
 
-    def __init__(self, runtime: Runtime, *, is_strict: bool = True) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        is_strict: bool = True,
+        traces_per_s: int | None = None,
+        is_xray: bool = False,
+    ) -> None:
         self.clock = runtime.clock
+        self.sampler = Sampler(runtime.clock, per_s=traces_per_s)
+        self.is_xray = is_xray
         self.ids = TraceIds(runtime.clock, runtime.random)
         self._span_id = self.ids.span_id
         self.spans = Spans(runtime.clock)
@@ -38,45 +50,79 @@ class Telemetry:
         """The trace that a `traceparent` header continues; a new one without a valid header.
 
         What it returns is the *parent* of the work to come: its span id is that of the remote
-        caller, or 16 zeros.
+        caller, or 16 zeros. Where a new trace is not to be recorded it is an id that nobody has:
+        so that it is not taken for no trace at all.
         """
-        trace = Trace.parse(header) if header else None
-        return trace or Trace(self.ids.trace_id(), NO_PARENT)
+        trace = self._continued(header) if header else None
+        return trace or self._begun(self.ids.trace_id())
 
     def child_of(self, trace: Trace) -> Trace:
         """The trace context of work caused by `trace`; of a new trace when there is none."""
         if trace.is_sampled or trace.span_id != NO_PARENT:
             return Trace(trace.trace_id, self._span_id(), trace.is_sampled)
-        return Trace(self.ids.trace_id(), self._span_id())
+        return Trace(self.ids.trace_id(), self._span_id(), self.sampler.takes())
 
-    def span(self, service: str, name: str, **fields: object) -> "OpenSpan":
+    def _continued(self, header: str) -> Trace | None:
+        trace = Trace.parse(header)
+        if trace is not None or not self.is_xray:
+            return trace
+        sent = parse_xray(header)
+        if sent is None:
+            return None
+        trace_id, parent_id, is_sampled = sent
+        if is_sampled is None or not parent_id:
+            return self._begun(trace_id, is_sampled=is_sampled)
+        return Trace(trace_id, parent_id, is_sampled)
+
+    def _begun(self, trace_id: str, *, is_sampled: bool | None = None) -> Trace:
+        if self.sampler.takes() if is_sampled is None else is_sampled:
+            return Trace(trace_id, NO_PARENT)
+        return Trace(trace_id, self._span_id(), is_sampled=False)
+
+    def span(
+        self, service: str, name: str, *, kind: Kind = Kind.WORK, **fields: object
+    ) -> "OpenSpan":
         """`with telemetry.span("order", "saga step", step="charge payment"):` around some work.
 
         Calls made and lines logged inside belong to it. Raises ForbiddenField when strict.
         """
-        return OpenSpan(self, service, name, fields=self.guard.allowed(fields) if fields else None)
+        allowed = self.guard.allowed(fields) if fields else None
+        return OpenSpan(self, service, name, kind=kind, fields=allowed)
 
 
 class OpenSpan:
-    """Work under way; recorded when it ends, with the category of its error if it fails."""
+    """Work under way; recorded when it ends, with the category of its error if it fails.
+
+    `ended_as` may be set to say that it failed without an error.
+    """
 
     __slots__ = (
         "_call",
+        "_kind",
         "_name",
         "_parent",
         "_service",
         "_started_s",
         "_telemetry",
         "_token",
+        "ended_as",
         "fields",
     )
 
     def __init__(
-        self, telemetry: Telemetry, service: str, name: str, *, fields: dict[str, object] | None
+        self,
+        telemetry: Telemetry,
+        service: str,
+        name: str,
+        *,
+        kind: Kind,
+        fields: dict[str, object] | None,
     ) -> None:
         self._telemetry = telemetry
         self._service = service
         self._name = name
+        self._kind = kind
+        self.ended_as = OK
         self.fields = fields
 
     def __enter__(self) -> Self:
@@ -94,13 +140,13 @@ class OpenSpan:
     ) -> None:
         leave(self._token)
         trace = self._call.trace
-        outcome = OK if kind is None else outcome_of(error)
-        if not trace.is_sampled and outcome == OK:
-            return
+        outcome = self.ended_as if kind is None else outcome_of(error)
         duration_s = self._telemetry.clock.monotonic_s() - self._started_s
+        if not trace.is_sampled and outcome == OK and duration_s < SLOW_S:
+            return
         span = Span(
             trace.trace_id, trace.span_id, self._parent, self._service, self._name, self._service,
-            self._started_s, duration_s, outcome, self.fields,
+            self._started_s, duration_s, outcome, self.fields, self._kind,
         )  # fmt: skip
         self._telemetry.spans.record(span)
 

@@ -1,14 +1,46 @@
-"""Trace and span ids: random enough to sample by, and cheap."""
+"""Trace and span ids: random enough to sample by, and cheap; and how X-Ray writes them."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from itertools import chain, count
 
+from emporion.chassis.calls.context import Trace
 from emporion.kernel.clock import Clock
 from emporion.kernel.ids import Randomness
 
 SPAN_BYTES = 8
 BATCH = 256
+_ROOT = re.compile(r"(?:\A|;)\s*Root=1-([0-9a-f]{8})-([0-9a-f]{24})(?=;|\Z)")
+_PARENT = re.compile(r"(?:\A|;)\s*Parent=([0-9a-f]{16})(?=;|\Z)")
+_SAMPLED = re.compile(r"(?:\A|;)\s*Sampled=([01?])(?=;|\Z)")
+
+
+def xray_id(trace_id: str) -> str:
+    """A trace id as X-Ray writes it: `1-<seconds, 8 digits>-<24 digits>`."""
+    return f"1-{trace_id[:8]}-{trace_id[8:]}"
+
+
+def parse_xray(header: str) -> tuple[str, str, bool | None] | None:
+    """Trace id, parent id (empty: none) and decision (None: none yet) of `X-Amzn-Trace-Id`.
+
+    A load balancer sends a root without a parent or a decision. None when it is malformed.
+    """
+    root, parent, sampled = _ROOT.search(header), _PARENT.search(header), _SAMPLED.search(header)
+    if root is None:
+        return None
+    decision = sampled.group(1) if sampled else "?"
+    return (
+        root.group(1) + root.group(2),
+        parent.group(1) if parent else "",
+        None if decision == "?" else decision == "1",
+    )
+
+
+def xray_header(trace: Trace) -> str:
+    """The `X-Amzn-Trace-Id` of a trace."""
+    flag = int(trace.is_sampled)
+    return f"Root={xray_id(trace.trace_id)};Parent={trace.span_id};Sampled={flag}"
 
 
 class TraceIds:

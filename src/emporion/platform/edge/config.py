@@ -73,6 +73,12 @@ def _connections(routes: Sequence[Route], files: EdgeFiles) -> Json:
         ],
         route_config={
             "name": "contracts",
+            "request_headers_to_add": [
+                {
+                    "header": {"key": "x-edge-start", "value": "%START_TIME(%s.%6f)%"},
+                    "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+                }
+            ],
             "max_direct_response_body_size_bytes": BUFFER_BYTES,
             "virtual_hosts": [
                 {

@@ -107,6 +107,7 @@ class Sender:
             to=to,
             dated=to_datetime(mail.created_at_ms),
             write=partial(self._writer.write, mail.template, mail.params, to),
+            traceparent=mail.traceparent,
         )
 
 

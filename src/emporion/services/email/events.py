@@ -64,7 +64,8 @@ class Reactions:
             data = each.data
             whose = _whose(data)
             about = whose.shipment_id or whose.return_id
-            mails.append(Queued(template, whose.order_id, whose.user_id, data, about))
+            queued = Queued(template, whose.order_id, whose.user_id, data, about, each.traceparent)
+            mails.append(queued)
         await self._store.queue(tx, mails, at_ms=self._clock.now_ms())
 
 

@@ -28,12 +28,14 @@ class Letter(msgspec.Struct, frozen=True, gc=False):
         to: whom it goes to.
         dated: when it was queued; the same at every attempt.
         write: writes its text. Raises BrokenTemplate.
+        traceparent: of the call that published what it tells of; empty: none.
     """
 
     name: str
     to: Contact
     dated: datetime
     write: Callable[[], Text]
+    traceparent: str = ""
 
 
 class Fate(StrEnum):
@@ -107,6 +109,7 @@ class DueMail(msgspec.Struct, frozen=True, gc=False):
     params: bytes
     created_at_ms: int
     about: str = ""
+    traceparent: str = ""
 
 
 class Progress(msgspec.Struct, frozen=True, gc=False):
@@ -129,6 +132,7 @@ class Queued(msgspec.Struct, frozen=True, gc=False):
     user_id: UserId
     params: bytes
     about: str = ""
+    traceparent: str = ""
 
 
 class MailStore(Protocol):

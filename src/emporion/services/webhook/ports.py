@@ -36,13 +36,14 @@ class Wish(msgspec.Struct, frozen=True, gc=False):
 
 
 class Post(msgspec.Struct, frozen=True, gc=False):
-    """An event as it is sent, to all who want it."""
+    """An event as it is sent, to all who want it; `traceparent` of the call that published it."""
 
     event_id: str
     name: str
     key: str
     occurred_at_ms: int
     body: bytes
+    traceparent: str = ""
 
 
 class Due(msgspec.Struct, frozen=True, gc=False):
@@ -53,6 +54,7 @@ class Due(msgspec.Struct, frozen=True, gc=False):
     attempts: int
     tried_since_ms: int
     body: bytes
+    traceparent: str = ""
 
 
 class StoredDelivery(msgspec.Struct, frozen=True, gc=False):

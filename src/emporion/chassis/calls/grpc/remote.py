@@ -23,7 +23,8 @@ from emporion.chassis.calls.grpc.tls import TlsFiles
 from emporion.chassis.calls.outbound import Attempt
 from emporion.chassis.calls.wire import ErrorTable, invalid
 from emporion.chassis.discovery.resolver import Endpoint, Resolver
-from emporion.chassis.telemetry.spans import NO_PARENT
+from emporion.chassis.telemetry.spans import OK, Kind, Span
+from emporion.chassis.telemetry.telemetry import outcome_of
 from emporion.contracts.contract import Message, Request, Rpc, Service
 from emporion.kernel.errors import (
     DeadlineExceeded,
@@ -192,6 +193,8 @@ class RemoteMethod:
         self._errors = ErrorTable(rpc.raises)
         self._form = parts.errors
         self._validate = msgspec.msgpack.Decoder(rpc.request).decode
+        self._spans = parts.chain.telemetry.spans
+        self._speaker = caller.identity.subject
         self._durations = parts.chain.telemetry.metrics.durations(
             "remote_call_seconds", "Calls to other processes that were answered.",
             service=self._service, method=rpc.name, caller=caller.identity.subject,
@@ -203,20 +206,37 @@ class RemoteMethod:
         started_s = self._monotonic_s()
         flight = self._wheel.enter(call.deadline_s)
         try:
-            outcome = await self._carry(data, call, _traceparent(call, parent_id))
-        except asyncio.CancelledError:
-            if self._wheel.has_expired(flight):
-                raise DeadlineExceeded(f"{self._service} did not answer in time") from None
+            outcome = await self._carry(data, call, call.trace.header())
+        except asyncio.CancelledError as error:
+            is_late = self._wheel.has_expired(flight)
+            late = DeadlineExceeded(f"{self._service} did not answer in time")
+            self._record(call, parent_id, started_s, outcome=outcome_of(late if is_late else error))
+            if is_late:
+                raise late from None
+            raise
+        except EmporionError as error:
+            self._record(call, parent_id, started_s, outcome=error.category)
             raise
         finally:
             self._wheel.leave(flight)
         self._durations.observe(self._monotonic_s() - started_s)
+        if call.trace.is_sampled:
+            self._record(call, parent_id, started_s, outcome=OK)
         try:
             reply: Message = self._decode(outcome.reply)
         except _UNREADABLE as error:
             _log.exception("the reply of %s cannot be read", self._name)
             raise Internal(trace_id=call.trace.trace_id) from error
         return reply
+
+    def _record(self, call: Call, parent_id: str, started_s: float, *, outcome: str) -> None:
+        """The call as its caller saw it: with the way there and back, and what never arrived."""
+        trace = call.trace
+        span = Span(
+            trace.trace_id, trace.span_id, parent_id, self._speaker, call.command, self._service,
+            started_s, self._monotonic_s() - started_s, outcome, None, Kind.ASKED,
+        )  # fmt: skip
+        self._spans.record(span)
 
     def _encoded(self, request: Request) -> bytes:
         if type(request) is not self._rpc.request:
@@ -291,10 +311,3 @@ class RemoteMethod:
             self._balancer.failed(instance)
         else:
             self._balancer.succeeded(instance)
-
-
-def _traceparent(call: Call, parent_id: str) -> str:
-    """The trace goes on where the caller is: the callee makes the span of the call."""
-    trace = call.trace
-    span_id = trace.span_id if parent_id == NO_PARENT else parent_id
-    return f"00-{trace.trace_id}-{span_id}-{'01' if trace.is_sampled else '00'}"

@@ -26,6 +26,7 @@ from emporion.chassis.data.mongo.lanes import Lanes
 from emporion.chassis.data.mongo.migrations import migrate
 from emporion.chassis.data.mongo.orphans import Orphans
 from emporion.chassis.data.mongo.transaction import Connected, MongoTx
+from emporion.chassis.data.watch import Watch
 from emporion.kernel.clock import Clock
 from emporion.kernel.errors import DeadlineExceeded, ResourceExhausted, Unavailable
 from emporion.kernel.ids import Ids
@@ -94,6 +95,7 @@ class MongoDatabase:
     ) -> None:
         self.source = source
         self.on_published: Callable[[], None] = _nothing
+        self.watch: Watch | None = None
         self.where = host_of(url)
         self._url = url
         self.name = database_name
@@ -182,10 +184,28 @@ class MongoDatabase:
         task = asyncio.get_running_loop().create_task(self._run(work, keys))
         self._running.add(task)
         task.add_done_callback(self._ended)
+        call = current_call()
+        if call.trace.is_sampled and self.watch is not None:
+            watched = self.watch.wait(call, work)
+            task.add_done_callback(lambda done: watched.end(_error_of(done)))
         return asyncio.shield(task)
 
     async def read(self, work: Callable[[Any], Awaitable[T]]) -> T:
-        """See DocumentDatabase.read.
+        """See DocumentDatabase.read."""
+        call = current_call()
+        if not call.trace.is_sampled or self.watch is None:
+            return await self._read(work)
+        watched = self.watch.wait(call, work, is_read=True)
+        try:
+            found = await self._read(work)
+        except BaseException as error:
+            watched.end(error)
+            raise
+        watched.end(None)
+        return found
+
+    async def _read(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        """As `read`.
 
         All that `work` reads is of one instant: a snapshot costs nothing on MongoDB. DocumentDB
         has none outside a transaction, so there it is one, and a round trip more.
@@ -321,6 +341,10 @@ async def _abort(session: AsyncClientSession) -> None:
     if session.in_transaction:
         with pymongo.timeout(ABORT_S):
             await session.abort_transaction()
+
+
+def _error_of(task: asyncio.Task[Any]) -> BaseException | None:
+    return asyncio.CancelledError() if task.cancelled() else task.exception()
 
 
 def _nothing() -> None:

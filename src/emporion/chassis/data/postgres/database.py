@@ -17,6 +17,7 @@ from emporion.chassis.data.postgres.positions import settle_base
 from emporion.chassis.data.postgres.readers import Readers
 from emporion.chassis.data.postgres.session import Limits, Link, Session, connect
 from emporion.chassis.data.postgres.transaction import PostgresTx
+from emporion.chassis.data.watch import Watch
 from emporion.kernel.clock import Clock
 from emporion.kernel.errors import ResourceExhausted, Unavailable
 from emporion.kernel.ids import Ids
@@ -73,6 +74,7 @@ class PostgresDatabase:
     ) -> None:
         self.source = source
         self.on_published: Callable[[], None] = _nothing
+        self.watch: Watch | None = None
         self._dsn = dsn
         self._clock = clock
         self._ids = ids
@@ -141,14 +143,28 @@ class PostgresDatabase:
         if lanes.waiting >= WAITING_MAX:
             raise ResourceExhausted(f"{WAITING_MAX} transactions wait for the database")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        lanes.submit(Job(work, copy_context(), current_call().deadline_s, future))
+        call = current_call()
+        job = Job(work, copy_context(), call.deadline_s, future)
+        if call.trace.is_sampled and self.watch is not None:
+            job.watched = self.watch.wait(call, work)
+        lanes.submit(job)
         return future
 
     async def read(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """See Database.read."""
         if self._readers is None:
             raise Unavailable(f"the {self.source} database is closed")
-        return await self._readers.run(work)
+        call = current_call()
+        if not call.trace.is_sampled or self.watch is None:
+            return await self._readers.run(work)
+        watched = self.watch.wait(call, work, is_read=True)
+        try:
+            found = await self._readers.run(work, watched)
+        except BaseException as error:
+            watched.end(error)
+            raise
+        watched.end(None)
+        return found
 
     @property
     def revision(self) -> int:

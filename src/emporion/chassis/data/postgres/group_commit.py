@@ -25,6 +25,7 @@ from emporion.chassis.data.postgres.errors import Collision, Lost, OutcomeUnknow
 from emporion.chassis.data.postgres.in_step import Locking, Walk, walk
 from emporion.chassis.data.postgres.session import Link, Session, Unclear
 from emporion.chassis.data.postgres.transaction import PUBLISH, Ask, PostgresTx, Verb, drive
+from emporion.chassis.data.watch import Waiting
 from emporion.kernel.clock import Clock
 from emporion.kernel.errors import DeadlineExceeded, EmporionError, Unavailable
 
@@ -44,6 +45,7 @@ class Job(msgspec.Struct, eq=False):
     future: asyncio.Future[Any]
     result: object = None
     error: BaseException | None = None
+    watched: Waiting | None = None
 
 
 class GroupCommit:

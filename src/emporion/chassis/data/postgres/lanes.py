@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from emporion.chassis.data.postgres.group_commit import GroupCommit, Job
+from emporion.chassis.data.watch import tell_begun
 
 _log = logging.getLogger(__name__)
 BATCH_MAX = 256
@@ -107,6 +108,7 @@ class Lanes:
             batch, self._queue = self._queue[: self._batch_max], self._queue[self._batch_max :]
             if self._queue and self._idle:  # more than a batch: the next lane need not wait
                 self._rouse(min(self._idle))
+            tell_begun(batch)
             has_published = await commit.run(batch)
             self.waiting -= len(batch)
             _answer(batch)
@@ -125,6 +127,8 @@ class Lanes:
 def _answer(batch: Sequence[Job]) -> None:
     """Give each waiting caller its result or error."""
     for job in batch:
+        if job.watched is not None:
+            job.watched.end(job.error)
         future = job.future
         if future.done():
             continue  # the caller was cancelled meanwhile; the transaction stands

@@ -14,6 +14,7 @@ from emporion.chassis.data.postgres.errors import Lost
 from emporion.chassis.data.postgres.in_step import Locking, TooManyRounds, Walk, walk
 from emporion.chassis.data.postgres.session import Link, Session
 from emporion.chassis.data.postgres.transaction import PostgresTx
+from emporion.chassis.data.watch import Waiting, tell_begun
 from emporion.kernel.errors import EmporionError, Internal, ResourceExhausted, Unavailable
 
 T = TypeVar("T")
@@ -30,6 +31,7 @@ class Reading(msgspec.Struct, eq=False):
     work: Work[Any]
     context: Context
     answer: asyncio.Future[Any]
+    watched: Waiting | None = None
 
 
 class Readers:
@@ -56,12 +58,12 @@ class Readers:
         self._is_woken = False
         self._serving: dict[asyncio.Task[None], Sequence[Reading]] = {}
 
-    async def run(self, work: Work[T]) -> T:
-        """See Database.read."""
+    async def run(self, work: Work[T], watched: Waiting | None = None) -> T:
+        """See Database.read; `watched` is told when its turn has come."""
         if self._waiting_count >= WAITING_MAX:
             raise ResourceExhausted("too many reads wait for a connection")
         loop = asyncio.get_running_loop()
-        reading = Reading(work, copy_context(), loop.create_future())
+        reading = Reading(work, copy_context(), loop.create_future(), watched)
         self._waiting.setdefault(_code(work), []).append(reading)
         self._waiting_count += 1
         if not self._is_woken and self._idle:
@@ -95,6 +97,7 @@ class Readers:
             self._waiting_count -= len(batch)
             wanted = [each for each in batch if not each.answer.done()]
             if wanted:
+                tell_begun(wanted)
                 serve = self._serve(self._idle.popleft(), code, wanted)
                 task = asyncio.get_running_loop().create_task(serve)
                 self._serving[task] = wanted

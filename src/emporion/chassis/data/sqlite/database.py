@@ -24,6 +24,7 @@ from emporion.chassis.data.sqlite.group_commit import GroupCommit, Job
 from emporion.chassis.data.sqlite.migrate import migrate
 from emporion.chassis.data.sqlite.transaction import SqliteTx, drive
 from emporion.chassis.data.sqlite.writers import BATCH_MAX, InlineWriter, ThreadWriter, Writer
+from emporion.chassis.data.watch import Waiting, Watch
 from emporion.kernel.clock import Clock
 from emporion.kernel.errors import ResourceExhausted, Unavailable
 from emporion.kernel.ids import Ids
@@ -74,6 +75,7 @@ class SqliteDatabase:
         self.path = path
         self.source = source
         self.on_published: Callable[[], None] = _nothing
+        self.watch: Watch | None = None
         self._clock = clock
         self._ids = ids
         self._options = options
@@ -146,7 +148,11 @@ class SqliteDatabase:
                 f"{WAITING_MAX} transactions wait for the {self.source} database"
             )
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        writer.submit(Job(work, copy_context(), current_call().deadline_s, future))
+        call = current_call()
+        job = Job(work, copy_context(), call.deadline_s, future)
+        if call.trace.is_sampled and self.watch is not None:
+            job.watched = self.watch.wait(call, work)
+        writer.submit(job)
         return future
 
     async def read(self, work: Callable[[Tx], Awaitable[T]]) -> T:
@@ -154,6 +160,23 @@ class SqliteDatabase:
         reader = self._reader
         if reader is None:
             raise Unavailable(f"the {self.source} database is closed")
+        call = current_call()
+        if call.trace.is_sampled and self.watch is not None:
+            return self._read_watched(reader, work, self.watch.wait(call, work, is_read=True))
+        return self._read(reader, work)
+
+    def _read_watched(
+        self, reader: SqliteTx, work: Callable[[Tx], Awaitable[T]], watched: Waiting
+    ) -> T:
+        try:
+            found = self._read(reader, work)
+        except Exception as error:
+            watched.end(error)
+            raise
+        watched.end(None)
+        return found
+
+    def _read(self, reader: SqliteTx, work: Callable[[Tx], Awaitable[T]]) -> T:
         self._read_checks = 0
         try:
             reader.control("BEGIN")

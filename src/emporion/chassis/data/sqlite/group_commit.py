@@ -18,6 +18,7 @@ import msgspec
 from emporion.chassis.data.database import Tx
 from emporion.chassis.data.sqlite.connection import named
 from emporion.chassis.data.sqlite.transaction import SqliteTx, drive
+from emporion.chassis.data.watch import Waiting
 from emporion.kernel.clock import Clock
 from emporion.kernel.errors import DeadlineExceeded, Unavailable
 
@@ -33,6 +34,7 @@ class Job(msgspec.Struct, eq=False):
     future: asyncio.Future[Any]
     result: object = None
     error: BaseException | None = None
+    watched: Waiting | None = None
 
 
 class GroupCommit:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from emporion.chassis.data.database import Aside
 from emporion.chassis.data.sqlite.group_commit import GroupCommit, Job
+from emporion.chassis.data.watch import tell_begun
 
 _log = logging.getLogger(__name__)
 BATCH_MAX = 256
@@ -132,6 +133,7 @@ class ThreadWriter:
             self._loop.call_soon(self._begin)
             return
         batch, self._jobs = self._jobs[: self._batch_max], self._jobs[self._batch_max :]
+        tell_begun(batch)
         is_alone = self.waiting == 1
         is_aside, self._is_aside = self._is_aside, self._is_aside and bool(self._jobs)
         if is_aside or (self._long and not self._long.isdisjoint(map(_kind, batch))):
@@ -221,6 +223,7 @@ class InlineWriter:
         batch, self._batch = self._batch, []
         if not batch:
             return
+        tell_begun(batch)
         is_published = self._commit.run(batch)
         self.waiting -= len(batch)
         answer(batch)
@@ -232,6 +235,8 @@ class InlineWriter:
 def answer(batch: list[Job]) -> None:
     """Give each waiting caller its result or error."""
     for job in batch:
+        if job.watched is not None:
+            job.watched.end(job.error)
         future = job.future
         if future.done():
             continue  # the caller was cancelled meanwhile; the transaction stands

@@ -13,7 +13,7 @@ from emporion.services.email.ports import DueMail, Progress, Queued, StoredMail
 
 _QUEUE = (
     "INSERT INTO mail (template, order_id, user_id, status, attempts, next_at_ms, last_error,"
-    " params, created_at_ms) VALUES (?, ?, ?, 'queued', 0, ?, '', ?, ?)"
+    " params, created_at_ms, traceparent) VALUES (?, ?, ?, 'queued', 0, ?, '', ?, ?, ?)"
     " ON CONFLICT (order_id, template) DO NOTHING"
 )
 _SELECT = (
@@ -21,15 +21,15 @@ _SELECT = (
     " created_at_ms, sent_at_ms FROM mail"
 )
 _DUE = (
-    "SELECT seq, template, order_id, user_id, attempts, params, created_at_ms FROM mail"
-    " WHERE status = 'queued' AND next_at_ms <= ? ORDER BY next_at_ms LIMIT ?"
+    "SELECT seq, template, order_id, user_id, attempts, params, created_at_ms, traceparent"
+    " FROM mail WHERE status = 'queued' AND next_at_ms <= ? ORDER BY next_at_ms LIMIT ?"
 )
 # Where several instances send: what one has taken is not due to the others until its time is over.
 _TAKE = (
     "UPDATE mail SET next_at_ms = ? WHERE seq IN (SELECT seq FROM mail"
     " WHERE status = 'queued' AND next_at_ms <= ? ORDER BY next_at_ms LIMIT ?"
     " FOR UPDATE SKIP LOCKED)"
-    " RETURNING seq, template, order_id, user_id, attempts, params, created_at_ms"
+    " RETURNING seq, template, order_id, user_id, attempts, params, created_at_ms, traceparent"
 )
 _GIVE_BACK = (
     "UPDATE mail SET next_at_ms = ? WHERE status = 'queued' AND next_at_ms = ?"
@@ -74,6 +74,7 @@ class SqlMails:
                 at_ms,
                 mail.params,
                 at_ms,
+                mail.traceparent,
             )
             for mail in mails
         ]
@@ -134,9 +135,11 @@ def _name(mail: Queued) -> str:
 
 
 def _due(row: Row) -> DueMail:
-    seq, name, order_id, user_id, attempts, params, created_at_ms = row
+    seq, name, order_id, user_id, attempts, params, created_at_ms, traceparent = row
     template, about = parts_of(name)
-    return DueMail(seq, template, order_id, user_id, attempts, params, created_at_ms, about)
+    return DueMail(
+        seq, template, order_id, user_id, attempts, params, created_at_ms, about, traceparent
+    )
 
 
 def _stored(row: Row) -> StoredMail:

@@ -7,7 +7,8 @@ from emporion.services.webhook.domain.schedule import Status
 from emporion.services.webhook.ports import Due, Post, StoredAttempt, StoredDelivery, Tried
 
 _KEEP = (
-    "INSERT INTO hook_message (event_id, name, key, occurred_at_ms, body) VALUES (?, ?, ?, ?, ?)"
+    "INSERT INTO hook_message (event_id, name, key, occurred_at_ms, body, traceparent)"
+    " VALUES (?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (event_id) DO NOTHING"
 )
 _COLLECT = (
@@ -16,8 +17,8 @@ _COLLECT = (
     " VALUES (?, ?, 'waiting', 0, ?, 0, ?, 0, '', ?, ?) ON CONFLICT (event_id, hook_id) DO NOTHING"
 )
 _DUE = (
-    "SELECT d.seq, d.event_id, d.attempts, d.tried_since_ms, m.body FROM hook_delivery AS d"
-    " JOIN hook_message AS m ON m.event_id = d.event_id"
+    "SELECT d.seq, d.event_id, d.attempts, d.tried_since_ms, m.body, m.traceparent"
+    " FROM hook_delivery AS d JOIN hook_message AS m ON m.event_id = d.event_id"
     " WHERE d.hook_id = ? AND d.status = 'waiting' AND d.next_at_ms <= ?"
     " ORDER BY d.next_at_ms, d.seq LIMIT ? {}"
 )
@@ -91,7 +92,8 @@ class SqlDeliveries:
         self, tx: Tx, posts: Sequence[Post], wanted: Sequence[tuple[str, str]], *, at_ms: int
     ) -> None:
         await tx.execute_many(
-            _KEEP, [(p.event_id, p.name, p.key, p.occurred_at_ms, p.body) for p in posts]
+            _KEEP,
+            [(p.event_id, p.name, p.key, p.occurred_at_ms, p.body, p.traceparent) for p in posts],
         )
         rows = [(hook_id, event_id, at_ms, at_ms, at_ms, at_ms) for hook_id, event_id in wanted]
         await tx.execute_many(_COLLECT, rows)

@@ -50,4 +50,5 @@ def _post(received: Received[Any], key: str) -> Post:
         str(getattr(received.event, key)),
         received.occurred_at_ms,
         head + received.data + b"}",
+        received.traceparent,
     )

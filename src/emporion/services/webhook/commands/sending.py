@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from emporion.chassis.calls.context import NO_TRACE, Call, Trace, current_call, enter
 from emporion.chassis.data.database import Database, Tx
 from emporion.chassis.runtime.alarm import Alarm
 from emporion.chassis.runtime.ports import Runtime
@@ -107,7 +108,11 @@ class Sender:
         return None if len(due) >= room else next_ms
 
     async def _send(self, hook: StoredHook, due: Due) -> None:
+        """A task of its own, in the trace of the event, however long ago that was."""
         clock = self._runtime.clock
+        call = current_call()
+        trace = Trace.parse(due.traceparent) or NO_TRACE
+        enter(Call(call.identity, trace, call.deadline_s, call.command))
         try:
             at_ms, started_s = clock.now_ms(), clock.monotonic_s()
             headers = headers_of(hook, due.event_id, due.body, now_ms=at_ms)

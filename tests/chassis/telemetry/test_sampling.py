@@ -1,0 +1,62 @@
+"""So many traces of a second are recorded, and the decision is kept wherever a trace goes."""
+
+from emporion.chassis.calls.context import NO_TRACE, Call, Trace, enter, leave
+from emporion.chassis.telemetry.sampling import SLOW_S, Sampler
+from emporion.chassis.telemetry.spans import NO_PARENT
+from emporion.chassis.telemetry.telemetry import Telemetry
+from emporion.chassis.testing.time import ManualClock, manual_runtime
+
+
+def test_each_second_takes_its_first_traces():
+    clock = ManualClock()
+    sampler = Sampler(clock, per_s=2)
+
+    assert [sampler.takes() for _ in range(4)] == [True, True, False, False]
+    clock.advance(1.0)
+    assert sampler.takes()
+    assert sampler.skipped == 2
+
+
+def test_a_new_trace_that_is_not_recorded_stays_the_same_trace():
+    telemetry = Telemetry(manual_runtime(), traces_per_s=1)
+    recorded, skipped = telemetry.trace_of(None), telemetry.trace_of(None)
+
+    assert recorded.is_sampled
+    assert not skipped.is_sampled
+    child = telemetry.child_of(skipped)
+    assert (child.trace_id, child.is_sampled) == (skipped.trace_id, False)
+    assert Trace.parse(child.header()) == child
+    assert not telemetry.child_of(NO_TRACE).is_sampled
+
+
+def test_the_callers_decision_counts_whatever_was_taken_already():
+    telemetry = Telemetry(manual_runtime(), traces_per_s=0)
+
+    assert telemetry.trace_of(f"00-{'a' * 32}-{'b' * 16}-01").is_sampled
+    assert telemetry.sampler.skipped == 0
+
+
+def test_slow_work_is_recorded_in_whatever_trace():
+    clock = ManualClock()
+    telemetry = Telemetry(manual_runtime(clock))
+    token = enter(Call(trace=Trace("a" * 32, "b" * 16, is_sampled=False)))
+    for name, lasts_s in (("quick", SLOW_S / 2), ("slow", SLOW_S)):
+        with telemetry.span("order", name):
+            clock.advance(lasts_s)
+    leave(token)
+
+    assert [span.name for span in telemetry.spans.ring] == ["slow"]
+
+
+def test_x_rays_header_is_continued_where_that_is_set():
+    root = "Root=1-5759e988-bd862e3fe1be46a994272793"
+    header = f"Self=1-67891234-12456789abcdef012345678;{root};Parent=53995c3f42cd8ad8;Sampled=0"
+    trace_id = "5759e988bd862e3fe1be46a994272793"
+    telemetry = Telemetry(manual_runtime(), is_xray=True)
+
+    assert telemetry.trace_of(header) == Trace(trace_id, "53995c3f42cd8ad8", is_sampled=False)
+    assert telemetry.trace_of(root) == Trace(trace_id, NO_PARENT)
+    assert telemetry.trace_of(f"{root};Sampled=?") == Trace(trace_id, NO_PARENT)
+    for bad in ("Root=1-zz-aa", "Root=", "Root=1-5759e988-bd862e3fe1be46a99427279", f"x{root}"):
+        assert telemetry.trace_of(bad).trace_id != trace_id
+    assert Telemetry(manual_runtime()).trace_of(header).trace_id != trace_id
