@@ -1,4 +1,4 @@
-"""The six import contracts hold, and each of them catches what it is there to catch."""
+"""The seven import contracts hold, and each of them catches what it is there to catch."""
 
 import os
 import shutil
@@ -54,6 +54,8 @@ PLANTED = [
     Planted("engines", "services/planted/commands.py", "import apsw"),
     Planted("engines", "services/planted/queries.py", "import emporion.chassis.data.sqlite"),
     Planted("engines", "chassis/saga/port.py", "import emporion.chassis.data.sqlite"),
+    Planted("pages", "web/visit.py", "import emporion.services.order.queries"),
+    Planted("pages", "web/storefront/cart.py", "import emporion.chassis.data.database"),
 ]
 
 
@@ -89,7 +91,7 @@ def test_every_import_contract_holds():
     checked = lint_imports(ROOT)
 
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    assert "Contracts: 6 kept, 0 broken." in checked.stdout
+    assert "Contracts: 7 kept, 0 broken." in checked.stdout
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=str)

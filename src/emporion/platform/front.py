@@ -1,4 +1,4 @@
-"""What a process shows over HTTP: the routes of its services, health, metrics, a description."""
+"""What a process shows over HTTP: its services, health, metrics, a description, the storefront."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -8,15 +8,20 @@ import msgspec
 from emporion import __version__
 from emporion.chassis.auth.verifier import PublicKeys, TokenVerifier
 from emporion.chassis.calls.inbound import Inbound
-from emporion.chassis.http.app import Edge, HttpApp, Served
+from emporion.chassis.http.app import Edge, HttpApp, Served, as_problem
+from emporion.chassis.http.exchange import Exchange, Response
 from emporion.chassis.http.health import Health, health_pages
 from emporion.chassis.http.pages import index_page, metrics_page
-from emporion.chassis.http.routes import Page, Shown
+from emporion.chassis.http.routes import Page, PageRoute, Route, Shown
 from emporion.chassis.surfaces.openapi import openapi
 from emporion.chassis.telemetry.requests import RequestSpans
 from emporion.chassis.telemetry.sampling import SLOW_S
 from emporion.chassis.telemetry.telemetry import Telemetry
+from emporion.platform.settings import Environment
 from emporion.platform.shop import Shop
+from emporion.web.asking import LocalAsking
+from emporion.web.site import Ground
+from emporion.web.storefront.front import Storefront
 
 _access = logging.getLogger("emporion.access")
 
@@ -34,35 +39,75 @@ def http_app(
     Args:
         shop: what it serves; its health and metrics are shown.
         closed: why no traffic is taken now; empty while it is.
-        doors: the services to show; by default all of the process.
+        doors: the services to show; by default all of the process, which is then the whole shop:
+            persons are shown the storefront at `/`, where programs find what there is.
         keys: see TokenVerifier; by default those of the user service, which is here then.
         is_behind_edge: whether our own proxy is in front and says when it took a request.
     """
+    is_whole = doors is None
     doors = shop.directory.inbounds if doors is None else doors
     verifier = TokenVerifier(keys or shop.user.public_keys, shop.runtime.clock)
+    index = PageRoute(_index())
+    front = _storefront(shop, doors, verifier) if is_whole else None
     edge = Edge(
         runtime=shop.runtime,
         authenticate=verifier.authenticate,
         trace_of=shop.telemetry.trace_of,
         record=_Recorder(shop.telemetry, is_behind_edge=is_behind_edge).record,
         child_of=shop.telemetry.child_of,
+        refuse=front.site.refuse if front is not None else as_problem,
     )
+    beside: list[Route] = [index]
+    if front is not None:
+        beside = [_Home(front.home, index), *front.routes]
     pages = (
         *health_pages(Health(ready=shop.probes, live=shop.live_probes, closed=closed)),
         metrics_page(shop.telemetry.metrics.exposition),
         _openapi_page(doors),
-        index_page(
-            {
-                "shop": "Emporion",
-                "version": __version__,
-                "products": "/api/products",
-                "api": "/openapi.json",
-                "health": "/readyz",
-                "metrics": "/metrics",
-            }
-        ),
     )
-    return HttpApp(doors, edge, pages)
+    return HttpApp(doors, edge, pages, beside=beside)
+
+
+def _storefront(shop: Shop, doors: Sequence[Inbound], verifier: TokenVerifier) -> Storefront:
+    return Storefront(
+        Ground(
+            runtime=shop.runtime,
+            asking=LocalAsking(doors, verifier.authenticate, shop.runtime.clock),
+            is_secure=shop.settings.environment is not Environment.DEVELOPMENT,
+        )
+    )
+
+
+class _Home:
+    """`/`: the shop for a browser, and what there is for a program."""
+
+    verb = "GET"
+    path = "/"
+
+    def __init__(self, home: Route, index: Route) -> None:
+        self._home = home
+        self._index = index
+
+    async def serve(self, exchange: Exchange) -> Response:
+        """The one or the other, by what is accepted."""
+        wants_page = b"text/html" in exchange.headers.get(b"accept", b"")
+        is_of_page = wants_page or b"hx-request" in exchange.headers
+        response = await (self._home if is_of_page else self._index).serve(exchange)
+        response.headers.append((b"vary", b"Accept, HX-Request"))
+        return response
+
+
+def _index() -> Page:
+    return index_page(
+        {
+            "shop": "Emporion",
+            "version": __version__,
+            "products": "/api/products",
+            "api": "/openapi.json",
+            "health": "/readyz",
+            "metrics": "/metrics",
+        }
+    )
 
 
 def _openapi_page(doors: Sequence[Inbound]) -> Page:

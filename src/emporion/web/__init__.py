@@ -1,1 +1,1 @@
-"""Storefront and console: pages over the public contracts."""
+"""Storefront and console: pages over the public contracts, without JavaScript where it matters."""

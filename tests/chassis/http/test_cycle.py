@@ -6,7 +6,7 @@ import pytest
 from uvicorn.protocols.http.flow_control import FlowControl
 
 from emporion.chassis.http.cycle import Cycle
-from emporion.chassis.http.exchange import WHOLE_BODY
+from emporion.chassis.http.exchange import WHOLE_BODY, ClientGone
 
 
 class Transport(asyncio.Transport):
@@ -95,3 +95,36 @@ async def test_a_body_that_is_received_in_part_is_not_at_hand_as_a_whole(cycle):
     assert (part["body"], part["more_body"]) == (b"a", True)
     assert WHOLE_BODY not in cycle.scope
     assert await cycle.receive() == {"type": "http.request", "body": b"b", "more_body": False}
+
+
+async def begin(cycle: Cycle) -> None:
+    await cycle.send({"type": "http.response.start", "status": 200, "headers": []})
+
+
+async def part(cycle: Cycle, body: bytes, *, has_more: bool = True) -> None:
+    await cycle.send({"type": "http.response.body", "body": body, "more_body": has_more})
+
+
+async def test_parts_of_a_body_leave_as_they_come(cycle, transport):
+    await begin(cycle)
+    await part(cycle, b"one")
+    after_first = list(transport.written)
+    await part(cycle, b"sixteen of bytes")
+    await part(cycle, b"", has_more=False)
+
+    head = b"HTTP/1.1 200 OK\r\ndate: now\r\ntransfer-encoding: chunked\r\n\r\n"
+    assert after_first == [head, b"3\r\none\r\n"]
+    assert transport.written[2:] == [b"10\r\nsixteen of bytes\r\n", b"0\r\n\r\n"]
+    assert cycle.response_complete and not transport.is_closed
+
+
+async def test_a_part_for_nobody_is_told_to_its_sender(cycle, transport):
+    await begin(cycle)
+    await part(cycle, b"one")
+    written = list(transport.written)
+    cycle.disconnected = True
+
+    with pytest.raises(ClientGone):
+        await part(cycle, b"two")
+
+    assert transport.written == written

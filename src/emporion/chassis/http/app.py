@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -63,6 +64,10 @@ def _same(trace: Trace) -> Trace:
     return trace
 
 
+def as_problem(_exchange: Exchange, _error: EmporionError) -> None:
+    """Everybody understands a problem document."""
+
+
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
     """Bounds on what clients may send; sizes of bodies are the contract's."""
@@ -82,6 +87,8 @@ class Edge:
         child_of: the trace context of the request itself, given what `trace_of` returned.
         record: told of every request once it is answered; must not raise.
         limits: see HttpLimits.
+        refuse: another answer to an error than the problem document, for whom it suits; None: it
+            does not.
     """
 
     runtime: Runtime
@@ -90,6 +97,7 @@ class Edge:
     record: Callable[[Served], None]
     child_of: Callable[[Trace], Trace] = _same
     limits: HttpLimits = field(default_factory=HttpLimits)
+    refuse: Callable[[Exchange, EmporionError], Response | None] = as_problem
 
 
 class _Verbs:
@@ -104,13 +112,20 @@ class _Verbs:
 
 
 class HttpApp:
-    """The REST surface of the services behind `doors`, with `pages` beside them.
+    """The REST surface of the services behind `doors`, with `pages` and other routes beside them.
 
     Internal methods have no route, whatever their declaration says. Every answer that is not a
     success is a problem document; an unexpected error is logged and told only by its trace id.
     """
 
-    def __init__(self, doors: Sequence[Door], edge: Edge, pages: Sequence[Page] = ()) -> None:
+    def __init__(
+        self,
+        doors: Sequence[Door],
+        edge: Edge,
+        pages: Sequence[Page] = (),
+        *,
+        beside: Sequence[Route] = (),
+    ) -> None:
         self._edge = edge
         self._now_s = edge.runtime.clock.monotonic_s
         gate = Gate(
@@ -124,7 +139,7 @@ class HttpApp:
             for shape in rest_shapes(door.contract)
             if shape.rpc.access.audience is Audience.PUBLIC
         ]
-        self._router: Router[Route] = Router([*routes, *map(PageRoute, pages)])
+        self._router: Router[Route] = Router([*routes, *map(PageRoute, pages), *beside])
         self._is_draining = False
 
     def begin_drain(self) -> None:
@@ -144,7 +159,9 @@ class HttpApp:
         try:
             response = await self._route(exchange).serve(exchange)
         except EmporionError as error:
-            response = problem_response(error, exchange.trace.trace_id)
+            response = self._edge.refuse(exchange, error) or problem_response(
+                error, exchange.trace.trace_id
+            )
         except ClientGone:
             self._record(exchange, CLIENT_GONE)
             return
@@ -155,8 +172,12 @@ class HttpApp:
         except Exception:  # noqa: BLE001 - the last resort: logged, told by its trace id only
             _log.exception("unexpected error, trace %s", exchange.trace.trace_id)
             response = problem_response(Internal(), exchange.trace.trace_id)
-        await self._send(exchange, response, send)
-        self._record(exchange, response.status)
+        try:
+            await self._send(exchange, response, send)
+        except ClientGone:
+            self._record(exchange, CLIENT_GONE)
+        else:
+            self._record(exchange, response.status)
 
     def _route(self, exchange: Exchange) -> Route | _Verbs:
         verb, raw_path = exchange.scope["method"], exchange.scope["raw_path"]
@@ -172,13 +193,27 @@ class HttpApp:
             _NOSNIFF,
             (b"x-trace-id", exchange.trace.trace_id.encode()),
         ]
-        if response.status != 204:  # noqa: PLR2004 - No Content has no length either
+        if response.status != 204 and response.parts is None:  # noqa: PLR2004 - No Content has no length either
             headers.append((b"content-length", b"%d" % len(response.body)))
         if self._is_draining or (not exchange.is_body_read and exchange.has_long_body_left):
             headers.append(_CLOSE)
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        body = b"" if exchange.scope["method"] == "HEAD" else response.body
+        is_head = exchange.scope["method"] == "HEAD"
+        if response.parts is not None and not is_head:
+            await self._send_parts(response.parts, send)
+            return
+        body = b"" if is_head else response.body
         await send({"type": "http.response.body", "body": body})
+
+    async def _send_parts(self, parts: AsyncGenerator[bytes, None], send: Send) -> None:
+        """Each part as it comes, until they end, the client goes (ClientGone), or we drain."""
+        async with aclosing(parts):
+            async for part in parts:
+                if self._is_draining:
+                    break
+                if part:
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
     def _record(self, exchange: Exchange, status: int) -> None:
         verb = exchange.scope["method"]

@@ -1,7 +1,8 @@
 """One request of a connection and its answer: ASGI's receive and send, without detours.
 
 It takes the place of uvicorn's own cycle, whose checks of every header and two writes an answer
-cost more than the rest of the HTTP edge. The application answers with one start and one body.
+cost more than the rest of the HTTP edge. The application answers with one start and one body, or
+with a body in parts, which are sent as they come.
 """
 
 import asyncio
@@ -12,9 +13,17 @@ from typing import Any, Final
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from emporion.chassis.http.exchange import WHOLE_BODY, Header, Receive, Scope, Send
+from emporion.chassis.http.exchange import (
+    WHOLE_BODY,
+    ClientGone,
+    Header,
+    Receive,
+    Scope,
+    Send,
+)
 
 CLOSE: Final = (b"connection", b"close")
+CHUNKED: Final = (b"transfer-encoding", b"chunked")
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _line: Final = b": ".join
@@ -39,6 +48,7 @@ class Cycle:
         "_default_headers",
         "_flow",
         "_is_asked",
+        "_is_in_parts",
         "_on_response",
         "_start",
         "_transport",
@@ -74,6 +84,7 @@ class Cycle:
         self._default_headers = default_headers
         self._on_response = on_response
         self._is_asked = False
+        self._is_in_parts = False
         self._start: MutableMapping[str, Any] | None = None
 
     def take(self, body: bytes) -> int:
@@ -118,7 +129,8 @@ class Cycle:
     async def send(self, message: MutableMapping[str, Any]) -> None:
         """See ASGI. The head waits for the body, so that both leave together.
 
-        Raises ValueError for a header that would end its line, and writes nothing then.
+        Raises ValueError for a header that would end its line, and writes nothing then; ClientGone
+        for a part of a body that nobody waits for any more.
         """
         start = self._start
         if start is None:
@@ -126,9 +138,29 @@ class Cycle:
             return
         if self._flow.write_paused and not self.disconnected:
             await self._flow.drain()
+        has_more = message.get("more_body", False)
         if self.disconnected:
+            if has_more:
+                raise ClientGone
             return
-        headers: list[Header] = start["headers"]
+        if self._is_in_parts or has_more:
+            self._send_part(message["body"], start, has_more=has_more)
+            return
+        self._transport.write(self._head(start["status"], start["headers"]) + message["body"])
+        self._end()
+
+    def _send_part(self, body: bytes, start: MutableMapping[str, Any], *, has_more: bool) -> None:
+        """A chunk (RFC 9112, 7.1), after the head before the first, and the end after the last."""
+        if not self._is_in_parts:
+            self._is_in_parts = True
+            self._transport.write(self._head(start["status"], [*start["headers"], CHUNKED]))
+        if body:
+            self._transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+        if not has_more:
+            self._transport.write(b"0\r\n\r\n")
+            self._end()
+
+    def _head(self, status: int, headers: list[Header]) -> bytes:
         if CLOSE in headers:
             self.keep_alive = False
         elif not self.keep_alive:
@@ -137,8 +169,9 @@ class Cycle:
         head = b"\r\n".join(lines)
         if head.count(b"\n") != len(lines) - 1:
             raise ValueError("a header of the answer has a line end in it")
-        status = STATUS_LINE[start["status"]]
-        self._transport.write(b"".join((status, head, b"\r\n\r\n", message["body"])))
+        return b"".join((STATUS_LINE[status], head, b"\r\n\r\n"))
+
+    def _end(self) -> None:
         self.response_complete = True
         self.message_event.set()
         if not self.keep_alive:

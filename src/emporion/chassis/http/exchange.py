@@ -1,6 +1,6 @@
 """One request with its answer, as the routes see them: no framework, no copies of headers."""
 
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final
 
 from emporion.chassis.calls.context import NO_TRACE, Trace
@@ -24,14 +24,27 @@ class ClientGone(Exception):
 
 
 class Response:
-    """Status, headers and the whole body of an answer. `content-length` is added when sent."""
+    """Status, headers and the whole body of an answer. `content-length` is added when sent.
 
-    __slots__ = ("body", "headers", "status")
+    With `parts` the body follows in these instead, each sent as it comes; they are closed when
+    the client has gone or the server drains, which is looked at after each: an empty one sends
+    nothing.
+    """
 
-    def __init__(self, status: int, headers: list[Header], body: bytes = b"") -> None:
+    __slots__ = ("body", "headers", "parts", "status")
+
+    def __init__(
+        self,
+        status: int,
+        headers: list[Header],
+        body: bytes = b"",
+        *,
+        parts: AsyncGenerator[bytes, None] | None = None,
+    ) -> None:
         self.status = status
         self.headers = headers
         self.body = body
+        self.parts = parts
 
 
 class Exchange:

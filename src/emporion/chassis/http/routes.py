@@ -1,4 +1,4 @@
-"""The two kinds of routes: a method of a contract, and a plain page."""
+"""What a route is, and the two kinds of ours: a method of a contract, and a plain page."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,6 +24,25 @@ JSON: Final = (b"content-type", b"application/json")
 NO_STORE: Final = (b"cache-control", b"no-store")
 _ACCEPTED: Final = 202
 _encode: Final = msgspec.json.Encoder().encode
+
+
+class Route(Protocol):
+    """What answers the requests of a verb and a path."""
+
+    @property
+    def verb(self) -> str:
+        """The HTTP verb, upper case."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """The template, such as `/orders/{order_id}`."""
+        ...
+
+    async def serve(self, exchange: Exchange) -> Response:
+        """The answer. Raises EmporionError, which becomes a problem document, or ClientGone."""
+        ...
+
 
 Answer = Callable[[Any, Call], Awaitable[Any]]
 """A validated request and its call in, the reply out; raises EmporionError only."""
@@ -175,6 +194,3 @@ class PageRoute:
         shown = await self._page.show(dict(zip(self._names, exchange.path_values, strict=True)))
         content_type = (b"content-type", shown.content_type.encode())
         return Response(shown.status, [content_type, *self._page.headers], shown.body)
-
-
-Route = RpcRoute | PageRoute
