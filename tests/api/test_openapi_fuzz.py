@@ -78,6 +78,8 @@ class Client:
         shipment = await shipped(front, customer, "fuzz-parcel")
         products = must(await front.send(NOBODY, "GET", "/api/products?limit=3"))["products"]
         mails = must(await front.send(front.operator, "GET", "/api/mails"))["mails"]
+        worth = {"amount": {"amount_minor": 100, "currency": "EUR"}}
+        card = must(await front.json(front.operator, "POST", "/api/gift-cards", worth))
         self.callers = {
             "nobody": {},
             "customer": {"Authorization": f"Bearer {customer.token}"},
@@ -94,6 +96,7 @@ class Client:
             "promotion_id": ["nothing"],
             "delivery_id": ["post", "dlv_" + "0" * 32],
             "hook_id": ["whk_" + "0" * 32],
+            "card_id": [card["card"]["card_id"]],
             "country": ["DE"],
             "shipment_id": [shipment["shipment_id"]],
             "return_id": ["ret_" + "0" * 32],

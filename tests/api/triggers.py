@@ -54,6 +54,34 @@ async def _hook(front: Shopfront, url: str, event: str) -> Answer:
     return await front.json(front.operator, "POST", "/api/webhooks", wanted)
 
 
+async def _gift_card(front: Shopfront, amount_minor: int = 100) -> dict[str, Any]:
+    amount = {"amount_minor": amount_minor, "currency": "EUR"}
+    issued: dict[str, Any] = must(
+        await front.json(front.operator, "POST", "/api/gift-cards", {"amount": amount})
+    )
+    return issued
+
+
+async def _worthless_gift_card(front: Shopfront) -> Answer:
+    amount = {"amount_minor": 0, "currency": "EUR"}
+    return await front.json(front.operator, "POST", "/api/gift-cards", {"amount": amount})
+
+
+async def _unknown_gift_card(front: Shopfront) -> Answer:
+    code = {"code": "0000-0000-0000-0000-0000"}
+    return await front.json(NOBODY, "POST", "/api/gift-cards/balance", code)
+
+
+async def _adjusted(front: Shopfront, *, is_void: bool, key: str) -> Answer:
+    target = f"/api/gift-cards/{(await _gift_card(front))['card']['card_id']}"
+    if is_void:
+        must(await front.json(front.operator, "POST", f"{target}/void", {"reason": "a test"}))
+    change = {"amount": {"amount_minor": -101, "currency": "EUR"}, "reason": "a test"}
+    return await front.json(
+        front.operator, "POST", f"{target}/adjustments", change, idempotency_key=key
+    )
+
+
 async def _heal(front: Shopfront) -> Answer:
     order = await front.order(await front.person("ann"), "first-ann")
     target = f"/api/payments/{order['order_id']}/healing"
@@ -63,6 +91,10 @@ async def _heal(front: Shopfront) -> Answer:
 
 TRIGGERS: dict[str, Trigger] = {
     "nothing-to-heal": _heal,
+    "bad-gift-card": _worthless_gift_card,
+    "unknown-gift-card": _unknown_gift_card,
+    "gift-card-void": lambda front: _adjusted(front, is_void=True, key="void"),
+    "gift-card-not-enough": lambda front: _adjusted(front, is_void=False, key="enough"),
     "unusable-url": lambda front: _hook(front, "http://192.0.2.1/hook", "orders.created"),
     "unknown-event-type": lambda front: _hook(front, "https://example.test/", "orders.imagined"),
     "bad-promotion": _promotion_of_nothing,
@@ -98,6 +130,7 @@ ELSEWHERE = {
         "fraud": ("bad-rules", "review-already-decided", "rules-changed"),
         "inventory": ("not-recorded",),
         "webhook": ("too-many-webhooks",),
+        "giftcard": ("gift-card-expired", "no-gift-card-key"),
         "payment": ("refund-exceeds-capture", "refund-refused", "webhook-refused"),
     }.items()
     for slug in slugs

@@ -29,6 +29,9 @@ HookId = Annotated[ids.HookId, Meta(pattern=f"^{ids.HOOK}{_ID}", examples=["whk_
 DeliveryId = Annotated[
     ids.DeliveryId, Meta(pattern=f"^{ids.DELIVERY}{_ID}", examples=["dlv_" + _ZEROS])
 ]
+GiftCardId = Annotated[
+    ids.GiftCardId, Meta(pattern=f"^{ids.GIFT_CARD}{_ID}", examples=["gft_" + _ZEROS])
+]
 WarehouseId = Annotated[
     ids.WarehouseId,
     Meta(

@@ -14,6 +14,7 @@ HookId = NewType("HookId", str)
 DeliveryId = NewType("DeliveryId", str)
 ShipmentId = NewType("ShipmentId", str)
 ReturnId = NewType("ReturnId", str)
+GiftCardId = NewType("GiftCardId", str)
 
 USER = "usr"
 PRODUCT = "prd"
@@ -24,6 +25,7 @@ HOOK = "whk"
 DELIVERY = "dlv"
 SHIPMENT = "shp"
 RETURN = "ret"
+GIFT_CARD = "gft"
 EVENT = "evt"
 
 _ID = re.compile(r"[a-z]{2,8}_[0-9a-f]{32}")

@@ -13,6 +13,7 @@ from emporion.contracts.catalog import CatalogService
 from emporion.contracts.contract import Event, Service
 from emporion.contracts.email import EmailService
 from emporion.contracts.fraud import FraudService
+from emporion.contracts.giftcard import GiftCardService
 from emporion.contracts.inventory import InventoryService
 from emporion.contracts.operations import OperationsService
 from emporion.contracts.order import OrderService
@@ -34,6 +35,7 @@ CONTRACTS: Final[Sequence[type[Service]]] = (
     AnalyticsService,
     ShippingService,
     WebhookService,
+    GiftCardService,
     OperationsService,
 )
 EVENTS: Final[Sequence[type[Event]]] = tuple(

@@ -9,7 +9,7 @@ from emporion.chassis.runtime.assembly import Assembly, Needs
 from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.platform.contracts import EVENTS
 from emporion.platform.outside import TracedCourier, TracedMailer, TracedProvider, traced
-from emporion.platform.settings import Provider, Settings, UnknownSetting, secret_of
+from emporion.platform.settings import REHEARSAL_KEY, Provider, Settings, UnknownSetting, secret_of
 from emporion.services.analytics import service as analytics
 from emporion.services.catalog import service as catalog
 from emporion.services.email import service as email
@@ -17,6 +17,7 @@ from emporion.services.email.adapters.kept import KeptMailer
 from emporion.services.email.adapters.smtp import Security, SmtpConfig, SmtpMailer
 from emporion.services.email.ports import Mailer
 from emporion.services.fraud import service as fraud
+from emporion.services.giftcard import service as giftcard
 from emporion.services.inventory import service as inventory
 from emporion.services.order import service as order
 from emporion.services.payment import service as payment
@@ -138,6 +139,13 @@ def _shipping(given: Given) -> Assembly:
     return shipping.build(given.needs)
 
 
+def _giftcard(given: Given) -> Assembly:
+    """Raises UnknownSetting when the file of the key cannot be read."""
+    settings = given.settings
+    key = secret_of(settings, "gift_card_key") or (REHEARSAL_KEY if settings.is_rehearsal else "")
+    return giftcard.build(replace(given.needs, settings={"gift_card_key": key}))
+
+
 def _webhook(given: Given) -> Assembly:
     needs, settings = given.needs, given.settings
     courier: Courier = HttpCourier(Poster(reachable(settings)), needs.runtime.clock)
@@ -191,5 +199,6 @@ SERVICES: Mapping[str, Callable[[Given], Assembly]] = {
     "recommendation": _recommendation,
     "analytics": _analytics,
     "shipping": _shipping,
+    "giftcard": _giftcard,
 }
 """By name; the name is the folder, the database file and the gRPC package."""

@@ -19,6 +19,7 @@ SECRET = frozenset(
         "payment_key",
         "payment_webhook_secret",
         "payment_method_key",
+        "gift_card_key",
     }
 )
 REHEARSAL_KEY = "emporion-demo-key"
@@ -85,6 +86,9 @@ class Settings:
         payment_method_key: what payment tokens are hashed with before anybody but the payment
             provider hears of them; the same in all instances, for ever. Empty: no rule can tell
             that two orders were paid by one card; a rehearsal has a key that everybody knows.
+        gift_card_key, gift_card_key_file: what codes of gift cards are hashed with, or the file
+            that holds it; the same in all instances, for ever: with another key no card is found.
+            Without either gift cards are off; a rehearsal has a key that everybody knows.
         webhooks_reach_private: whether webhooks are sent into private networks, too. Whoever may
             subscribe can then make this process post to any server that it can reach.
         drain_s: how long requests in flight may take when the process is asked to stop.
@@ -117,6 +121,8 @@ class Settings:
     payment_webhook_secret_file: str = ""
     payment_url: str = ""
     payment_method_key: str = ""
+    gift_card_key: str = ""
+    gift_card_key_file: str = ""
     webhooks_reach_private: bool = False
     drain_s: int = 20
     group_commit_max: int = 256

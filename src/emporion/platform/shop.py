@@ -42,6 +42,8 @@ STAFF_SCOPES = frozenset(
         "returns:write",
         "webhooks:read",
         "webhooks:write",
+        "giftcards:read",
+        "giftcards:write",
     }
 )
 

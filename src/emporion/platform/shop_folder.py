@@ -24,6 +24,7 @@ SERVICES = (
     "recommendation",
     "analytics",
     "shipping",
+    "giftcard",
 )
 SUFFIX = ".sqlite"
 

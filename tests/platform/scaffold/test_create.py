@@ -16,7 +16,7 @@ from emporion.platform.scaffold.create import (
 from tests.architecture.catalogue import RULES
 from tests.architecture.tree import ROOT, Tree
 
-NAME = "giftcard"
+NAME = "loyalty"
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ from emporion.platform.audit.traffic import OpenSaga
 from emporion.services.analytics import audit as analytics
 from emporion.services.email import audit as email
 from emporion.services.fraud import audit as fraud
+from emporion.services.giftcard import audit as giftcard
 from emporion.services.inventory import audit as inventory
 from emporion.services.order import audit as order
 from emporion.services.payment import audit as payment
@@ -88,6 +89,16 @@ OWN_BOOKS = (
         "fraud",
         fraud.violations,
         {fraud.VERDICT: "screening", fraud.REVIEWED: "screening", fraud.DECIDED: "review"},
+    ),
+    OwnBooks(
+        "giftcard",
+        giftcard.violations,
+        {
+            giftcard.LEDGER: "gift_card",
+            giftcard.RUNNING: "gift_card_entry",
+            giftcard.SPENT: "gift_card_spending",
+            giftcard.OWNED: "gift_card_spending",
+        },
     ),
     OwnBooks(
         "webhook",

@@ -24,6 +24,7 @@ ENGINES_OF: Final[Mapping[str, tuple[Engine, ...]]] = {
     "webhook": (Engine.SQLITE, Engine.POSTGRES),
     "recommendation": (Engine.SQLITE, Engine.POSTGRES),
     "shipping": (Engine.SQLITE, Engine.POSTGRES),
+    "giftcard": (Engine.SQLITE, Engine.POSTGRES),
     "analytics": (Engine.SQLITE, Engine.POSTGRES, Engine.TIMESCALE),
 }
 """The engines that each service has an adapter for."""

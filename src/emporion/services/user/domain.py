@@ -44,6 +44,8 @@ SCOPES: Final[Mapping[Role, tuple[str, ...]]] = {
         "returns:write",
         "webhooks:read",
         "webhooks:write",
+        "giftcards:read",
+        "giftcards:write",
         "operations:read",
         "operations:write",
         "operators:write",
