@@ -63,6 +63,16 @@ class Lag:
     duplicates: int
 
 
+class Counters:
+    """What a pump did since the process started."""
+
+    __slots__ = ("duplicates", "handled")
+
+    def __init__(self) -> None:
+        self.handled = 0
+        self.duplicates = 0
+
+
 class ParkedStatus(StrEnum):
     """Why an event is set aside."""
 

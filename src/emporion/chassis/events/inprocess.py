@@ -27,6 +27,7 @@ from emporion.chassis.events.pump import Pump
 from emporion.chassis.events.reactions import Reactions
 from emporion.chassis.events.retry import BusConfig
 from emporion.chassis.events.subscription import Subscription
+from emporion.chassis.events.turns import Turns
 from emporion.chassis.runtime.ports import Runtime
 from emporion.contracts.contract import Event
 from emporion.contracts.refusals import HistoryPruned, UnknownSubscriber
@@ -68,6 +69,7 @@ class InProcessBus:
         self._config = config or BusConfig()
         self._owner_of = owner_of
         self._observe = observe
+        self._turns = Turns(runtime)
         self._services: dict[str, _Service] = {}
         self._pumps: list[Pump] = []
         self._by_source: dict[str, list[Pump]] = {}
@@ -163,6 +165,7 @@ class InProcessBus:
             runtime=self._runtime,
             config=self._config,
             observe=self._observe,
+            turns=self._turns,
         )
         self._pumps.append(pump)
         self._by_source.setdefault(source, []).append(pump)

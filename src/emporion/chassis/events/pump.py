@@ -8,12 +8,13 @@ broken or paused holds up nobody else.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 from emporion.chassis.auth.identity import service_identity
 from emporion.chassis.calls.context import Call, enter, leave
 from emporion.chassis.data.database import Aside, Database, Tx
-from emporion.chassis.events.bus import Delivery, Observer
+from emporion.chassis.events.bus import Counters, Delivery, Observer
 from emporion.chassis.events.inbox import CursorMoved, Failure, Inbox, State, error_text
 from emporion.chassis.events.isolation import Streak, all_after, other_keys_after, parted, settle
 from emporion.chassis.events.log import Log, LogUnreachable
@@ -21,6 +22,7 @@ from emporion.chassis.events.reactions import Item, Reactions
 from emporion.chassis.events.retry import BusConfig
 from emporion.chassis.events.subscription import Received
 from emporion.chassis.events.tables import EventInbox
+from emporion.chassis.events.turns import Turns
 from emporion.chassis.runtime.alarm import Alarm
 from emporion.chassis.runtime.ports import Runtime
 
@@ -32,16 +34,6 @@ UNREACHABLE_PAUSE_MS = 5_000
 _log = logging.getLogger(__name__)
 
 
-class Counters:
-    """What a pump did since the process started."""
-
-    __slots__ = ("duplicates", "handled")
-
-    def __init__(self) -> None:
-        self.handled = 0
-        self.duplicates = 0
-
-
 class Pump:
     """Carries the events of `feed` to one subscriber.
 
@@ -51,6 +43,7 @@ class Pump:
         inbox: where that database keeps what was handled; by default in tables.
         runtime, config: time and bounds.
         observe: told of each committed batch.
+        turns: shared by the pumps of a process whose reactions hold up its requests.
     """
 
     def __init__(  # noqa: PLR0913 - one place builds pumps, by keyword
@@ -64,6 +57,7 @@ class Pump:
         config: BusConfig,
         observe: Observer | None,
         inbox: EventInbox | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self.feed = feed
         self.subscriber = subscriber
@@ -79,6 +73,7 @@ class Pump:
         self._runtime = runtime
         self._config = config
         self._observe = observe
+        self._turns = turns
         self._identity = service_identity(subscriber)
         self._is_loaded = False
         self._is_agreed = False
@@ -359,8 +354,9 @@ class Pump:
     async def _commit(
         self, work: Callable[[Tx], Awaitable[tuple[list[Received[Any]], int]]]
     ) -> int:
-        started_s = self._runtime.clock.monotonic_s()
-        received, duplicates = await self._transact(work)
+        async with self._turns.turn() if self._turns else nullcontext():
+            started_s = self._runtime.clock.monotonic_s()
+            received, duplicates = await self._transact(work)
         self.counters.handled += len(received)
         self.counters.duplicates += duplicates
         self._reactions.committed(received)
