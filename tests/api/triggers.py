@@ -72,6 +72,16 @@ async def _unknown_gift_card(front: Shopfront) -> Answer:
     return await front.json(NOBODY, "POST", "/api/gift-cards/balance", code)
 
 
+async def _guessed_gift_cards(front: Shopfront) -> Answer:
+    guesser = await front.person("guesser")
+    wanted = {**ORDER, "gift_cards": ["0000-0000-0000-0000-0000"]}
+    answers = [
+        await front.json(guesser, "POST", "/api/orders", wanted, idempotency_key=f"guess-{number}")
+        for number in range(6)
+    ]
+    return answers[-1]
+
+
 async def _adjusted(front: Shopfront, *, is_void: bool, key: str) -> Answer:
     target = f"/api/gift-cards/{(await _gift_card(front))['card']['card_id']}"
     if is_void:
@@ -92,6 +102,7 @@ async def _heal(front: Shopfront) -> Answer:
 TRIGGERS: dict[str, Trigger] = {
     "nothing-to-heal": _heal,
     "bad-gift-card": _worthless_gift_card,
+    "too-many-gift-card-codes": _guessed_gift_cards,
     "unknown-gift-card": _unknown_gift_card,
     "gift-card-void": lambda front: _adjusted(front, is_void=True, key="void"),
     "gift-card-not-enough": lambda front: _adjusted(front, is_void=False, key="enough"),

@@ -30,7 +30,7 @@ MONEY = (
         "the charge has no undo",
         "test_money.py::test_defect_01_a_charge_is_given_back_when_a_later_step_fails",
         Edit(
-            "services/order/sagas.py",
+            "services/order/sagas/orders.py",
             """
                  do=order.unless_called_off(payment.charge),
 -                undo=payment.refund,

@@ -280,9 +280,12 @@ class GiftCardsSpent(Reply, frozen=True, kw_only=True):
     is_spent: bool
 
 
+UNUSABLE = (UnknownGiftCard, GiftCardExpired, GiftCardVoid, GiftCardNotEnough)
+"""Why a card cannot be spent."""
+UNPAYABLE = (*UNUSABLE, TooManyCodes, NoGiftCardKey)
+"""Why nothing can be paid with the codes that somebody gives."""
 _READ, _WRITE = staff("giftcards:read"), staff("giftcards:write")
 _ONE = "/api/gift-cards/{card_id}"
-_UNUSABLE = (UnknownGiftCard, GiftCardExpired, GiftCardVoid, GiftCardNotEnough)
 
 
 class GiftCardService(Service, Protocol):
@@ -341,7 +344,7 @@ class GiftCardService(Service, Protocol):
 
     @command(
         access=internal(),
-        raises=(*_UNUSABLE, TooManyCodes, NoGiftCardKey),
+        raises=UNPAYABLE,
     )
     async def find_cards(self, request: FindGiftCards) -> FoundGiftCards:
         """The cards that somebody wants to pay with; codes that do not exist are counted.
@@ -350,7 +353,7 @@ class GiftCardService(Service, Protocol):
         nothing on it, TooManyCodes before anything is looked up, NoGiftCardKey.
         """
 
-    @command(access=internal(), key="order_id", timeout_s=5.0, raises=_UNUSABLE)
+    @command(access=internal(), key="order_id", timeout_s=5.0, raises=UNUSABLE)
     async def spend_cards(self, request: SpendGiftCards) -> GiftCardsSpent:
         """Take an order's shares from all of its cards, or from none. Safe to repeat.
 

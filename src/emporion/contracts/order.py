@@ -21,17 +21,20 @@ from emporion.contracts.contract import (
     query,
     staff,
 )
+from emporion.contracts.giftcard import UNPAYABLE
 from emporion.contracts.inventory import Lines, OutOfStock
-from emporion.contracts.order_carts import CartChanged, CartsOfCustomers, Checkout, EmptyCart
+from emporion.contracts.order_carts import (
+    CartChanged,
+    CartsOfCustomers,
+    Checkout,
+    EmptyCart,
+    Ordering,
+)
 from emporion.contracts.order_returns import ReturnedLine, ReturnsOfOrders
 from emporion.contracts.payment import PaymentDeclined
-from emporion.contracts.payment_tokens import Paying
 from emporion.contracts.pricing import (
     CodeNotApplicable,
-    Codes,
     CodeUsedUp,
-    Country,
-    DeliveryRef,
     NoDelivery,
     PriceDetail,
     UnknownCode,
@@ -39,7 +42,6 @@ from emporion.contracts.pricing import (
 from emporion.contracts.refusals import DidNotExistYet, InTheFuture, KeyReused, UnknownCursor
 from emporion.contracts.words import (
     Cursor,
-    IdempotencyKey,
     Instant,
     MethodName,
     Note,
@@ -100,14 +102,10 @@ class OrderStatus(StrEnum):
 _PENDING, _CANCELLING = OrderStatus.PENDING, OrderStatus.CANCELLING
 
 
-class PlaceOrder(Paying, frozen=True, kw_only=True):
+class PlaceOrder(Ordering, frozen=True, kw_only=True):
     """What to buy and how to pay. There is no price: prices come from the catalogue."""
 
-    idempotency_key: IdempotencyKey
     lines: Lines
-    codes: Codes = field(default_factory=list)
-    country: Country = ""
-    delivery: DeliveryRef = ""
 
 
 class PricedLine(Message, frozen=True, kw_only=True, omit_defaults=True):
@@ -280,6 +278,7 @@ _REFUSALS = (
     CodeNotApplicable,
     CodeUsedUp,
     NoDelivery,
+    *UNPAYABLE,
 )
 
 
@@ -309,8 +308,9 @@ class OrderService(CartsOfCustomers, ReturnsOfOrders, Protocol):
         The answer is the order, `paid`; or, while the payment's outcome is unknown, `pending`
         (HTTP 202): follow it by its id or repeat the request. Raises OutOfStock,
         PaymentDeclined, UnknownSku, CurrencyMismatch, UnknownCode, CodeNotApplicable, CodeUsedUp,
-        NoDelivery or CalledOff, and then everything done is undone. The same key with the same
-        request replays the outcome, also concurrently; with another one it raises KeyReused.
+        NoDelivery, CalledOff, UnknownGiftCard, GiftCardExpired, GiftCardVoid, GiftCardNotEnough,
+        TooManyCodes or NoGiftCardKey, and then everything done is undone. The same key with the
+        same request replays the outcome, also concurrently; with another one it raises KeyReused.
         """
 
     @query(access=_READ, rest=get("/api/orders"), raises=(UnknownCursor,))

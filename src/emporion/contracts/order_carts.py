@@ -17,6 +17,7 @@ from emporion.contracts.contract import (
     put,
     query,
 )
+from emporion.contracts.giftcard import GiftCardCodes
 from emporion.contracts.inventory import Line
 from emporion.contracts.payment_tokens import Paying
 from emporion.contracts.pricing import Codes, Country, DeliveryRef
@@ -79,13 +80,18 @@ class Cart(Reply, frozen=True, kw_only=True):
     lines: list[Line]
 
 
-class Checkout(Paying, frozen=True, kw_only=True):
-    """Order what is in the cart; the cart is emptied in the same transaction."""
+class Ordering(Paying, frozen=True, kw_only=True):
+    """How to buy. Gift cards pay first, in the order of their codes; the token pays the rest."""
 
     idempotency_key: IdempotencyKey
     codes: Codes = field(default_factory=list)
     country: Country = ""
     delivery: DeliveryRef = ""
+    gift_cards: GiftCardCodes = field(default_factory=list)
+
+
+class Checkout(Ordering, frozen=True, kw_only=True):
+    """Order what is in the cart; the cart is emptied in the same transaction."""
 
 
 _READ, _WRITE = owner("orders:read"), owner("orders:write")

@@ -234,12 +234,15 @@ class DetailKind(StrEnum):
     PROMOTION = "promotion"
     DELIVERY = "delivery"
     TAX = "tax"
+    GIFT_CARD = "gift_card"
+    """What of the total a gift card paid: the rest is charged."""
 
 
 class PriceDetail(Message, frozen=True, kw_only=True):
     """A line of the explanation of a total; those that are not included add up to it.
 
-    `ref` is the promotion's or delivery's id. `is_included`: contained in the others already.
+    `ref` is the promotion's, delivery's or gift card's id. `is_included`: contained in the others
+    already.
     """
 
     kind: DetailKind

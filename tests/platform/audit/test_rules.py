@@ -15,6 +15,7 @@ from emporion.platform.audit.facts import (
     PaymentFact,
     SaleFact,
     ScreeningFact,
+    SpendingFact,
     Violation,
 )
 from emporion.platform.audit.look import apply_rules, until_sure
@@ -38,6 +39,7 @@ class Shop:
         self.mails: list[MailFact] = []
         self.sales: list[SaleFact] = []
         self.screenings: list[ScreeningFact] = []
+        self.spendings: list[SpendingFact] = []
         self.open_sagas: set[str] = set()
         self.unread: dict[str, set[str]] = {
             "email": set(),
@@ -62,6 +64,7 @@ class Shop:
             mails=each(sorted(self.mails)),
             sales=each(sorted(self.sales)),
             screenings=each(sorted(self.screenings)),
+            spendings=each(sorted(self.spendings)),
             open_sagas=frozenset(self.open_sagas),
             unread={name: frozenset(ids) for name, ids in self.unread.items()},
         )
@@ -122,6 +125,48 @@ async def test_what_went_back_in_parts_leaves_the_order_sold(shop):
     shop.payments[1] = PaymentFact("c", "captured", 500, 200, 200, "EUR")
 
     assert await shop.violations() == {}
+
+
+async def test_gift_cards_pay_for_orders_wholly_or_in_part(shop):
+    del shop.payments[1]
+    shop.payments[0] = PaymentFact("a", "captured", 100, 100, 100, "EUR")
+    shop.spendings += [
+        SpendingFact("a", 400, 0, 150, "EUR"),
+        SpendingFact("b", 70, 70, 0, "EUR"),
+        SpendingFact("c", 500, 0, 500, "EUR"),
+    ]
+    shop.orders.append(OrderFact("b", "rejected", 100, "EUR"))
+
+    assert await shop.violations() == {}
+
+
+@pytest.mark.parametrize(
+    "spending",
+    [
+        SpendingFact("c", 399, 0, 0, "EUR"),
+        SpendingFact("c", 401, 0, 0, "EUR"),
+        SpendingFact("c", 400, 1, 0, "EUR"),
+        SpendingFact("c", 400, 0, 0, "USD"),
+    ],
+)
+async def test_a_paid_order_for_which_cards_gave_something_else_is_found(shop, spending):
+    shop.payments[1] = PaymentFact("c", "captured", 100, 0, 0, "EUR")
+    shop.spendings.append(spending)
+
+    assert set(await shop.violations()) == {"paid orders = captured payments"}
+
+
+async def test_a_gift_card_that_was_spent_for_nothing_is_found(shop):
+    shop.spendings += [
+        SpendingFact("b", 70, 0, 0, "EUR"),
+        SpendingFact("d", 70, 0, 0, "EUR"),
+    ]
+    shop.orders.append(OrderFact("b", "rejected", 100, "EUR"))
+
+    assert await shop.violations() == {
+        "no money kept for unsold orders": "is rejected, but 0.70 EUR are kept",
+        "every gift card spending has its order": "0.70 EUR of gift cards spent without an order",
+    }
 
 
 @pytest.mark.parametrize("status", ["rejected", "cancelled"])

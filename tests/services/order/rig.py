@@ -10,6 +10,7 @@ from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.saga.engine import SagaEngine
 from emporion.contracts.catalog import CatalogService
 from emporion.contracts.contract import Event, Service
+from emporion.contracts.giftcard import GiftCardService
 from emporion.contracts.inventory import InventoryService, Line
 from emporion.contracts.order import OrderService, PlaceOrder
 from emporion.contracts.order_carts import AddToCart, GetCart
@@ -17,6 +18,7 @@ from emporion.contracts.payment import PaymentService
 from emporion.kernel.ids import Sku, UserId
 from emporion.services.order import audit
 from emporion.services.order.service import build
+from tests.services.order.cards import gift_cards
 from tests.services.order.fakes import ADA, NOW, neighbours, signed_in
 
 
@@ -26,6 +28,7 @@ class Shop:
     def __init__(self, database: Database, runtime: Runtime) -> None:
         self.database = database
         self.catalog, self.inventory, self.payments = neighbours()
+        self.cards = gift_cards()
         self.engine = SagaEngine("order", database, runtime)
         self.assembly = build(Needs(runtime, database, self, self.engine))
         self.engine.register(self.assembly.sagas)
@@ -37,6 +40,7 @@ class Shop:
             CatalogService: self.catalog,
             InventoryService: self.inventory,
             PaymentService: self.payments,
+            GiftCardService: self.cards,
         }[contract]
 
     async def place(

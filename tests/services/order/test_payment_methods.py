@@ -17,6 +17,7 @@ from emporion.contracts.payment import PaymentDeclined
 from emporion.kernel.ids import Sku
 from emporion.services.order.commands.steps import PaymentMethods
 from emporion.services.order.service import build
+from tests.services.order.cards import gift_cards
 from tests.services.order.fakes import ADA, neighbours, signed_in
 
 
@@ -29,7 +30,11 @@ async def told(folder: Path, key: str) -> list[bytes]:
 
         class Neighbours:
             def get(self, contract):
-                names = {"CatalogService": catalog, "InventoryService": inventory}
+                names = {
+                    "CatalogService": catalog,
+                    "InventoryService": inventory,
+                    "GiftCardService": gift_cards(),
+                }
                 return names.get(contract.__name__, payments)
 
         engine = SagaEngine("order", database, runtime)

@@ -17,6 +17,7 @@ from emporion.platform.audit.facts import (
     PaymentFact,
     SaleFact,
     ScreeningFact,
+    SpendingFact,
     Violation,
 )
 from emporion.platform.audit.merge import Books
@@ -154,6 +155,7 @@ def books_of(
         mails=_mails(databases["email"]),
         sales=_sales(databases["analytics"]),
         screenings=_screenings(databases["fraud"]),
+        spendings=_spendings(databases["giftcard"]),
         open_sagas=frozenset(saga.order_id for saga in open_),
         unread={name: unread_orders(found, name) for name in TOLD_OF_ORDERS},
     )
@@ -187,3 +189,8 @@ async def _sales(database: Database) -> AsyncIterator[SaleFact]:
 async def _screenings(database: Database) -> AsyncIterator[ScreeningFact]:
     async for order_id in fraud.screened(database):
         yield ScreeningFact(order_id)
+
+
+async def _spendings(database: Database) -> AsyncIterator[SpendingFact]:
+    async for spent in giftcard.spendings(database):
+        yield SpendingFact(*spent)

@@ -27,6 +27,16 @@ class PaymentFact(NamedTuple):
     currency: str
 
 
+class SpendingFact(NamedTuple):
+    """What an order took from gift cards; of that, what was undone and what returns gave back."""
+
+    order_id: str
+    spent_minor: int
+    undone_minor: int
+    returned_minor: int
+    currency: str
+
+
 class HoldFact(NamedTuple):
     """An open hold on stock: held or committed."""
 
@@ -73,18 +83,30 @@ class Story:
     unread_by: frozenset[str]
     sale: SaleFact | None = None
     is_screened: bool = False
+    spending: SpendingFact | None = None
 
     @property
     def net_minor(self) -> int:
-        """The money we keep for it."""
-        if self.payment is None:
-            return 0
-        return self.payment.captured_minor - self.payment.refunded_minor
+        """The money we keep for it, captured or from gift cards."""
+        net_minor = 0
+        if self.payment is not None:
+            net_minor += self.payment.captured_minor - self.payment.refunded_minor
+        if self.spending is not None:
+            spent = self.spending
+            net_minor += spent.spent_minor - spent.undone_minor - spent.returned_minor
+        return net_minor
+
+    @property
+    def currencies(self) -> frozenset[str]:
+        """In which the money was taken."""
+        return frozenset(told.currency for told in (self.payment, self.spending) if told)
 
     @property
     def sold_minor(self) -> int:
         """The money the order was sold for: kept, or given back in parts while it stands."""
-        return self.net_minor + (self.payment.parts_minor if self.payment else 0)
+        parts_minor = self.payment.parts_minor if self.payment else 0
+        returned_minor = self.spending.returned_minor if self.spending else 0
+        return self.net_minor + parts_minor + returned_minor
 
 
 class Violation(NamedTuple):

@@ -11,10 +11,14 @@ from emporion.platform.audit.facts import (
     PaymentFact,
     SaleFact,
     ScreeningFact,
+    SpendingFact,
     Story,
 )
 
-F = TypeVar("F", bound=OrderFact | PaymentFact | HoldFact | MailFact | SaleFact | ScreeningFact)
+F = TypeVar(
+    "F",
+    bound=OrderFact | PaymentFact | HoldFact | MailFact | SaleFact | ScreeningFact | SpendingFact,
+)
 END = "\uffff"
 """Sorts after every order id."""
 NOBODY: frozenset[str] = frozenset()
@@ -35,6 +39,7 @@ class Books:
     mails: AsyncIterator[MailFact]
     sales: AsyncIterator[SaleFact]
     screenings: AsyncIterator[ScreeningFact]
+    spendings: AsyncIterator[SpendingFact]
     open_sagas: frozenset[str]
     unread: dict[str, frozenset[str]]
 
@@ -66,8 +71,8 @@ async def stories(books: Books) -> AsyncIterator[Story]:
     unread = [(name, ids) for name, ids in books.unread.items() if ids]
     orders, payments = _Source(books.orders), _Source(books.payments)
     holds, mails, sales = _Source(books.holds), _Source(books.mails), _Source(books.sales)
-    screenings = _Source(books.screenings)
-    sources = (orders, payments, holds, mails, sales, screenings)
+    screenings, spendings = _Source(books.screenings), _Source(books.spendings)
+    sources = (orders, payments, holds, mails, sales, screenings, spendings)
     for source in sources:
         await source.advance()
     while True:
@@ -87,4 +92,5 @@ async def stories(books: Books) -> AsyncIterator[Story]:
             else NOBODY,
             sale=await sales.take(order_id),
             is_screened=await screenings.take(order_id) is not None,
+            spending=await spendings.take(order_id),
         )

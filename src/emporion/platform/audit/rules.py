@@ -29,32 +29,32 @@ ANNOUNCED = SOLD | {OrderStatus.CANCELLED}
 
 
 def paid_means_captured(story: Story) -> str | None:
-    """A sold order has captured exactly its total; what went back in parts is still its own.
+    """A sold order has captured exactly its total, but for what it took from gift cards.
 
-    One that promotions made free has no payment.
+    What went back in parts is still its own. One that gift cards paid, or that promotions made
+    free, has no payment.
     """
     order, payment = story.order, story.payment
     if order is None or order.status not in SOLD:
         return None
-    if payment is None and not order.total_minor:
-        return ""
-    if payment is None:
+    if payment is None and story.sold_minor < order.total_minor:
         return f"is {order.status} ({_money(order.total_minor, order.currency)}) without a payment"
-    kept = (story.sold_minor, payment.currency)
-    if kept != (order.total_minor, order.currency):
-        return f"costs {_money(order.total_minor, order.currency)}, kept are {_money(*kept)}"
+    if story.sold_minor != order.total_minor or story.currencies - {order.currency}:
+        currency = "+".join(sorted(story.currencies))
+        kept = f"{story.sold_minor} minor units ({currency})"
+        return f"costs {_money(order.total_minor, order.currency)}, kept are {kept}"
     return ""
 
 
 def no_money_without_a_sale(story: Story) -> str | None:
-    """A rejected or cancelled order keeps no money."""
-    order, payment = story.order, story.payment
-    if order is None or payment is None or story.is_saga_open:
+    """A rejected or cancelled order keeps no money, and nothing of a gift card."""
+    order = story.order
+    if order is None or not story.currencies or story.is_saga_open:
         return None
     if order.status not in {OrderStatus.REJECTED, OrderStatus.CANCELLED}:
         return None
     if story.net_minor:
-        return f"is {order.status}, but {_money(story.net_minor, payment.currency)} are kept"
+        return f"is {order.status}, but {_money(story.net_minor, order.currency)} are kept"
     return ""
 
 
@@ -65,6 +65,16 @@ def every_payment_has_its_order(story: Story) -> str | None:
     if story.order is None:
         kept = _money(story.net_minor, story.payment.currency)
         return f"a payment ({story.payment.status}, {kept} kept) without an order"
+    return ""
+
+
+def every_spending_has_its_order(story: Story) -> str | None:
+    """What was taken from a gift card was taken for an order."""
+    if story.spending is None:
+        return None
+    if story.order is None:
+        spent = _money(story.net_minor, story.spending.currency)
+        return f"{spent} of gift cards spent without an order"
     return ""
 
 
@@ -147,6 +157,7 @@ RULES: Mapping[str, Rule] = {
     "paid orders = captured payments": paid_means_captured,
     "no money kept for unsold orders": no_money_without_a_sale,
     "every payment has its order": every_payment_has_its_order,
+    "every gift card spending has its order": every_spending_has_its_order,
     "paid orders have their stock": sold_means_stock_held,
     "open holds = orders that need them": stock_is_held_for_orders_that_need_it,
     "one confirmation per sold order": one_confirmation_per_sale,

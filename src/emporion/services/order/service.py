@@ -1,7 +1,9 @@
 """Puts the order service together from what the platform hands in."""
 
+from emporion.chassis.calls.clients import Clients
 from emporion.chassis.runtime.assembly import Assembly, Needs
 from emporion.contracts.catalog import CatalogService
+from emporion.contracts.giftcard import GiftCardService
 from emporion.contracts.inventory import InventoryService
 from emporion.contracts.order import OrderService
 from emporion.contracts.payment import PaymentService
@@ -11,6 +13,7 @@ from emporion.services.order.api import OrderApi, Parts
 from emporion.services.order.commands.cancelling import Cancellations
 from emporion.services.order.commands.carts import CartCommands, CheckoutCommands
 from emporion.services.order.commands.orders import OrderCommands
+from emporion.services.order.commands.pricing import Pricing
 from emporion.services.order.commands.return_steps import ReturnSteps
 from emporion.services.order.commands.returns import ReturnBooks, ReturnCommands
 from emporion.services.order.commands.shipments import ShipmentCommands
@@ -19,7 +22,9 @@ from emporion.services.order.events import Reactions, subscriptions
 from emporion.services.order.queries.orders import OrderQueries
 from emporion.services.order.queries.returns import ReturnQueries
 from emporion.services.order.sagas import (
+    cancel_gift_card_order,
     cancel_order,
+    create_gift_card_order,
     create_order,
     create_promoted_order,
     refund_return,
@@ -34,24 +39,19 @@ def build(needs: Needs) -> Assembly:
     clock = needs.runtime.clock
     catalog = needs.clients.get(CatalogService)
     inventory = needs.clients.get(InventoryService)
-    payment = needs.clients.get(PaymentService)
+    cards = needs.clients.get(GiftCardService)
     is_sole_writer = needs.database.engine == "sqlite"
     store, cart_store = SqlOrderStore(is_sole_writer=is_sole_writer), SqlCartStore()
     methods = PaymentMethods(needs.settings.get("payment_method_key", ""))
     steps = OrderSteps(store, cart_store, clock, methods=methods)
-    create = create_order(steps, inventory, payment)
-    sagas = OrderSagas(
-        steps,
-        create,
-        create_promoted_order(create, steps, catalog=catalog, payment=payment),
-        cancel_order(steps, inventory, payment),
-    )
+    sagas = _sagas(steps, needs.clients)
     queries = OrderQueries(needs.database, store, cart_store, clock=clock)
-    orders = OrderCommands(needs.runtime, needs.sagas, catalog, queries=queries, definitions=sagas)
+    pricing = Pricing(needs.runtime, catalog, cards)
+    orders = OrderCommands(needs.runtime, needs.sagas, pricing, queries=queries, definitions=sagas)
     carts = CartCommands(needs.database, cart_store, catalog=catalog, clock=clock)
     return_books = ReturnBooks(needs.database, store, SqlReturnStore())
     steps_of_returns = ReturnSteps(store, return_books.returns, clock)
-    settle = refund_return(steps_of_returns, inventory, payment)
+    settle = refund_return(steps_of_returns, inventory, needs.clients.get(PaymentService))
     return Assembly(
         contract=OrderService,
         implementation=OrderApi(
@@ -69,5 +69,21 @@ def build(needs: Needs) -> Assembly:
             )
         ),
         subscriptions=subscriptions(Reactions(store, clock)),
-        sagas=(sagas.create_order, sagas.create_promoted_order, sagas.cancel_order, settle),
+        sagas=(*sagas.all, settle),
+    )
+
+
+def _sagas(steps: OrderSteps, clients: Clients) -> OrderSagas:
+    catalog, cards = clients.get(CatalogService), clients.get(GiftCardService)
+    inventory, payment = clients.get(InventoryService), clients.get(PaymentService)
+    create = create_order(steps, inventory, payment)
+    promoted = create_promoted_order(create, steps, catalog=catalog, payment=payment)
+    cancel = cancel_order(steps, inventory, payment)
+    return OrderSagas(
+        steps,
+        create,
+        promoted,
+        create_gift_card_order(promoted, steps, catalog=catalog, cards=cards, payment=payment),
+        cancel,
+        cancel_gift_card_order(cancel, payment, cards),
     )

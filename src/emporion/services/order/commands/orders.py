@@ -8,35 +8,23 @@ import msgspec
 from emporion.chassis.data.database import Tx
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.saga.port import KeyConflict, Outcome, Sagas, SagaState, Start
-from emporion.contracts.catalog import CatalogService, UnknownSku
 from emporion.contracts.inventory import Line
 from emporion.contracts.order import (
     Order,
     OrderStatus,
     PlaceOrder,
-    PricedLine,
 )
-from emporion.contracts.order_carts import Checkout
-from emporion.contracts.pricing import (
-    CodeNotApplicable,
-    CodeUsedUp,
-    NoDelivery,
-    QuoteBasket,
-    UnknownCode,
-)
-from emporion.contracts.pricing import PricedLine as Quoted
+from emporion.contracts.order_carts import Ordering
 from emporion.contracts.refusals import KeyReused
 from emporion.kernel.clock import to_datetime
-from emporion.kernel.ids import ORDER, OrderId, UserId
-from emporion.kernel.money import CurrencyMismatch
+from emporion.kernel.ids import OrderId, UserId
+from emporion.services.order.commands.pricing import UNPRICED, Pricing, shares_in
 from emporion.services.order.commands.steps import CallOff, OrderSagas, TakeOrder
 from emporion.services.order.queries.orders import OrderQueries
 
 WAIT_S = 8.0
 """How long a repeated request waits for the first one before it answers `pending`."""
 CANCELLATION = "sga"
-UNPRICED = (UnknownSku, CurrencyMismatch, UnknownCode, CodeNotApplicable, CodeUsedUp, NoDelivery)
-"""Why a basket has no price today."""
 
 _COMPLETED = SagaState.COMPLETED
 _PAID = OrderStatus.PAID
@@ -50,7 +38,7 @@ class OrderCommands:
         self,
         runtime: Runtime,
         sagas: Sagas,
-        catalog: CatalogService,
+        pricing: Pricing,
         *,
         queries: OrderQueries,
         definitions: OrderSagas,
@@ -58,7 +46,8 @@ class OrderCommands:
         self._runtime = runtime
         self._steps = definitions.steps
         self._sagas = sagas
-        self._catalog = catalog
+        self.priced = pricing.priced
+        """A new order at today's prices. Raises what is in UNPRICED."""
         self._queries = queries
         self._definitions = definitions
 
@@ -90,44 +79,22 @@ class OrderCommands:
     async def call_off(self, order_id: OrderId, reason: str) -> Order:
         """Undo an order that is decided. Raises NotFound, AlreadyShipping, NotInThisState."""
         order = await self._queries.get(order_id)
+        calling_off = CallOff(
+            order_id=order.order_id,
+            user_id=order.user_id,
+            lines=[Line(sku=line.sku, quantity=line.quantity) for line in order.lines],
+            total=order.total,
+            reason=reason,
+            cards=shares_in(order.details),
+        )
         start = Start(
             saga_id=self._runtime.ids.new(CANCELLATION),
-            input_=CallOff(
-                order_id=order.order_id,
-                user_id=order.user_id,
-                lines=[Line(sku=line.sku, quantity=line.quantity) for line in order.lines],
-                total=order.total,
-                reason=reason,
-            ),
+            input_=calling_off,
             key=f"cancel:{order.order_id}",
             fingerprint=b"",
         )
-        await self._sagas.run(self._definitions.cancel_order, start, wait_s=WAIT_S)
+        await self._sagas.run(self._definitions.calling_off(calling_off), start, wait_s=WAIT_S)
         return await self._queries.get(order_id)
-
-    async def priced(
-        self, lines: Sequence[Line], request: PlaceOrder | Checkout, user_id: UserId
-    ) -> TakeOrder:
-        """A new order at today's prices. Raises what is in UNPRICED."""
-        quote = await self._catalog.quote_basket(
-            QuoteBasket(
-                user_id=user_id,
-                lines=list(lines),
-                codes=request.codes,
-                country=request.country,
-                delivery=request.delivery,
-            )
-        )
-        return TakeOrder(
-            order_id=OrderId(self._runtime.ids.new(ORDER)),
-            user_id=user_id,
-            lines=[_line(line) for line in quote.lines],
-            total=quote.total,
-            payment_token=request.payment_token,
-            created_at_ms=self._runtime.clock.now_ms(),
-            details=quote.details,
-            counted=quote.counted,
-        )
 
     async def take(
         self,
@@ -170,9 +137,11 @@ def fingerprint_of(
     return hashlib.sha256(_encode(content)).digest()
 
 
-def wishes_of(request: PlaceOrder | Checkout) -> tuple[object, ...]:
+def wishes_of(request: Ordering) -> tuple[object, ...]:
     """What a request says beside what to buy and how to pay; nothing, as most do."""
     wishes = (request.codes, request.country, request.delivery)
+    if request.gift_cards:
+        return (*wishes, request.gift_cards)
     return wishes if any(wishes) else ()
 
 
@@ -187,16 +156,4 @@ def _paid(taking: TakeOrder, paid_at_ms: int) -> Order:
         created_at=to_datetime(taking.created_at_ms),
         updated_at=to_datetime(paid_at_ms),
         details=taking.details,
-    )
-
-
-def _line(line: Quoted) -> PricedLine:
-    return PricedLine(
-        sku=line.sku,
-        name=line.name,
-        quantity=line.quantity,
-        unit_price=line.unit_price,
-        total=line.total,
-        off=line.off,
-        tax=line.tax,
     )

@@ -9,6 +9,7 @@ import msgspec
 from emporion.chassis.data.database import Tx
 from emporion.chassis.saga.definition import Saga
 from emporion.contracts.contract import Message
+from emporion.contracts.giftcard import GiftCardShare
 from emporion.contracts.inventory import Line
 from emporion.contracts.order import (
     AlreadyShipping,
@@ -34,7 +35,8 @@ HINTS_MAX = 10_000
 class TakeOrder(Message, frozen=True, kw_only=True, omit_defaults=True):
     """What taking an order needs, in every step and in their undoing. Erased when it is over.
 
-    `counted`: the promotions in its price whose uses are counted.
+    `counted`: the promotions in its price whose uses are counted. `cards`: what gift cards pay of
+    the total; the rest is charged.
     """
 
     order_id: OrderId
@@ -46,16 +48,18 @@ class TakeOrder(Message, frozen=True, kw_only=True, omit_defaults=True):
     is_from_cart: bool = False
     details: list[PriceDetail] = msgspec.field(default_factory=list)
     counted: list[str] = msgspec.field(default_factory=list)
+    cards: list[GiftCardShare] = msgspec.field(default_factory=list)
 
 
-class CallOff(Message, frozen=True, kw_only=True):
-    """What calling off a paid order needs."""
+class CallOff(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """What calling off a paid order needs. `cards`: what gift cards paid of the total."""
 
     order_id: OrderId
     user_id: UserId
     lines: list[Line]
     total: Money
     reason: str
+    cards: list[GiftCardShare] = msgspec.field(default_factory=list)
 
 
 class PaymentMethods:
@@ -198,12 +202,31 @@ class OrderSagas:
     steps: OrderSteps
     create_order: Saga[TakeOrder]
     create_promoted_order: Saga[TakeOrder]
+    create_gift_card_order: Saga[TakeOrder]
     cancel_order: Saga[CallOff]
+    cancel_gift_card_order: Saga[CallOff]
 
     def taking(self, taking: TakeOrder) -> Saga[TakeOrder]:
         """The saga that takes that order."""
+        if taking.cards:
+            return self.create_gift_card_order
         is_plain = not taking.counted and taking.total.amount_minor
         return self.create_order if is_plain else self.create_promoted_order
+
+    @property
+    def all(self) -> tuple[Saga[TakeOrder] | Saga[CallOff], ...]:
+        """Every one of them."""
+        return (
+            self.create_order,
+            self.create_promoted_order,
+            self.create_gift_card_order,
+            self.cancel_order,
+            self.cancel_gift_card_order,
+        )
+
+    def calling_off(self, calling_off: CallOff) -> Saga[CallOff]:
+        """The saga that calls off that order."""
+        return self.cancel_gift_card_order if calling_off.cards else self.cancel_order
 
 
 def called_off(reason: str) -> CalledOff:

@@ -1,17 +1,17 @@
-"""Transactions over several services: taking an order, calling one off, refunding a return."""
+"""Taking an order and calling one off, over several services."""
 
 from collections.abc import Awaitable, Callable
 
 from emporion.chassis.saga.definition import Saga, local, step
 from emporion.contracts.catalog import CatalogService
 from emporion.contracts.contract import Empty, Message
+from emporion.contracts.giftcard import UNUSABLE, GiftCardService, SpendGiftCards
 from emporion.contracts.inventory import (
     InventoryService,
     Line,
     OutOfStock,
     ReservationReleased,
     Reserve,
-    Restock,
 )
 from emporion.contracts.order import CalledOff
 from emporion.contracts.payment import (
@@ -19,13 +19,9 @@ from emporion.contracts.payment import (
     PaymentDeclined,
     PaymentService,
     PaymentVoided,
-    RefundExceedsCapture,
-    RefundPart,
-    RefundRefused,
 )
 from emporion.contracts.pricing import CodeUsedUp, UsePromotions
-from emporion.kernel.errors import FailedPrecondition, NotFound, Unavailable
-from emporion.services.order.commands.return_steps import ReturnSteps, SettleReturn
+from emporion.kernel.money import Money
 from emporion.services.order.commands.steps import CallOff, OrderSteps, TakeOrder
 
 HOLD_S = 900
@@ -109,74 +105,60 @@ def cancel_order(
     )
 
 
-def refund_return(
-    returns: ReturnSteps, inventory: InventoryService, payment: PaymentService
-) -> Saga[SettleReturn]:
-    """The refund decides: refused, the return is as before; given, the rest is done for certain.
-
-    So what came is restocked only after its money went back, and never taken off the shelf again.
-    """
-    settled = AfterRefund(inventory, payment)
+def create_gift_card_order(
+    promoted: Saga[TakeOrder],
+    order: OrderSteps,
+    *,
+    catalog: CatalogService,
+    cards: GiftCardService,
+    payment: PaymentService,
+) -> Saga[TakeOrder]:
+    """The same for an order that gift cards pay, or help to pay: only the rest is charged."""
+    opening, _, reserving, _, confirming = promoted.steps
     return Saga(
-        "refund-return",
+        "create-gift-card-order",
         version=1,
-        input=SettleReturn,
+        input=TakeOrder,
         steps=(
-            local("receive return", do=returns.receive, undo=returns.reopen),
-            step("refund payment", request=_same, do=settled.refund),
-            step("restock", request=_same, do=settled.restock),
-            local("close return", do=returns.close),
+            opening,
+            step(
+                "use promotions",
+                request=_uses,
+                do=_unless_none(catalog.use_promotions),
+                undo=_unless_none(catalog.free_promotions),
+            ),
+            step(
+                "spend gift cards", request=_spent, do=cards.spend_cards, undo=cards.undo_spending
+            ),
+            reserving,
+            step(
+                "charge payment",
+                request=_charge,
+                do=order.unless_called_off(_unless_free(payment.charge)),
+                undo=_unless_free(payment.refund),
+            ),
+            confirming,
         ),
-        refusals=(RefundExceedsCapture, RefundRefused),
+        refusals=(*UNUSABLE, *promoted.refusals),
     )
 
 
-class AfterRefund:
-    """The steps in other services: what was free, or written off, is no call."""
-
-    def __init__(self, inventory: InventoryService, payment: PaymentService) -> None:
-        self._inventory = inventory
-        self._payment = payment
-
-    async def refund(self, settling: SettleReturn) -> Message:
-        """Give the money back. Raises RefundExceedsCapture, RefundRefused, and what calls raise."""
-        if not settling.refund.amount_minor:
-            return settling
-        request = RefundPart(
-            order_id=settling.order_id,
-            refund_id=settling.refund_id,
-            amount=settling.refund,
-            reason=settling.reason,
-        )
-        return await self._payment.refund_part(request)
-
-    async def restock(self, settling: SettleReturn) -> Message:
-        """Put onto the shelf what is good. Raises Unavailable, and what calls raise.
-
-        The money is back: no refusal can turn the saga any more, it waits until somebody makes
-        room.
-        """
-        lines = [
-            Line(sku=each.sku, quantity=each.quantity)
-            for each in settling.counted
-            if each.is_restocked
-        ]
-        if not lines:
-            return settling
-        request = Restock(
-            return_id=settling.return_id,
-            order_id=settling.order_id,
-            warehouse_id=settling.warehouse_id,
-            lines=lines,
-        )
-        try:
-            return await self._inventory.restock(request)
-        except (NotFound, FailedPrecondition) as error:
-            raise Unavailable(f"{settling.return_id} cannot be restocked: {error}") from error
-
-
-def _same(settling: SettleReturn) -> SettleReturn:
-    return settling
+def cancel_gift_card_order(
+    plain: Saga[CallOff], payment: PaymentService, cards: GiftCardService
+) -> Saga[CallOff]:
+    """The same for an order that gift cards paid, or helped to pay."""
+    cancelling, releasing, _ = plain.steps
+    return Saga(
+        "cancel-gift-card-order",
+        version=1,
+        input=CallOff,
+        steps=(
+            cancelling,
+            releasing,
+            step("refund payment", request=_charged, do=_unless_free(payment.refund)),
+            step("give back to gift cards", request=_spent, do=cards.undo_spending),
+        ),
+    )
 
 
 def _reserve(taking: TakeOrder) -> Reserve:
@@ -191,6 +173,21 @@ def _uses(taking: TakeOrder) -> UsePromotions:
     return UsePromotions(
         order_id=taking.order_id, user_id=taking.user_id, promotion_ids=taking.counted
     )
+
+
+def _unless_none(
+    ask: Callable[[UsePromotions], Awaitable[Message]],
+) -> Callable[[UsePromotions], Awaitable[Message]]:
+    """No call about promotions that are not counted."""
+
+    async def asked(uses: UsePromotions) -> Message:
+        return await ask(uses) if uses.promotion_ids else Empty()
+
+    return asked
+
+
+def _spent(input_: TakeOrder | CallOff) -> SpendGiftCards:
+    return SpendGiftCards(order_id=input_.order_id, user_id=input_.user_id, shares=input_.cards)
 
 
 def _unless_free(
@@ -208,7 +205,7 @@ def _charge(taking: TakeOrder) -> Charge:
     return Charge(
         order_id=taking.order_id,
         user_id=taking.user_id,
-        amount=taking.total,
+        amount=_rest(taking),
         payment_token=taking.payment_token,
     )
 
@@ -219,5 +216,13 @@ def _reserved(calling_off: CallOff) -> Reserve:
 
 def _charged(calling_off: CallOff) -> Charge:
     return Charge(
-        order_id=calling_off.order_id, user_id=calling_off.user_id, amount=calling_off.total
+        order_id=calling_off.order_id, user_id=calling_off.user_id, amount=_rest(calling_off)
     )
+
+
+def _rest(input_: TakeOrder | CallOff) -> Money:
+    """What gift cards do not pay."""
+    rest = input_.total
+    for share in input_.cards:
+        rest -= share.amount
+    return rest
