@@ -37,7 +37,7 @@ split: $(STAMP)/engines ## Start it split: a process a service, PostgreSQL, Mong
 
 .PHONY: test
 test: lint types imports ## Lint, types, import rules and all tests, on other engines in a short form
-	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not engines"
+	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not engines and not cdk"
 
 .PHONY: engines
 engines: $(STAMP)/dev $(STAMP)/timescale ## The rest of the tests: every suite on PostgreSQL, TimescaleDB, MongoDB, SNS and SQS, Envoy (minutes; needs Node.js 20)
@@ -45,7 +45,7 @@ engines: $(STAMP)/dev $(STAMP)/timescale ## The rest of the tests: every suite o
 
 .PHONY: check
 check: lint types imports ## The same without starting or killing real processes: under a minute
-	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not crash and not system and not engines"
+	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not crash and not system and not engines and not cdk"
 
 .PHONY: lint
 lint: $(STAMP)/dev ## Check style, format, spelling and unused dependencies
@@ -103,11 +103,23 @@ bench-split: $(STAMP)/bench ## Measure the split shop beside pgbench and the one
 .PHONY: coverage
 coverage: $(STAMP)/dev $(STAMP)/timescale ## Which branches no test takes
 	@$(BIN)/coverage erase
-	@$(BIN)/pytest -q -n 2 --dist worksteal --cov --cov-report=term-missing:skip-covered
+	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not cdk" --cov --cov-report=term-missing:skip-covered
 
 .PHONY: docs
 docs: $(STAMP)/dev ## Draw the pictures of ARCHITECTURE.md and the tables of docs/ from the code
 	@$(BIN)/python -m emporion.platform.docs
+
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := v20
+
+.PHONY: synth
+synth: $(STAMP)/deploy ## Write deploy/cloudformation from topology and manifests (needs Node.js)
+	@$(BIN)/emporion deploy synth
+
+.PHONY: deploy-check
+deploy-check: $(STAMP)/dev $(STAMP)/deploy ## Whether deploy/cloudformation is fresh; what cfn-lint and our own rules find (needs Node.js)
+	@$(BIN)/cfn-lint deploy/cloudformation/*.yaml
+	@$(BIN)/emporion deploy check
+	@$(BIN)/pytest -q -m cdk
 
 .PHONY: audit-deps
 audit-deps: $(STAMP)/dev ## Look the locked dependencies up in the advisory database (needs network)
@@ -118,6 +130,7 @@ lock: $(STAMP)/dev ## Resolve the locks again (UPGRADE=--upgrade for newer versi
 	@$(LOCK) pyproject.toml -o requirements/runtime.lock
 	@$(LOCK) pyproject.toml --group engines -c requirements/runtime.lock -o requirements/engines.lock
 	@$(LOCK) pyproject.toml --group dev --group build -c requirements/engines.lock -o requirements/dev.lock
+	@$(LOCK) pyproject.toml --group deploy -c requirements/dev.lock -o requirements/deploy.lock
 	@$(LOCK) pyproject.toml --group bench -c requirements/runtime.lock -o requirements/bench.lock
 	@$(LOCK) --group build -c requirements/dev.lock -o requirements/build.lock
 
@@ -158,6 +171,12 @@ $(STAMP)/timescale: tests/engines/timescale/package-lock.json
 	@echo "Installing the locked TimescaleDB of the tests ..."
 	@npm ci --silent --ignore-scripts --no-audit --no-fund --prefix tests/engines/timescale
 	@mkdir -p $(STAMP) && touch $@
+
+$(STAMP)/deploy: $(STAMP)/package requirements/deploy.lock
+	@command -v node > /dev/null || { echo "Node.js is needed (22 or newer): the AWS CDK runs on it" >&2; exit 1; }
+	@echo "Installing the locked AWS CDK and cfn-lint into $(VENV) ..."
+	@$(PIP) install --no-deps --require-hashes -r requirements/deploy.lock
+	@touch $@
 
 $(STAMP)/bench: $(STAMP)/dev requirements/bench.lock
 	@$(PIP) install --no-deps --require-hashes -r requirements/bench.lock

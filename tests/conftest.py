@@ -60,6 +60,8 @@ LONG = (
     "tests/chassis/brokers/test_aws",
     "tests/chassis/brokers/test_jetstream_postgres.py",
     "tests/platform/audit/test_audit_split.py",
+    "tests/platform/deploy/test_apply.py",
+    "tests/platform/deploy/test_emulated.py",
     "tests/platform/edge/test_envoy.py",
     "tests/platform/engines/",
     "tests/platform/supervisor/test_external.py",
@@ -67,6 +69,8 @@ LONG = (
     "tests/services/analytics/test_timescale.py",
     "tests/services/inventory/test_mongodb.py",
 )
+ON_CDK = "tests/platform/deploy/cdk/"
+"""Here the AWS CDK is needed, which only `make deploy-check` installs."""
 _OTHER_ENGINES = re.compile(r"\[[^\]]*(postgres|mongodb|documentdb|timescale)")
 
 
@@ -76,6 +80,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_other = _OTHER_ENGINES.search(item.nodeid) and not item.nodeid.startswith(IN_SHORT)
         if is_other or item.nodeid.startswith(LONG):
             item.add_marker(pytest.mark.engines)
+        if item.nodeid.startswith(ON_CDK):
+            item.add_marker(pytest.mark.cdk)
 
 
 def pytest_sessionfinish() -> None:

@@ -12,6 +12,7 @@ from emporion.platform.cli import (
     audit,
     config,
     contracts,
+    deploy,
     events,
     fraud,
     history,
@@ -121,6 +122,15 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., None]]]] = {
     "contracts": (
         "The published descriptions of the services.",
         {"check": contracts.check, "generate": contracts.generate},
+    ),
+    "deploy": (
+        "The shop on Amazon ECS, from topology and manifests.",
+        {
+            "plan": deploy.plan,
+            "synth": deploy.synth,
+            "check": deploy.check,
+            "apply": deploy.apply,
+        },
     ),
     "new": ("Start a new part of the shop.", {"service": new.service}),
 }

@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:
     from emporion.platform.topology.model import Topology
 
-NAMES = "one-process, core, per-service"
+NAMES = "one-process, core, per-service, aws"
 
 
 def show(

@@ -33,7 +33,13 @@ class ServiceSource:
 @cache
 def services(root: Path) -> tuple[ServiceSource, ...]:
     """The services of a checkout, by name; parsed once a process."""
-    folders = sorted(path.parent for path in (root / SERVICES).glob("*/__init__.py"))
+    return services_in(root / SERVICES)
+
+
+@cache
+def services_in(folder: Path) -> tuple[ServiceSource, ...]:
+    """The services in the folder of that package, by name; parsed once a process."""
+    folders = sorted(path.parent for path in folder.glob("*/__init__.py"))
     return tuple(_parsed(folder) for folder in folders)
 
 

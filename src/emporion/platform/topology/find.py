@@ -9,7 +9,7 @@ from emporion.platform.topology.model import Topology
 from emporion.platform.topology.nodes import suggestion
 from emporion.platform.topology.reading import parse_topology, read_topology
 
-SHIPPED: Final = ("one-process", "core", "per-service")
+SHIPPED: Final = ("one-process", "core", "per-service", "aws")
 
 
 def find_topology(name: str) -> Topology:

@@ -1,0 +1,171 @@
+"""`emporion deploy`: from topology and manifests to Amazon ECS."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from emporion.platform.cli.exits import PROBLEM, refuse, say
+
+if TYPE_CHECKING:
+    from emporion.platform.deploy.deployment import Deployment
+
+OptionsFile = Annotated[
+    Path, typer.Option("--file", metavar="FILE", help="Region, size, topology: see docs/aws.md.")
+]
+DEFAULT_FILE = Path("deploy/shop.yaml")
+Endpoint = Annotated[
+    str, typer.Option("--endpoint-url", metavar="URL", help="An emulator, instead of AWS.")
+]
+
+
+def plan(
+    *,
+    file: OptionsFile = DEFAULT_FILE,
+    deployed: Annotated[
+        bool, typer.Option("--deployed", help="Compare with what runs on AWS, not with the files.")
+    ] = False,
+    endpoint_url: Endpoint = "",
+) -> None:
+    """Show what would change, and what the shop costs a month.
+
+    For example:
+
+      emporion deploy plan                what topology and manifests change in deploy/
+      emporion deploy plan --deployed     what deploy/ changes on AWS
+    """
+    from emporion.platform.cli import tables
+    from emporion.platform.deploy import cost
+    from emporion.platform.deploy.changes import changes
+
+    deployment = _deployment(file)
+    before, after = _compared(deployment, deployed=deployed, endpoint_url=endpoint_url)
+    found = changes(before, after)
+    for change in found:
+        print(change.show())
+    print(f"{len(found)} changes." if found else "No changes.")
+    of = cost.prices()
+    bill = cost.bill(deployment, of)
+    tables.show(
+        ("USD a month", "what", "why"),
+        [(f"{item.usd_month:.2f}", item.what, item.why) for item in bill],
+    )
+    print(f"{sum(item.usd_month for item in bill):.2f} USD a month, without traffic, logs and tax.")
+    print(f"List prices of {of.region}, dated {of.dated}.")
+
+
+def synth(
+    *,
+    file: OptionsFile = DEFAULT_FILE,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail when a file is stale.")
+    ] = False,
+) -> None:
+    """Write the stacks as CloudFormation into deploy/cloudformation (needs Node.js).
+
+    For example:
+
+      emporion deploy synth
+      emporion deploy synth --check
+    """
+    from emporion.platform.deploy import synth as making
+
+    templates = making.synthesize(_deployment(file))
+    if check:
+        stale = making.stale(templates)
+        if stale:
+            refuse("\n".join([*stale, "Run: make synth"]), code=PROBLEM)
+        print(f"{len(templates)} templates are fresh.")
+        return
+    for path in making.write(templates):
+        print(path)
+
+
+def check(*, file: OptionsFile = DEFAULT_FILE) -> None:
+    """Check the templates in deploy/cloudformation: rules of security, and the manifests' numbers.
+
+    For example:
+
+      emporion deploy check
+    """
+    from emporion.platform.deploy import check as rules
+    from emporion.platform.deploy import synth as making
+
+    templates = making.read()
+    found = rules.check(templates, _deployment(file))
+    if found:
+        refuse("\n".join(finding.show() for finding in found), code=PROBLEM)
+    resources = sum(len(template["Resources"]) for template in templates.values())
+    print(f"{len(templates)} templates with {resources} resources: no finding.")
+
+
+def apply(  # noqa: PLR0913 - each is an option of the command line
+    *,
+    tag: Annotated[str, typer.Option(metavar="TAG", help="Of the image that is deployed.")],
+    file: OptionsFile = DEFAULT_FILE,
+    service: Annotated[
+        str, typer.Option(metavar="NAME", help="Only this one, and its migration.")
+    ] = "",
+    certificate: Annotated[
+        str, typer.Option(metavar="ARN", help="Of the load balancer; needed the first time.")
+    ] = "",
+    tasks: Annotated[
+        bool, typer.Option("--tasks/--no-tasks", help="Prepare and migrate databases first.")
+    ] = True,
+    endpoint_url: Endpoint = "",
+) -> None:
+    """Deploy deploy/cloudformation to AWS, the whole shop or one service.
+
+    For example:
+
+      emporion deploy apply --tag v12 --certificate arn:aws:acm:...
+      emporion deploy apply --tag v13 --service order
+    """
+    import asyncio
+
+    from emporion.platform.deploy import synth as making
+    from emporion.platform.deploy.apply import Release
+    from emporion.platform.deploy.apply import apply as carry_out
+    from emporion.platform.deploy.aws import Aws
+
+    deployment = _deployment(file)
+    release = Release(tag, certificate, service, runs_tasks=tasks)
+
+    async def run() -> None:
+        async with Aws(deployment.options.region, endpoint_url=endpoint_url) as aws:
+            await carry_out(deployment, making.read(), release, aws=aws, say=say)
+
+    asyncio.run(run())
+
+
+def _deployment(file: Path) -> "Deployment":
+    from emporion.platform.deploy.composing import compose
+    from emporion.platform.deploy.manifest_file import manifests
+    from emporion.platform.deploy.options import read_options
+
+    return compose(read_options(file), manifests())
+
+
+def _compared(
+    deployment: "Deployment", *, deployed: bool, endpoint_url: str
+) -> tuple[Mapping[str, Mapping[str, Any]], Mapping[str, Mapping[str, Any]]]:
+    """What is, and what would be."""
+    import asyncio
+
+    import yaml
+
+    from emporion.platform.deploy import synth as making
+    from emporion.platform.deploy.aws import Aws
+
+    committed = making.read()
+    if not deployed:
+        texts = making.synthesize(deployment)
+        return committed, {Path(name).stem: yaml.safe_load(text) for name, text in texts.items()}
+
+    async def running() -> dict[str, Mapping[str, Any]]:
+        async with Aws(deployment.options.region, endpoint_url=endpoint_url) as aws:
+            found = {name: await aws.template(name) for name in committed}
+        return {name: template for name, template in found.items() if template is not None}
+
+    return asyncio.run(running()), committed

@@ -1,0 +1,208 @@
+"""The containers of a task: the shop's process, and the collector of its telemetry beside it."""
+
+import json
+from typing import Any, Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_ecs as ecs
+
+from emporion.platform.deploy.deployment import Deployment, EcsService
+from emporion.platform.deploy.stacks.data import FOREIGN, instance_of
+from emporion.platform.deploy.stacks.network import GRPC_PORT
+from emporion.platform.deploy.stacks.pieces import imported, word
+from emporion.platform.deploy.stacks.roles import METRICS
+
+COLLECTOR: Final = "public.ecr.aws/aws-observability/aws-otel-collector:v0.43.2"
+USER: Final = "10001:10001"
+DATA: Final = "/data"
+STOP_TIMEOUT_S: Final = 60
+DRAIN_S: Final = 20
+DRAIN_GRACE_S: Final = 15
+"""Longer than the balancer needs to look away; with DRAIN_S it fits into STOP_TIMEOUT_S."""
+PROBE: Final = (
+    "import urllib.request as r;r.urlopen('http://127.0.0.1:{port}/livez',timeout=3).read()"
+)
+
+
+def image(one: EcsService) -> str:
+    """The image of a deployment: the repository of the manifest, the tag of the stack."""
+    tagged = f"{one.image}:${{ImageTag}}"
+    if "." in one.image.partition("/")[0]:
+        return str(cdk.Fn.sub(tagged))
+    return str(cdk.Fn.sub(f"${{AWS::AccountId}}.dkr.ecr.${{AWS::Region}}.amazonaws.com/{tagged}"))
+
+
+def told(deployment: Deployment, one: EcsService) -> str:
+    """What the process is told, without any secret: names of secrets, addresses, its neighbours."""
+    options, imports = deployment.options, dict[str, str]()
+    services = []
+    for service, engine in one.services.items():
+        held: dict[str, Any] = {"name": service, "engine": str(engine)}
+        if engine in FOREIGN:
+            held["address_secret"] = f"{options.name}/{service}/address"
+        else:
+            instance = instance_of(deployment, service)
+            imports[f"{word(instance)}Host"] = imported(deployment, f"database-{instance}")
+            held["host"] = f"${{{word(instance)}Host}}"
+            held["password_secret"] = f"{options.name}/{service}/database"
+        services.append(held)
+    text = json.dumps(
+        {
+            "shop": options.name,
+            "process": one.name,
+            "region": "${AWS::Region}",
+            "topic_arns": "arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:",
+            "namespace": deployment.namespace,
+            "services": services,
+            "elsewhere": {
+                service: other.name
+                for other in deployment.ecs_services
+                for service in other.services
+                if other is not one
+            },
+            "http_port": one.container_port,
+            "grpc_port": GRPC_PORT,
+            "secrets": {name: f"{options.name}/{one.name}/{name}" for name in one.secrets},
+            "mail_domain": options.mail_domain if "email" in one.services else "",
+            "drain_s": DRAIN_S,
+            "drain_grace_s": DRAIN_GRACE_S,
+        },
+        separators=(",", ":"),
+    )
+    return str(cdk.Fn.sub(text, imports))
+
+
+def shop_container(
+    deployment: Deployment, one: EcsService, log_group: Any, *, words: list[str]
+) -> dict[str, Any]:
+    """The shop's own container, running the command `words`; as arguments of its property."""
+    return {
+        "name": one.name,
+        "image": image(one),
+        "essential": True,
+        "command": words,
+        "environment": [
+            ecs.CfnTaskDefinition.KeyValuePairProperty(
+                name="EMPORION_TASK", value=told(deployment, one)
+            )
+        ],
+        "user": USER,
+        "readonly_root_filesystem": True,
+        "privileged": False,
+        "linux_parameters": ecs.CfnTaskDefinition.LinuxParametersProperty(
+            init_process_enabled=True,
+            capabilities=ecs.CfnTaskDefinition.KernelCapabilitiesProperty(drop=["ALL"]),
+        ),
+        "mount_points": [
+            ecs.CfnTaskDefinition.MountPointProperty(
+                source_volume="data", container_path=DATA, read_only=False
+            )
+        ],
+        "ulimits": [
+            ecs.CfnTaskDefinition.UlimitProperty(
+                name="nofile", soft_limit=65_536, hard_limit=65_536
+            )
+        ],
+        "log_configuration": logs(log_group, one.name),
+        "stop_timeout": STOP_TIMEOUT_S,
+    }
+
+
+def serving_container(deployment: Deployment, one: EcsService, log_group: Any) -> Any:
+    """The process that serves: its ports, and how ECS sees that it lives."""
+    ports = [
+        ecs.CfnTaskDefinition.PortMappingProperty(
+            name=name, container_port=port, protocol="tcp", app_protocol=protocol
+        )
+        for name, port, protocol in (
+            ("http", one.container_port, "http"),
+            ("grpc", GRPC_PORT, "grpc"),
+        )
+    ]
+    return ecs.CfnTaskDefinition.ContainerDefinitionProperty(
+        **shop_container(deployment, one, log_group, words=["task", "serve"]),
+        port_mappings=ports,
+        health_check=ecs.CfnTaskDefinition.HealthCheckProperty(
+            command=["CMD", "python", "-c", PROBE.format(port=one.container_port)],
+            interval=10,
+            timeout=5,
+            retries=3,
+            start_period=60,
+        ),
+    )
+
+
+def collector_container(deployment: Deployment, one: EcsService, log_group: Any) -> Any:
+    """The collector of AWS: traces to X-Ray, what `/metrics` says to CloudWatch."""
+    return ecs.CfnTaskDefinition.ContainerDefinitionProperty(
+        name="collector",
+        image=COLLECTOR,
+        essential=False,
+        readonly_root_filesystem=True,
+        user=USER,
+        linux_parameters=ecs.CfnTaskDefinition.LinuxParametersProperty(
+            init_process_enabled=True,
+            capabilities=ecs.CfnTaskDefinition.KernelCapabilitiesProperty(drop=["ALL"]),
+        ),
+        environment=[
+            ecs.CfnTaskDefinition.KeyValuePairProperty(
+                name="AOT_CONFIG_CONTENT", value=_collected(deployment, one)
+            )
+        ],
+        log_configuration=logs(log_group, "collector"),
+    )
+
+
+def _collected(deployment: Deployment, one: EcsService) -> str:
+    """The collector's configuration, in its own words."""
+    local = {"targets": [f"127.0.0.1:{one.container_port}"]}
+    scraped = {"job_name": one.name, "scrape_interval": "60s", "static_configs": [local]}
+    configuration = {
+        "receivers": {
+            "otlp": {"protocols": {"http": {"endpoint": "127.0.0.1:4318"}}},
+            "prometheus": {"config": {"scrape_configs": [scraped]}},
+        },
+        "processors": {
+            "batch": {},
+            "resourcedetection": {"detectors": ["ecs"], "timeout": "5s"},
+        },
+        "exporters": {
+            "awsxray": {"region": deployment.options.region},
+            "awsemf": {
+                "region": deployment.options.region,
+                "namespace": METRICS,
+                "log_group_name": f"/{deployment.options.name}/{one.name}",
+                "log_stream_name": "metrics-{TaskId}",
+                "dimension_rollup_option": "NoDimensionRollup",
+            },
+        },
+        "service": {
+            "pipelines": {
+                "traces": {
+                    "receivers": ["otlp"],
+                    "processors": ["resourcedetection", "batch"],
+                    "exporters": ["awsxray"],
+                },
+                "metrics": {
+                    "receivers": ["prometheus"],
+                    "processors": ["resourcedetection", "batch"],
+                    "exporters": ["awsemf"],
+                },
+            }
+        },
+    }
+    return json.dumps(configuration, separators=(",", ":"))
+
+
+def logs(log_group: Any, prefix: str) -> Any:
+    """To CloudWatch; a log that cannot be written never holds up the shop."""
+    return ecs.CfnTaskDefinition.LogConfigurationProperty(
+        log_driver="awslogs",
+        options={
+            "awslogs-group": log_group.ref,
+            "awslogs-region": cdk.Aws.REGION,
+            "awslogs-stream-prefix": prefix,
+            "mode": "non-blocking",
+            "max-buffer-size": "25m",
+        },
+    )

@@ -1,0 +1,75 @@
+"""`emporion deploy apply` against an emulator: stacks by change set, and once only."""
+
+import json
+from collections.abc import Iterator
+from urllib.request import Request, urlopen
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from emporion.kernel.errors import InvalidArgument, Unavailable
+from emporion.platform.deploy.apply import Release, apply
+from emporion.platform.deploy.aws import BODY_BYTES_MAX, Aws, DeploymentFailed
+from emporion.platform.deploy.changes import changes
+from tests.platform.deploy.shops import committed_deployment, committed_templates
+
+REGION = "us-east-1"
+
+
+@pytest.fixture
+def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST")).close()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+async def test_a_stack_is_made_then_changed_and_what_is_deployed_can_be_compared(url):
+    template = committed_templates()["emporion-dashboard"]
+    changed = {**template, "Description": "another"}
+    async with Aws(REGION, endpoint_url=url) as aws:
+        assert await aws.template("emporion-dashboard") is None
+        assert await aws.deploy("emporion-dashboard", template, parameters={}, tags={"shop": "x"})
+        deployed = await aws.template("emporion-dashboard")
+        assert deployed is not None
+        assert changes({"d": deployed}, {"d": template}) == []
+        assert await aws.deploy("emporion-dashboard", changed, parameters={}, tags={"shop": "x"})
+        assert await aws.template("emporion-dashboard") == changed
+
+
+async def test_a_template_that_is_too_large_is_refused_before_anything_is_asked(url):
+    large = {"Resources": {f"Topic{n}": {"Type": "AWS::SNS::Topic"} for n in range(2_000)}}
+    async with Aws(REGION, endpoint_url=url) as aws:
+        with pytest.raises(DeploymentFailed, match="larger than 51,200 bytes"):
+            await aws.deploy("shop", large, parameters={}, tags={})
+        assert await aws.template("shop") is None
+
+
+def test_every_committed_template_can_be_sent_with_its_request():
+    for name, template in committed_templates().items():
+        assert len(json.dumps(template, separators=(",", ":"))) <= BODY_BYTES_MAX, name
+
+
+async def test_an_unknown_service_is_refused_by_name(url):
+    async with Aws(REGION, endpoint_url=url) as aws:
+        with pytest.raises(InvalidArgument, match="no service 'orders'; there are user, catalog"):
+            await apply(
+                committed_deployment(),
+                committed_templates(),
+                Release("v1", service="orders"),
+                aws=aws,
+                say=print,
+            )
+
+
+async def test_an_aws_that_cannot_be_reached_is_said_to_be(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    async with Aws(REGION, endpoint_url="http://127.0.0.1:9") as aws:
+        with pytest.raises(Unavailable, match="AWS: EndpointConnectionError"):
+            await aws.template("emporion-order")
