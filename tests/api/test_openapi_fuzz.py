@@ -93,6 +93,7 @@ class Client:
             "warehouse_id": ["main"],
             "subscriber": ["email", "inventory"],
             "saga_id": [order["order_id"]],
+            "trace_id": ["f" * 32],
             "promotion_id": ["nothing"],
             "delivery_id": ["post", "dlv_" + "0" * 32],
             "hook_id": ["whk_" + "0" * 32],

@@ -33,7 +33,7 @@ def ask_every_process(whole: WholeShop) -> None:
     shop = whole.shop
     desks = dict.fromkeys(shop.assemblies, shop.operations)
     directory = Directory(shop.directory.chain)
-    everywhere = directory.add(OperationsService, WholeShopOperations(desks))
+    everywhere = directory.add(OperationsService, WholeShopOperations(desks, shop.records))
     doors = [door for door in shop.directory.inbounds if door.contract is not OperationsService]
     whole.http = AsgiClient(http_app(shop, lambda: whole.closed, doors=[*doors, everywhere]))
 
@@ -231,7 +231,7 @@ async def test_only_operators_may_see_or_do_anything_here(shop, operator):
     customer, stranger = await shop.customer("Ada"), shop.stranger()
     for rpc in rpcs(OperationsService).values():
         assert rpc.rest is not None
-        target = rpc.rest.path.format(subscriber="email", saga_id=UNKNOWN_SAGA)
+        target = rpc.rest.path.format(subscriber="email", saga_id=UNKNOWN_SAGA, trace_id="f" * 32)
         content = None if rpc.retry is Retry.SAFE else {**BODIES.get(rpc.name, {}), "reason": "x"}
         statuses = [
             (await who.send(rpc.rest.verb, target, content)).status

@@ -9,7 +9,6 @@ from emporion.contracts.contract import (
     Message,
     Reply,
     Request,
-    Service,
     command,
     get,
     post,
@@ -28,6 +27,7 @@ from emporion.contracts.operations_desk import (
     SagaOf,
     ServiceName,
 )
+from emporion.contracts.operations_telemetry import TelemetryOfShop
 from emporion.contracts.refusals import HistoryPruned, UnknownCursor, UnknownSubscriber
 from emporion.contracts.words import Cursor, Instant, Note, PageSize
 from emporion.kernel.errors import FailedPrecondition, NotFound
@@ -215,11 +215,14 @@ class RetrySaga(Request, frozen=True, kw_only=True):
     speaks_for: SPEAKER = ""
 
 
-class OperationsService(Service, Protocol):
+class OperationsService(TelemetryOfShop, Protocol):
     """What is under way between services, and how to set it going again."""
 
     NAME: ClassVar[str] = "operations"
-    MODULES: ClassVar[tuple[str, ...]] = ("emporion.contracts.operations_desk",)
+    MODULES: ClassVar[tuple[str, ...]] = (
+        "emporion.contracts.operations_desk",
+        "emporion.contracts.operations_telemetry",
+    )
     SUMMARY: ClassVar[str] = "What is under way between services, and how to set it going again."
 
     @query(access=staff("operations:read"), rest=get("/api/operations/subscribers"))

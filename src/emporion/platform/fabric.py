@@ -87,6 +87,11 @@ class Fabric(Protocol):
         """The name of this process among those that share its databases; empty when none do."""
         ...
 
+    @property
+    def process(self) -> str:
+        """The name of this process among all of the shop."""
+        ...
+
     def database(self, service: str) -> ServiceDatabase:
         """The database of a service, not open yet."""
         ...
@@ -113,6 +118,7 @@ class Embedded:
     services: Sequence[str] = tuple(SERVICES)
     is_sole_writer = True
     instance = ""
+    process = "shop"
 
     def __init__(self, settings: Settings, runtime: Runtime) -> None:
         self.shared = settings.folder

@@ -1,5 +1,6 @@
 """What a process of a split shop knows of the others: where and who they are, how to call them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -19,8 +20,10 @@ from emporion.chassis.calls.directory import Directory
 from emporion.chassis.calls.grpc.remote import GrpcRemotes, RemoteSettings
 from emporion.chassis.calls.grpc.tls import TlsFiles
 from emporion.chassis.discovery.resolver import Endpoint, Resolver
+from emporion.chassis.discovery.static import StaticResolver
 from emporion.chassis.runtime.ports import Runtime
 from emporion.contracts.operations import OperationsService
+from emporion.kernel.errors import Unavailable
 from emporion.platform.contracts import CONTRACTS
 from emporion.platform.finding import Finder, finder_of
 from emporion.platform.shop import STAFF_SCOPES
@@ -51,6 +54,7 @@ class Neighbours:
         self._verifier = ServiceVerifier(_trust(told, runtime), runtime.clock)
         self._finder: Finder = finder_of(told.discovery, runtime)
         self._remotes: list[GrpcRemotes] = []
+        self._instances: dict[Endpoint, tuple[GrpcRemotes, OperationsService]] = {}
 
     def authenticate(self, header: bytes | None) -> Identity:
         """Who calls over gRPC. Raises TokenInvalid or TokenExpired."""
@@ -75,6 +79,37 @@ class Neighbours:
             desks[service] = clients.get(OperationsService)
         return desks
 
+    async def instances(self, chain: Chain) -> Mapping[str, OperationsService]:
+        """The operations of every other process that is found now, by the name of the process.
+
+        A service that cannot be looked up now is left out.
+        """
+        looks = (self._looked_up(service) for service in self._told.elsewhere)
+        found = {
+            endpoint.instance_id or endpoint.address: endpoint
+            for endpoints in await asyncio.gather(*looks)
+            for endpoint in endpoints
+        }
+        for endpoint in [one for one in self._instances if one not in found.values()]:
+            await self._instances.pop(endpoint)[0].close()
+        return {name: self._desk_at(endpoint, chain) for name, endpoint in found.items()}
+
+    async def _looked_up(self, service: str) -> Sequence[Endpoint]:
+        try:
+            return await self._finder.resolver.endpoints(service)
+        except Unavailable:
+            return ()
+
+    def _desk_at(self, endpoint: Endpoint, chain: Chain) -> OperationsService:
+        if endpoint not in self._instances:
+            resolver = StaticResolver({OperationsService.NAME: [endpoint]})
+            remotes = self._new_remotes(chain, resolver)
+            directory = Directory(chain)
+            directory.add_remote(OperationsService, remotes.remote(OperationsService))
+            clients = directory.clients(self._told.services[0].name, scopes=OPERATIONS)
+            self._instances[endpoint] = (remotes, clients.get(OperationsService))
+        return self._instances[endpoint][1]
+
     def announce(self, host: str, port: int) -> None:
         """From now on the others may call us there. Raises Unavailable."""
         services = [held.name for held in self._told.services]
@@ -86,14 +121,17 @@ class Neighbours:
 
     async def close(self) -> None:
         """Let our calls under way finish, and end all connections."""
-        for remotes in self._remotes:
+        for remotes in (*self._remotes, *(one for one, _ in self._instances.values())):
             await remotes.close()
 
     def _remotes_over(self, chain: Chain, resolver: Resolver) -> GrpcRemotes:
-        settings = RemoteSettings(self._credentials.authorization, tls=self.tls)
-        remotes = GrpcRemotes(chain, self.schema, resolver, settings=settings)
+        remotes = self._new_remotes(chain, resolver)
         self._remotes.append(remotes)
         return remotes
+
+    def _new_remotes(self, chain: Chain, resolver: Resolver) -> GrpcRemotes:
+        settings = RemoteSettings(self._credentials.authorization, tls=self.tls)
+        return GrpcRemotes(chain, self.schema, resolver, settings=settings)
 
 
 class _AtService:

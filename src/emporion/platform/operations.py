@@ -40,10 +40,12 @@ from emporion.contracts.operations_desk import (
     SagaDetails,
     SagaOf,
 )
+from emporion.contracts.operations_telemetry import TelemetryOfShop
 from emporion.contracts.refusals import UnknownSubscriber
 from emporion.kernel.clock import to_instant_ms
 from emporion.kernel.errors import NotFound
 from emporion.platform.desk.holdings import holdings_of
+from emporion.platform.desk.records import TelemetryBehind
 from emporion.platform.desk.rehearsing import rehearse_redrive, rehearse_replay
 from emporion.platform.desk.saga_file import details_of, summary_of
 from emporion.platform.desk.telling import across, dead_letter_of, deed_of, lag_of, record
@@ -61,14 +63,16 @@ class Behind:
     Args:
         databases: those of the services here.
         clients: for each service with sagas, its way to the others: who asks what is held.
+        records: what this process tells of itself.
     """
 
     databases: Mapping[str, Database]
     clients: Mapping[str, Clients]
     runtime: Runtime
+    records: TelemetryOfShop
 
 
-class OperationsDesk(OperationsService):
+class OperationsDesk(TelemetryBehind, OperationsService):
     """The contract. Has no database of its own: it speaks for those of the services.
 
     Args:
@@ -83,6 +87,7 @@ class OperationsDesk(OperationsService):
     def __init__(
         self, bus: Bus, subscribers: Sequence[str], sagas: Mapping[str, SagaDesk], *, behind: Behind
     ) -> None:
+        super().__init__(behind.records)
         self._bus = bus
         self._subscribers = tuple(sorted(subscribers))
         self._sagas = dict(sorted(sagas.items()))

@@ -20,7 +20,7 @@ from emporion.platform.memory import share_one_arena
 from emporion.platform.reading.processes import forget_processes
 from emporion.platform.settings import Settings
 from emporion.platform.shop import STAFF_SCOPES, Shop, open_shop
-from emporion.platform.telling import process_telemetry
+from emporion.platform.telling.process import process_telling
 
 _log = logging.getLogger(__name__)
 EVERYWHERE: Mapping[str, str] = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - named, not bound
@@ -83,8 +83,8 @@ async def _prepared(
 ) -> AsyncIterator[tuple[Lifecycle, Callable[[], Serving]]]:
     """A shop with its databases open, whose parts the lifecycle starts and stops."""
     runtime = system_runtime()
-    telemetry = process_telemetry(settings, runtime)
-    async with open_shop(settings, runtime, telemetry) as shop:
+    telling = process_telling(settings, runtime)
+    async with open_shop(settings, runtime, telling.telemetry) as shop:
         forget_processes(settings.folder)
         lifecycle = Lifecycle(runtime, stop_timeout_s=settings.drain_s)
         server = HttpServer(
@@ -94,6 +94,7 @@ async def _prepared(
             ),
         )
         lifecycle.add(watching(shop))
+        lifecycle.add(telling.part(shop))
         lifecycle.add(Part("sagas, alarms and events", shop.start, shop.stop))
         lifecycle.add(Part("demo data", lambda: furnish(shop), nothing))
         lifecycle.add(Part("http", server.start, server.drain))

@@ -19,7 +19,6 @@ from emporion.chassis.runtime.alarms import AlarmRunner
 from emporion.chassis.runtime.lifecycle import Lifecycle, Part
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.runtime.system import system_runtime
-from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.contracts.operations import OperationsService
 from emporion.contracts.user import UserService
 from emporion.kernel.errors import DeadlineExceeded, Unavailable
@@ -35,7 +34,8 @@ from emporion.platform.settings import Environment
 from emporion.platform.shop import STAFF_SCOPES, Shop
 from emporion.platform.split_fabric import Split, broker_bus
 from emporion.platform.supervisor.ports import bracketed
-from emporion.platform.telling import process_telemetry
+from emporion.platform.telling.everywhere import RecordsEverywhere, Teller
+from emporion.platform.telling.process import Telling, process_telling
 from emporion.platform.topology.process_file import Listening, ProcessFile
 
 FURNISHED_WITHIN_S: Final = 60.0
@@ -61,10 +61,10 @@ async def _serve(told: ProcessFile) -> None:
 async def serving_process(told: ProcessFile) -> AsyncIterator[Lifecycle]:
     """The process with its databases open, whose parts the lifecycle starts and stops."""
     runtime = system_runtime()
-    telemetry = process_telemetry(told.settings, runtime, service=told.instance)
+    telling = process_telling(told.settings, runtime, service=told.instance)
     async with AsyncExitStack() as stack:
         stack.enter_context(DataFolder(told.settings.folder))
-        process = _Process(told, runtime, telemetry)
+        process = _Process(told, runtime, telling)
         stack.push_async_callback(process.shop.close)
         await process.shop.open(Binding.LOCAL_FAST)
         yield process.lifecycle()
@@ -79,8 +79,9 @@ class _Fronts:
 class _Process:
     """The parts of the process, put together and not started."""
 
-    def __init__(self, told: ProcessFile, runtime: Runtime, telemetry: Telemetry) -> None:
+    def __init__(self, told: ProcessFile, runtime: Runtime, telling: Telling) -> None:
         self.told = told
+        self.telling = telling
         self.runtime = runtime
         self.neighbours = Neighbours(told, runtime)
         fabric = Split(
@@ -89,7 +90,7 @@ class _Process:
             make_bus=lambda observe: broker_bus(told.bus, runtime, observe, instance=told.instance),
             connect=self.neighbours.connect,
         )
-        self.shop = Shop(told.settings, runtime, telemetry, fabric=fabric)
+        self.shop = Shop(told.settings, runtime, telling.telemetry, fabric=fabric)
         self._alarms = AlarmRunner(runtime)
 
     def lifecycle(self) -> Lifecycle:
@@ -101,6 +102,7 @@ class _Process:
         keys = self._keys()
         fronts = self._fronts(lifecycle, keys)
         lifecycle.add(watching(self.shop))
+        lifecycle.add(self.telling.part(self.shop))
         lifecycle.add(Part("sagas, alarms and events", self.shop.start, self._stop))
         lifecycle.add(Part("grpc", fronts.grpc.start, fronts.grpc.drain))
         lifecycle.add(Part("http", fronts.http.start, fronts.http.drain))
@@ -163,9 +165,17 @@ class _Process:
         shop = self.shop
         desks: dict[str, OperationsService] = dict.fromkeys(shop.assemblies, shop.operations)
         desks |= self.neighbours.operations(shop.directory.chain)
-        whole = Directory(shop.directory.chain).add(OperationsService, WholeShopOperations(desks))
+        records = RecordsEverywhere(self._tellers)
+        operations = WholeShopOperations(desks, records)
+        whole = Directory(shop.directory.chain).add(OperationsService, operations)
         own = [door for door in shop.directory.inbounds if door.contract is not OperationsService]
         return [*own, whole]
+
+    async def _tellers(self) -> list[Teller]:
+        """This process, and every other one that is found now."""
+        others = await self.neighbours.instances(self.shop.directory.chain)
+        own = Teller(self.told.instance, self.shop.records)
+        return [own, *(Teller(name, desk) for name, desk in sorted(others.items()))]
 
     def _found(self, fronts: _Fronts) -> Part:
         """Known to the other processes; unknown again before the doors close."""

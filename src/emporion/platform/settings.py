@@ -99,6 +99,8 @@ class Settings:
             what fails or is slow. A caller's own decision counts more.
         trace_ids: w3c, or xray: `X-Amzn-Trace-Id` is continued where there is no `traceparent`,
             and log lines carry the id as X-Ray writes it, too.
+        telemetry_mb, telemetry_hours: how much a process keeps of its traces, log lines and
+            metrics in its data folder; 0 MB: nothing.
     """
 
     host: str = "127.0.0.1"
@@ -130,6 +132,8 @@ class Settings:
     log_level: str = "INFO"
     traces_per_s: int = TRACES_PER_S
     trace_ids: TraceForm = TraceForm.W3C
+    telemetry_mb: int = 64
+    telemetry_hours: int = 12
 
     @property
     def is_rehearsal(self) -> bool:

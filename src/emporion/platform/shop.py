@@ -23,6 +23,8 @@ from emporion.platform.fabric import Embedded, Fabric, ServiceDatabase
 from emporion.platform.operations import Behind, OperationsDesk
 from emporion.platform.services import SERVICES, Given
 from emporion.platform.settings import Settings
+from emporion.platform.telling.records import FILE, Records
+from emporion.platform.telling.store.reading import StoreReader
 from emporion.services.user.service import UserAssembly
 
 STAFF_SCOPES = frozenset(
@@ -70,6 +72,12 @@ class Shop:
         self.engines: dict[str, SagaEngine] = {}
         self.assemblies: dict[str, Assembly] = {}
         self.operations: OperationsDesk
+        self.records = Records(
+            StoreReader(settings.folder / FILE),
+            runtime.clock,
+            process=self.fabric.process,
+            services=self.fabric.services,
+        )
         self._alarms = AlarmRunner(runtime)
         self._probes: Mapping[str, Mapping[str, KeptProbe]] = {}
 
@@ -117,7 +125,7 @@ class Shop:
         }
         subscribers = [name for name, assembly in assemblies if assembly.subscriptions]
         clients = {name: self.directory.clients(name, binding) for name in desks}
-        behind = Behind(self.databases, clients, self.runtime)
+        behind = Behind(self.databases, clients, self.runtime, self.records)
         return OperationsDesk(self.bus, subscribers, desks, behind=behind)
 
     async def start(self) -> None:

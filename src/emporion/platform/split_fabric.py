@@ -59,6 +59,11 @@ class Split:
         """See Fabric.instance."""
         return "" if self.is_sole_writer else self._instance
 
+    @property
+    def process(self) -> str:
+        """See Fabric.process."""
+        return self._instance
+
     def database(self, service: str) -> ServiceDatabase:
         """See Fabric.database."""
         return open_engine(self._held[service], self._runtime)

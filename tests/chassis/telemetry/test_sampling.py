@@ -1,25 +1,32 @@
 """So many traces of a second are recorded, and the decision is kept wherever a trace goes."""
 
 from emporion.chassis.calls.context import NO_TRACE, Call, Trace, enter, leave
-from emporion.chassis.telemetry.sampling import SLOW_S, Sampler
+from emporion.chassis.telemetry.sampling import BURST_S, SLOW_S, Sampler
 from emporion.chassis.telemetry.spans import NO_PARENT
 from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.chassis.testing.time import ManualClock, manual_runtime
 
 
-def test_each_second_takes_its_first_traces():
+def test_so_many_a_second_are_taken_and_after_a_quiet_time_a_burst():
     clock = ManualClock()
     sampler = Sampler(clock, per_s=2)
 
-    assert [sampler.takes() for _ in range(4)] == [True, True, False, False]
+    assert [sampler.takes() for _ in range(2 * BURST_S + 3)].count(True) == 2 * BURST_S
+    assert sampler.skipped == 3
     clock.advance(1.0)
-    assert sampler.takes()
-    assert sampler.skipped == 2
+    assert [sampler.takes() for _ in range(3)] == [True, True, False]
+    clock.advance(3_600.0)
+    assert [sampler.takes() for _ in range(100)].count(True) == 2 * BURST_S
+
+
+def test_none_and_all_are_possible():
+    assert not Sampler(ManualClock(), per_s=0).takes()
+    assert Sampler(ManualClock()).takes()
 
 
 def test_a_new_trace_that_is_not_recorded_stays_the_same_trace():
     telemetry = Telemetry(manual_runtime(), traces_per_s=1)
-    recorded, skipped = telemetry.trace_of(None), telemetry.trace_of(None)
+    recorded, *_, skipped = (telemetry.trace_of(None) for _ in range(BURST_S + 1))
 
     assert recorded.is_sampled
     assert not skipped.is_sampled

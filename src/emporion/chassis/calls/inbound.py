@@ -37,6 +37,8 @@ client or NEVER_S. The chain narrows the deadline to the method's own timeout, m
 span, checks access, sheds load, and turns unexpected errors into Internal.
 """
 EDGE = "edge"
+REMOTE = "remote"
+"""Another process, which tells in its own metrics who called."""
 CANCELLED = "cancelled"
 _log = logging.getLogger(__name__)
 _encode = msgspec.msgpack.Encoder().encode
@@ -73,14 +75,14 @@ class Inbound:
         """
         authorise(rpc, identity)
 
-    def method(self, rpc: Rpc) -> Bound:
-        """The callable of one method, built once at start-up. For edges: HTTP now, gRPC later.
+    def method(self, rpc: Rpc, *, caller: str = EDGE) -> Bound:
+        """The callable of one method, built once at start-up, for HTTP and gRPC.
 
         The edge has decoded the request, and so validated it. Its calls are what the adaptive
         limit counts. Raises Unauthenticated, PermissionDenied, ResourceExhausted (shed),
         DeadlineExceeded, the refusals that the method declares, and Internal.
         """
-        served = ServedMethod(self, rpc, caller=EDGE, validates=False)
+        served = ServedMethod(self, rpc, caller=caller, validates=False)
         return EdgeMethod(self.chain, served, is_optional=self.shed_first).answer
 
     def local(self, rpc: Rpc, caller: str) -> "ServedMethod":

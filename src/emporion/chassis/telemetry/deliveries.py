@@ -1,6 +1,7 @@
 """Spans of reactions to events: one for each event, in the trace of the call that published it."""
 
 from emporion.chassis.events.bus import Delivery
+from emporion.chassis.telemetry.metrics import Durations
 from emporion.chassis.telemetry.spans import OK, Kind, Span
 from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.contracts.contract import Event
@@ -23,10 +24,13 @@ class DeliverySpans:
         self._span_id = telemetry.ids.span_id
         self._monotonic_s = telemetry.clock.monotonic_s
         self._now_ms = telemetry.clock.now_ms
+        self._metrics = telemetry.metrics
+        self._durations: dict[tuple[str, str], Durations] = {}
         self._names: dict[type[Event], str] = {}
 
     def record(self, delivery: Delivery) -> None:
-        """One span for each event whose publisher was sampled."""
+        """One span for each event whose publisher was sampled; the batch in the metrics."""
+        self._durations_of(delivery).observe(delivery.elapsed_s)
         started_s = self._monotonic_s() - delivery.elapsed_s
         number = len(delivery.received)
         began_ms = self._now_ms() - round(delivery.elapsed_s * 1000)
@@ -44,6 +48,15 @@ class DeliverySpans:
                 Kind.REACTION,
             )  # fmt: skip
             record(span)
+
+    def _durations_of(self, delivery: Delivery) -> Durations:
+        key = (delivery.source, delivery.subscriber)
+        if key not in self._durations:
+            about = "Batches of events that were reacted to."
+            self._durations[key] = self._metrics.durations(
+                "reaction_seconds", about, service=delivery.subscriber, caller=delivery.source
+            )
+        return self._durations[key]
 
     def _name(self, kind: type[Event]) -> str:
         name = self._names[kind] = f"react to {kind.SPEC.name}"

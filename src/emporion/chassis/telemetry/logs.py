@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sys
 import traceback
+from collections import deque
 from typing import BinaryIO
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from emporion.chassis.auth.identity import Kind
 from emporion.chassis.calls.context import NO_TRACE, current_call
 from emporion.chassis.telemetry.forbidden import FieldGuard
+from emporion.chassis.telemetry.store.records import LogRow
 from emporion.chassis.telemetry.trace_ids import xray_id
 from emporion.kernel.clock import to_datetime
 
@@ -43,7 +45,8 @@ class JsonLogs(logging.Handler):
     Lines are buffered while an event loop runs and leave after FLUSH_S, at BUFFER_BYTES_MAX, or
     at once with an error; without a loop, or from another thread, each is written at once. A
     line of service code carries the service's name, others that of the process. With `is_xray` a
-    line has its trace id a second time, as X-Ray writes it.
+    line has its trace id a second time, as X-Ray writes it. What is in `kept` is for whoever
+    stores lines.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class JsonLogs(logging.Handler):
         is_xray: bool = False,
     ) -> None:
         super().__init__()
+        self.kept: deque[LogRow] | None = None
         self._is_xray = is_xray
         self._guard = guard
         self._service = service
@@ -69,10 +73,14 @@ class JsonLogs(logging.Handler):
         extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
         fields = self._guard.allowed(extra) if extra else extra
         try:
-            line = self._encode(self._line(record, fields))
+            content = self._line(record, fields)
+            line = self._encode(content)
         except Exception:  # noqa: BLE001 - what cannot be encoded must not end the work it is about
             self.handleError(record)
             return
+        if self.kept is not None:
+            at_ms = int(record.created * 1000)
+            self.kept.append(LogRow(at_ms, content.trace_id, content.level, content.service, line))
         self._lines.append(line)
         self._size_bytes += len(line)
         if record.levelno >= logging.ERROR or self._size_bytes >= BUFFER_BYTES_MAX:

@@ -127,6 +127,12 @@ class Metrics(Collector):
         key = self._checked(family, labels)
         family.cells[key] = read
 
+    def cells(self) -> Iterator[tuple[str, Labels, Cell]]:
+        """Every series: its name, its labels, and what holds or reads its value."""
+        for family in self._families.values():
+            for labels, cell in family.cells.items():
+                yield family.name, labels, cell
+
     def exposition(self) -> bytes:
         """Everything in the Prometheus text format (CONTENT_TYPE)."""
         return generate_latest(self.registry)

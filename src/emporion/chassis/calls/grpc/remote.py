@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import grpc
@@ -23,6 +24,7 @@ from emporion.chassis.calls.grpc.tls import TlsFiles
 from emporion.chassis.calls.outbound import Attempt
 from emporion.chassis.calls.wire import ErrorTable, invalid
 from emporion.chassis.discovery.resolver import Endpoint, Resolver
+from emporion.chassis.telemetry.sampling import SLOW_S
 from emporion.chassis.telemetry.spans import OK, Kind, Span
 from emporion.chassis.telemetry.telemetry import outcome_of
 from emporion.contracts.contract import Message, Request, Rpc, Service
@@ -195,10 +197,12 @@ class RemoteMethod:
         self._validate = msgspec.msgpack.Decoder(rpc.request).decode
         self._spans = parts.chain.telemetry.spans
         self._speaker = caller.identity.subject
-        self._durations = parts.chain.telemetry.metrics.durations(
-            "remote_call_seconds", "Calls to other processes that were answered.",
-            service=self._service, method=rpc.name, caller=caller.identity.subject,
-        )  # fmt: skip
+        metrics, asked = parts.chain.telemetry.metrics, "Calls to other processes that ended."
+        labels = {"service": self._service, "method": rpc.name, "caller": self._speaker}
+        self._durations = metrics.durations("remote_call_seconds", asked, **labels)
+        self._count = partial(
+            metrics.count, "remote_call_failures", "Those of them that failed.", **labels
+        )
 
     async def attempt(self, request: Request, call: Call, parent_id: str) -> Message:
         """Carry one call over once; see `calls.remote.Remote`."""
@@ -219,9 +223,7 @@ class RemoteMethod:
             raise
         finally:
             self._wheel.leave(flight)
-        self._durations.observe(self._monotonic_s() - started_s)
-        if call.trace.is_sampled:
-            self._record(call, parent_id, started_s, outcome=OK)
+        self._record(call, parent_id, started_s, outcome=OK)
         try:
             reply: Message = self._decode(outcome.reply)
         except _UNREADABLE as error:
@@ -231,10 +233,15 @@ class RemoteMethod:
 
     def _record(self, call: Call, parent_id: str, started_s: float, *, outcome: str) -> None:
         """The call as its caller saw it: with the way there and back, and what never arrived."""
-        trace = call.trace
+        trace, duration_s = call.trace, self._monotonic_s() - started_s
+        self._durations.observe(duration_s)
+        if outcome is not OK:
+            self._count(outcome=outcome).add()
+        elif not trace.is_sampled and duration_s < SLOW_S:
+            return
         span = Span(
             trace.trace_id, trace.span_id, parent_id, self._speaker, call.command, self._service,
-            started_s, self._monotonic_s() - started_s, outcome, None, Kind.ASKED,
+            started_s, duration_s, outcome, None, Kind.ASKED,
         )  # fmt: skip
         self._spans.record(span)
 

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from emporion.chassis.auth.identity import Identity
 from emporion.chassis.calls.context import NEVER_S, Call, Trace
 from emporion.chassis.calls.grpc.schema import Schema, method_name
-from emporion.chassis.calls.inbound import Inbound
+from emporion.chassis.calls.inbound import REMOTE, Inbound
 from emporion.chassis.calls.wire import invalid
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.surfaces.proto_calls import EXCHANGE, PACKAGE, SERVICE
@@ -68,7 +68,7 @@ class WireMethod:
         self._rpc = rpc
         self._admitted: Identity | None = None
         self._authorise = door.authorise
-        self._bound = door.method(rpc)
+        self._bound = door.method(rpc, caller=REMOTE)
         self._decode = schema.codec(rpc.request).decode
         self._encode = schema.codec(rpc.reply).encode
 

@@ -1,0 +1,1 @@
+"""What the embedded store keeps: spans of a trace together, log lines, samples of metrics."""

@@ -1,0 +1,1 @@
+"""What the processes of a shop tell of themselves: kept, exported, and asked for."""

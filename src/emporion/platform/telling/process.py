@@ -1,0 +1,54 @@
+"""What a process tells about itself, as its settings want it: telemetry, logs, and their store."""
+
+import logging
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from emporion.chassis.runtime.lifecycle import Part
+from emporion.chassis.runtime.ports import Runtime
+from emporion.chassis.telemetry.logs import JsonLogs, install
+from emporion.chassis.telemetry.telemetry import Telemetry
+from emporion.platform.settings import Settings, TraceForm
+from emporion.platform.shop import Shop
+from emporion.platform.telling.machine import QueueAges, watch_machine
+from emporion.platform.telling.recorder import LOGS_MAX, Recorder
+from emporion.platform.telling.records import FILE
+from emporion.platform.telling.store.writing import Limits
+
+MIB: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """The telemetry of a process, and the log that it writes."""
+
+    telemetry: Telemetry
+    logs: JsonLogs
+
+    def part(self, shop: Shop) -> Part:
+        """What carries all of it out of memory, from the start of the process to its end."""
+        settings, telemetry, runtime = shop.settings, self.telemetry, shop.runtime
+        kept = self.logs.kept = deque(maxlen=LOGS_MAX)
+        recorder = Recorder(
+            telemetry,
+            runtime,
+            path=settings.folder / FILE if settings.telemetry_mb else None,
+            limits=Limits(settings.telemetry_mb * MIB, settings.telemetry_hours),
+            logs=kept,
+        )
+        watch_machine(telemetry, shop)
+        recorder.refreshes.append(QueueAges(telemetry, shop, runtime.clock.now_ms).refresh)
+        shop.records.recorder = recorder
+        return Part("telemetry", recorder.start, recorder.stop)
+
+
+def process_telling(settings: Settings, runtime: Runtime, *, service: str = "emporion") -> Telling:
+    """The telemetry of this process, and its logs from now on: one JSON object a line."""
+    is_xray = settings.trace_ids is TraceForm.XRAY
+    telemetry = Telemetry(
+        runtime, is_strict=False, traces_per_s=settings.traces_per_s, is_xray=is_xray
+    )
+    logs = JsonLogs(telemetry.guard, service=service, is_xray=is_xray)
+    install(logs, level=logging.getLevelNamesMapping()[settings.log_level])
+    return Telling(telemetry, logs)

@@ -1,0 +1,216 @@
+"""Asks the store of one process: traces, one trace, log lines, metrics over time."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+import msgspec
+
+from emporion.chassis.telemetry.metrics import BOUNDS_S, Durations
+from emporion.chassis.telemetry.store.records import VERSION, StoredSpan, unpacked
+from emporion.kernel.errors import Unavailable
+from emporion.platform.telling.order import in_order
+from emporion.platform.telling.store.writing import trace_key
+
+CACHE_KIB: Final = 1_024
+BUSY_MS: Final = 1_000
+SPANS_MAX: Final = 5_000
+LOGS_MAX: Final = 1_000
+SAMPLES_MAX: Final = 50_000
+SCANNED_MAX: Final = 200_000
+"""Rows that a search looks at, the newest first."""
+_decode_cells: Final = msgspec.msgpack.Decoder(dict[int, float | list[int | float]]).decode
+_decode_labels: Final = msgspec.json.Decoder(dict[str, str]).decode
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which traces or log lines: every condition that is given has to hold."""
+
+    since_ms: int = 0
+    until_ms: int = 2**62
+    service: str = ""
+    contains: str = ""
+    duration_us_min: int = 0
+    is_failed: bool = False
+    level: str = ""
+    trace_id: str = ""
+    limit: int = 50
+
+
+class Found(msgspec.Struct, frozen=True, gc=False):
+    """A trace, by the outermost of its spans that are here."""
+
+    trace_id: str
+    at_ms: int
+    duration_us: int
+    name: str
+    services: tuple[str, ...]
+    is_failed: bool
+
+
+class Point(msgspec.Struct, frozen=True, gc=False):
+    """A stretch of a series: how much a count grew, what a gauge was last, or `durations`."""
+
+    at_ms: int
+    value: float
+    durations: Durations | None = None
+
+
+class StoredSeries(msgspec.Struct, frozen=True, gc=False):
+    """A series and its points in the order of time."""
+
+    name: str
+    labels: dict[str, str]
+    kind: str
+    points: list[Point]
+
+
+class StoreReader:
+    """Opens the file for each question, so that it costs nothing between them.
+
+    A file that is not there has nothing in it. Every method raises Unavailable when the file
+    cannot be read. They take milliseconds, and on a large store a second: not for the event loop.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def spans(self, trace_id: str) -> list[StoredSpan]:
+        """The spans of a trace that are here, in the order in which they began."""
+        sql = "SELECT spans FROM part WHERE trace = ? ORDER BY seq"
+        found: list[StoredSpan] = []
+        with self._opened() as ask:
+            for (data,) in ask(sql, trace_key(trace_id)):
+                found += unpacked(data)
+                if len(found) >= SPANS_MAX:
+                    break
+        return in_order(found[:SPANS_MAX])
+
+    def traces(self, wanted: Wanted) -> list[Found]:
+        """Traces, the newest first; what came later of one is told with what began it."""
+        sql = (
+            "SELECT trace, at_ms, duration_us, name, services, is_failed FROM part"
+            " WHERE at_ms BETWEEN ? AND ? AND duration_us >= ? AND is_failed >= ?"
+            " AND instr(' ' || services || ' ', ?) AND instr(name, ?)"
+            " AND seq > (SELECT coalesce(max(seq), 0) FROM part) - ? ORDER BY seq DESC"
+        )
+        service = f" {wanted.service} " if wanted.service else " "
+        conditions = (
+            *(wanted.since_ms, wanted.until_ms, wanted.duration_us_min, wanted.is_failed),
+            *(service, wanted.contains, SCANNED_MAX),
+        )
+        found: dict[bytes, Found] = {}
+        with self._opened() as ask:
+            for row in ask(sql, *conditions):
+                known = found.get(row[0])
+                if known is None and len(found) >= wanted.limit:
+                    break
+                found[row[0]] = _merged(known, _found(row))
+        return sorted(found.values(), key=lambda each: each.at_ms, reverse=True)
+
+    def logs(self, wanted: Wanted) -> list[bytes]:
+        """Log lines as they were written: of a trace all, oldest first; else the newest, so too."""
+        conditions = ["at_ms BETWEEN ? AND ?", "seq > (SELECT max(seq) FROM log) - ?"]
+        values: list[Any] = [wanted.since_ms, wanted.until_ms, SCANNED_MAX]
+        if wanted.trace_id:
+            conditions.append("trace = ?")
+            values.append(trace_key(wanted.trace_id))
+        if wanted.level:
+            conditions.append("level = ?")
+            values.append(wanted.level)
+        if wanted.service:
+            conditions.append("service = ?")
+            values.append(wanted.service)
+        if wanted.contains:
+            conditions.append("instr(CAST(line AS TEXT), ?)")
+            values.append(wanted.contains)
+        where = " AND ".join(conditions)
+        sql = f"SELECT line FROM log WHERE {where} ORDER BY seq DESC LIMIT ?"  # noqa: S608 - constants
+        with self._opened() as ask:
+            lines = [line for (line,) in ask(sql, *values, min(wanted.limit, LOGS_MAX))]
+        return lines[::-1]
+
+    def series(
+        self, names: Sequence[str], *, since_ms: int, until_ms: int, step_ms: int = 0
+    ) -> list[StoredSeries]:
+        """What these metrics were, in steps of `step_ms` (0: one step); the last gauge of each."""
+        with self._opened() as ask:
+            every = ask("SELECT id, name, labels, kind FROM series")
+            known = {row[0]: row for row in every if row[1] in names}
+            points: dict[int, dict[int, Point]] = {number: {} for number in known}
+            rows = ask(
+                "SELECT at_ms, cells FROM sample WHERE at_ms BETWEEN ? AND ? ORDER BY seq DESC"
+                " LIMIT ?", since_ms, until_ms, SAMPLES_MAX,
+            )  # fmt: skip
+            for at_ms, data in reversed(list(rows)):
+                begins_ms = at_ms - at_ms % step_ms if step_ms else since_ms
+                for number, value in _decode_cells(data).items():
+                    if number in known:
+                        steps, kind = points[number], known[number][3]
+                        steps[begins_ms] = _added(
+                            steps.get(begins_ms), value, kind=kind, at_ms=begins_ms
+                        )
+        return [
+            StoredSeries(name, _decode_labels(labels), kind, list(points[number].values()))
+            for number, name, labels, kind in known.values()
+            if points[number]
+        ]
+
+    def names(self) -> list[str]:
+        """The metrics that there are."""
+        with self._opened() as ask:
+            return [name for (name,) in ask("SELECT DISTINCT name FROM series ORDER BY name")]
+
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
+        if not self._path.exists():
+            yield lambda *_: ()
+            return
+        try:
+            connection = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY)
+            try:
+                connection.set_busy_timeout(BUSY_MS)
+                connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}").fetchall()
+                ((version,),) = connection.execute("PRAGMA user_version")
+                is_ours = version == VERSION
+                yield lambda sql, *values: connection.execute(sql, values) if is_ours else ()
+            finally:
+                connection.close()
+        except apsw.Error as error:
+            raise Unavailable(f"{self._path.name} cannot be read: {error}") from error
+
+
+def _found(row: tuple[Any, ...]) -> Found:
+    trace, at_ms, duration_us, name, services, is_failed = row
+    return Found(trace.hex(), at_ms, duration_us, name, tuple(services.split()), bool(is_failed))
+
+
+def _merged(known: Found | None, part: Found) -> Found:
+    """A trace of two parts; what began first names it."""
+    if known is None:
+        return part
+    first = min(known, part, key=lambda each: each.at_ms)
+    return Found(
+        first.trace_id,
+        first.at_ms,
+        first.duration_us,
+        first.name,
+        tuple(sorted({*known.services, *part.services})),
+        known.is_failed or part.is_failed,
+    )
+
+
+def _added(
+    before: Point | None, value: float | list[int | float], *, kind: str, at_ms: int
+) -> Point:
+    if isinstance(value, list):
+        durations = before.durations if before and before.durations else Durations()
+        for index, count in enumerate(value[: len(BOUNDS_S) + 1]):
+            durations.counts[index] += int(count)
+        durations.total_s += value[-1]
+        return Point(at_ms, float(durations.count), durations)
+    if kind == "count" and before is not None:
+        value += before.value
+    return Point(at_ms, value)

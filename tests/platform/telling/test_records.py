@@ -1,0 +1,190 @@
+"""What a shop tells of itself can be asked for: the map, traces, log lines, metrics."""
+
+import io
+import logging
+from collections import deque
+
+import pytest
+
+from emporion.chassis.telemetry.logs import JsonLogs
+from emporion.contracts.operations import OperationsService
+from emporion.contracts.operations_telemetry import (
+    MetricsOf,
+    SearchLogs,
+    SearchTraces,
+    ServiceMapOf,
+    TelemetryOfShop,
+    TraceOf,
+)
+from emporion.kernel.errors import NotFound, Unavailable
+from emporion.platform.telling.everywhere import RecordsEverywhere, Teller
+from emporion.platform.telling.machine import QueueAges, watch_machine
+from emporion.platform.telling.recorder import Recorder
+from emporion.platform.telling.records import FILE
+from emporion.platform.telling.store.writing import Limits
+from tests.defects.whole_shop import WholeShop
+
+
+def recorder_of(shop: WholeShop) -> Recorder:
+    """Carries what the shop tells into its store whenever somebody asks."""
+    limits = Limits(bytes_max=10**8, hours=24)
+    made = Recorder(shop.telemetry, shop.runtime, shop.folder / FILE, limits, deque())
+    shop.shop.records.recorder = made
+    return made
+
+
+@pytest.fixture
+async def shop(tmp_path):
+    shop = WholeShop(tmp_path / "shop")
+    await shop.open()
+    recorder = recorder_of(shop)
+    ada = await shop.customer("Ada")
+    await shop.stock("croissant", 2)
+    await recorder.flush()
+    assert (await ada.order(("croissant", 2))).status == 201
+    assert (await ada.order(("croissant", 1))).status == 409
+    await shop.deliver()
+    shop.clock.advance(1)
+    yield shop
+    await recorder.stop()
+    await shop.close()
+
+
+def records(shop: WholeShop) -> TelemetryOfShop:
+    clients = shop.shop.directory.clients("platform", scopes=frozenset({"operations:read"}))
+    return clients.get(OperationsService)
+
+
+async def test_the_map_tells_who_calls_whom_how_often_and_how_well(shop):
+    told = await records(shop).service_map(ServiceMapOf(window_s=60))
+
+    edges = {(edge.kind, edge.caller, edge.service): edge for edge in told.edges}
+    assert edges["local", "edge", "order"].calls == 2
+    assert edges["local", "edge", "order"].errors == 1
+    assert edges["local", "edge", "order"].faults == 0
+    assert edges["local", "order", "payment"].calls == 1
+    assert edges["local", "order", "inventory"].errors == 1
+    assert edges["event", "order", "email"].calls >= 1
+    assert edges["local", "order", "catalog"].rate_per_s == round(2 / 60, 3)
+    assert sum(edges["local", "edge", "order"].buckets) == 2
+    assert [each.process for each in told.processes] == ["shop"]
+    assert "order" in told.processes[0].services
+
+    by_method = await records(shop).service_map(ServiceMapOf(window_s=60, is_by_method=True))
+    assert ("order", "inventory", "reserve") in {
+        (edge.caller, edge.service, edge.method) for edge in by_method.edges
+    }
+
+
+async def test_a_window_tells_nothing_of_what_was_before_it(shop):
+    await records(shop).service_map(ServiceMapOf())
+    shop.clock.advance(600)
+    told = await records(shop).service_map(ServiceMapOf(window_s=60))
+    assert {edge.service for edge in told.edges} <= {"operations"}
+
+
+async def test_a_trace_is_found_and_told(shop):
+    page = await records(shop).search_traces(SearchTraces(contains="POST /api/orders"))
+    failed = await records(shop).search_traces(SearchTraces(is_failed=True))
+
+    assert len(page.traces) == 2
+    assert [each.trace_id for each in failed.traces] == [page.traces[0].trace_id]
+    assert "inventory" in page.traces[1].services
+    told = await records(shop).get_trace(TraceOf(trace_id=page.traces[1].trace_id))
+    names = [f"{span.service} {span.name}" for span in told.spans]
+    assert names[0] == "edge POST /api/orders"
+    assert "email react to orders.created" in names
+    assert told.spans[0].fields == {"status": "201"}
+    assert {span.process for span in told.spans} == {"shop"}
+    with pytest.raises(NotFound):
+        await records(shop).get_trace(TraceOf(trace_id="f" * 32))
+
+
+async def test_log_lines_are_found_by_the_trace_of_the_work_they_are_about(shop):
+    recorder = shop.shop.records.recorder
+    logs = JsonLogs(shop.telemetry.guard, stream=io.BytesIO())
+    logs.kept = recorder.logs
+    log = logging.getLogger("emporion.services.order.planted")
+    log.addHandler(logs)
+    with shop.telemetry.span("order", "work"):
+        log.error("the oven is cold", extra={"degrees": 20})
+    log.error("nobody asked")
+    log.removeHandler(logs)
+
+    page = await records(shop).search_logs(SearchLogs(service="order"))
+    assert [line.message for line in page.lines] == ["the oven is cold", "nobody asked"]
+    assert page.lines[0].fields == {"degrees": "20"}
+    trace_id = page.lines[0].trace_id
+    told = await records(shop).get_trace(TraceOf(trace_id=trace_id))
+    assert [line.message for line in told.logs] == ["the oven is cold"]
+    assert [span.name for span in told.spans] == ["work"]
+
+
+async def test_metrics_tell_their_course(shop):
+    watch_machine(shop.telemetry, shop.shop)
+    ages = QueueAges(shop.telemetry, shop.shop, shop.clock.now_ms)
+    shop.clock.advance(60)
+    await ages.refresh()
+    names = (await records(shop).get_metrics(MetricsOf())).names
+    assert {"call_seconds", "process_memory_bytes", "database_waiting"} <= set(names)
+    assert {"events_oldest_seconds", "events_waiting"} <= set(names)
+
+    page = await records(shop).get_metrics(MetricsOf(name="http_request_seconds", step_s=3_600))
+    by_status = {
+        series.labels["status"]: sum(point.value for point in series.points)
+        for series in page.series
+        if series.labels["route"] == "/api/orders"
+    }
+    assert by_status == {"201": 1, "409": 1}
+
+
+class Away(TelemetryOfShop):
+    """A process that does not answer."""
+
+    async def service_map(self, request):
+        raise Unavailable
+
+    search_traces = get_trace = search_logs = get_metrics = service_map
+
+
+async def test_of_several_processes_each_is_asked_and_one_that_is_away_is_named(shop):
+    here = shop.shop.records
+
+    async def tellers():
+        return [Teller("one", here), Teller("two", here), Teller("three", Away())]
+
+    everywhere = RecordsEverywhere(tellers)
+    edges = (await everywhere.service_map(ServiceMapOf(window_s=60))).edges
+    (edge,) = (each for each in edges if (each.caller, each.service) == ("edge", "order"))
+    assert (edge.calls, edge.errors) == (4, 2)
+    page = await everywhere.search_traces(SearchTraces(contains="POST /api/orders"))
+    assert (len(page.traces), page.missing) == (2, ["three"])
+    told = await everywhere.get_trace(TraceOf(trace_id=page.traces[0].trace_id))
+    assert told.missing == ["three"]
+    assert len(told.spans) % 2 == 0
+    assert (await everywhere.search_logs(SearchLogs())).missing == ["three"]
+    assert (await everywhere.get_metrics(MetricsOf())).missing == ["three"]
+    nothing = await everywhere.get_trace(TraceOf(trace_id="f" * 32))
+    assert (nothing.spans, nothing.missing) == ([], ["three"])
+
+
+async def test_a_store_that_cannot_be_written_is_said_once_and_tried_again(tmp_path, caplog):
+    shop = WholeShop(tmp_path / "shop")
+    await shop.open()
+    (shop.folder / FILE).mkdir()
+    recorder = recorder_of(shop)
+    for _ in range(2):
+        with shop.telemetry.span("order", "work"):
+            shop.clock.advance(60)
+        await recorder.flush()
+    (shop.folder / FILE).rmdir()
+    with shop.telemetry.span("order", "more work"):
+        shop.clock.advance(60)
+
+    page = await shop.shop.records.search_traces(SearchTraces())
+    assert [trace.name for trace in page.traces] == ["order more work"]
+    assert [line.levelname for line in caplog.records if "nothing is kept" in line.message] == [
+        "WARNING"
+    ]
+    await recorder.stop()
+    await shop.close()
