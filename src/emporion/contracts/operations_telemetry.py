@@ -1,6 +1,6 @@
 """What the shop tells of itself: messages of `contracts.operations` about traces, logs, metrics."""
 
-from typing import Annotated, ClassVar, Protocol
+from typing import Annotated, Protocol
 
 from msgspec import Meta, field
 
@@ -239,8 +239,6 @@ class MetricPage(Reply, frozen=True, kw_only=True):
 
 class TelemetryOfShop(Service, Protocol):
     """What the shop tells of itself: the last hours, kept by its own processes."""
-
-    NAME: ClassVar[str] = "operations"
 
     @query(access=_READ, rest=get("/api/operations/service-map"))
     async def service_map(self, request: ServiceMapOf) -> ServiceMap:

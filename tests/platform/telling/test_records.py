@@ -141,6 +141,8 @@ async def test_metrics_tell_their_course(shop):
 class Away(TelemetryOfShop):
     """A process that does not answer."""
 
+    NAME = OperationsService.NAME
+
     async def service_map(self, request):
         raise Unavailable
 

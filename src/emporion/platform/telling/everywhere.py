@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from emporion.contracts.operations import OperationsService
 from emporion.contracts.operations_telemetry import (
     LogPage,
     MetricPage,
@@ -48,6 +49,8 @@ class RecordsEverywhere(TelemetryOfShop):
     A process that does not answer is named in `missing`: what the others tell is worth having
     just then.
     """
+
+    NAME = OperationsService.NAME
 
     def __init__(self, tellers: Tellers) -> None:
         self._tellers = tellers

@@ -11,6 +11,7 @@ import msgspec
 from emporion.chassis.telemetry.logs import Line
 from emporion.chassis.telemetry.metrics import BOUNDS_S
 from emporion.chassis.telemetry.store.records import StoredSpan
+from emporion.contracts.operations import OperationsService
 from emporion.contracts.operations_telemetry import (
     LogLine,
     LogPage,
@@ -59,6 +60,8 @@ class Records(TelemetryOfShop):
         recorder: carries into the store what is told; None: nobody does, as beside a shop that
             is not running.
     """
+
+    NAME = OperationsService.NAME
 
     def __init__(
         self, reader: StoreReader, clock: Clock, *, process: str, services: Sequence[str]
