@@ -223,12 +223,21 @@ async def _change_password(front: Shopfront, ann: Person, bob: Person) -> None:
     assert slug_of(ended) == "invalid-refresh-token"
 
 
+async def _erase_me(front: Shopfront, ann: Person, bob: Person) -> None:
+    before = must(await front.send(ann, "GET", "/api/users/me"))
+    erased = must(await front.json(bob, "POST", "/api/users/me/erasure", {"password": PASSWORD}))
+    assert erased["user_id"] == bob.user_id
+    assert must(await front.send(ann, "GET", "/api/users/me")) == before
+    assert slug_of(await front.send(bob, "GET", "/api/users/me")) == "unauthenticated"
+
+
 OWNED: dict[str, Scenario] = {
     **parcels.OWNED,
     "user.me": _me,
     "user.change_profile": _change_profile,
     "user.set_preferences": _set_preferences,
     "user.change_password": _change_password,
+    "user.erase_me": _erase_me,
     "order.place_order": _place_order,
     "order.list_orders": _list_orders,
     "order.get_order": _get_order,

@@ -74,6 +74,7 @@ class Client:
         front = self.live.front
         customer = await front.person("fuzz")
         order = await front.order(customer, "fuzz")
+        doomed = await front.person("doomed")
         await front.until_quiet()
         shipment = await shipped(front, customer, "fuzz-parcel")
         products = must(await front.send(NOBODY, "GET", "/api/products?limit=3"))["products"]
@@ -102,6 +103,7 @@ class Client:
             "shipment_id": [shipment["shipment_id"]],
             "return_id": ["ret_" + "0" * 32],
             "provider": ["rehearsal", "stripe"],
+            "user_id": [doomed.user_id, "usr_" + "0" * 32],
         }
 
     def send(self, case: Any, caller: str) -> schemathesis.Response:

@@ -35,7 +35,8 @@ from tests.defects.steered import SteeredMailer, SteeredProvider, TimedIds
 
 T = TypeVar("T")
 _ADD_ACCOUNT = (
-    "INSERT INTO account VALUES (?, ?, ?, ?, ?, 'no password', 'en', 'UTC', 0, 0)"
+    "INSERT INTO account (user_id, email, email_key, name, role, password_hash, locale, time_zone,"
+    " wants_news, created_at_ms) VALUES (?, ?, ?, ?, ?, 'no password', 'en', 'UTC', 0, 0)"
     " ON CONFLICT DO NOTHING"
 )
 CROISSANT = Sku("croissant")

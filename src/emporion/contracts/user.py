@@ -23,9 +23,10 @@ from emporion.contracts.contract import (
     query,
     staff,
 )
-from emporion.contracts.words import Instant, Name, UserId, UserRef
+from emporion.contracts.words import Instant, Name, Note, UserId, UserRef
 from emporion.kernel.errors import (
     FailedPrecondition,
+    NotFound,
     PermissionDenied,
     ResourceExhausted,
     Unauthenticated,
@@ -139,6 +140,32 @@ class SetPreferences(Request, frozen=True, kw_only=True):
     wants_news: bool = False
 
 
+class EraseMe(Request, frozen=True, kw_only=True):
+    """The password again proves that it is you."""
+
+    password: Annotated[str, Meta(max_length=200)]
+
+
+class EraseUser(Request, frozen=True, kw_only=True):
+    """Who is erased, and why. The reason is kept: it should not say who that was."""
+
+    user_id: UserId
+    reason: Annotated[Note, Meta(min_length=1)]
+
+
+class Erasure(Reply, frozen=True, kw_only=True):
+    """The erasure of a person; `erased_at` is absent while it is under way."""
+
+    user_id: UserId
+    asked_at: Instant
+    erased_at: Instant | None = None
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether their key still has to be destroyed."""
+        return self.erased_at is None
+
+
 class User(Reply, frozen=True, kw_only=True):
     """An account as its owner sees it."""
 
@@ -208,6 +235,15 @@ class UserRegistered(Event, frozen=True, kw_only=True):
     registered_at: Instant
 
 
+class UserErased(Event, frozen=True, kw_only=True):
+    """A person was erased: whoever keeps something about them forgets it, too."""
+
+    SPEC = EventSpec("users.erased", key="user_id")
+
+    user_id: UserId
+    erased_at: Instant
+
+
 class UserService(Service, Protocol):
     """Authentication, profiles and preferences."""
 
@@ -273,6 +309,33 @@ class UserService(Service, Protocol):
         """Change the caller's password and end all sessions.
 
         Raises WrongOldPassword, and TooManySignIns after repeated failures.
+        """
+
+    @command(
+        access=owner("profile"),
+        rest=post("/api/users/me/erasure"),
+        timeout_s=10.0,
+        raises=(WrongOldPassword, TooManySignIns),
+    )
+    async def erase_me(self, request: EraseMe) -> Erasure:
+        """Erase the caller: account, sessions, and the key that all else is sealed with.
+
+        Orders and payments stay, without a name. It cannot be undone. Repeated with a token that
+        still lives, it answers the same. Raises WrongOldPassword, and TooManySignIns after
+        repeated failures.
+        """
+
+    @command(
+        access=staff("users:write"),
+        key="user_id",
+        rest=post("/api/users/{user_id}/erasure"),
+        timeout_s=10.0,
+        raises=(NotFound,),
+    )
+    async def erase_user(self, request: EraseUser) -> Erasure:
+        """Erase somebody, as an operator. Safe to repeat: the first reason stands.
+
+        Raises NotFound.
         """
 
     @command(

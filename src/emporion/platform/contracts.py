@@ -21,10 +21,12 @@ from emporion.contracts.payment import PaymentService
 from emporion.contracts.recommendation import RecommendationService
 from emporion.contracts.shipping import ShippingService
 from emporion.contracts.user import UserService
+from emporion.contracts.vault import VaultService
 from emporion.contracts.webhook import WebhookService
 
 CONTRACTS: Final[Sequence[type[Service]]] = (
     UserService,
+    VaultService,
     CatalogService,
     InventoryService,
     OrderService,

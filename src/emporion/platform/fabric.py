@@ -16,6 +16,9 @@ from emporion.chassis.runtime.ports import Runtime
 from emporion.platform.services import SERVICES
 from emporion.platform.settings import Settings
 
+FORGETFUL = frozenset({"vault"})
+"""Whose files, on SQLite, keep nothing of what was overwritten."""
+
 
 class ServiceDatabase(Database, Protocol):
     """A service's database as the platform sees it: something to open, probe and close.
@@ -132,7 +135,9 @@ class Embedded:
             source=service,
             clock=self._runtime.clock,
             ids=self._runtime.ids,
-            options=SqliteOptions(batch_max=self._settings.group_commit_max),
+            options=SqliteOptions(
+                batch_max=self._settings.group_commit_max, is_forgetful=service in FORGETFUL
+            ),
         )
 
     def migrations(self, service: str) -> Sequence[Migrations]:

@@ -14,8 +14,8 @@ from emporion.contracts.operations import OperationsService
 from emporion.platform.client.address import Address
 from emporion.platform.client.rest import RestClients
 from emporion.platform.data_folder import DataFolder, FolderInUse, address_in
-from emporion.platform.settings import Settings
-from emporion.platform.shop import STAFF_SCOPES, open_shop
+from emporion.platform.privacy import settings_of
+from emporion.platform.shop import STAFF_SCOPES, Shop, open_shop
 from emporion.platform.shop_folder import require_shop
 
 T = TypeVar("T")
@@ -97,13 +97,22 @@ async def _of_running(target: Target, url: str) -> AsyncIterator[Clients]:
 
 @asynccontextmanager
 async def _of_files(folder: Path) -> AsyncIterator[Clients]:
-    """A shop that is opened and not started: what it is told takes effect at its next start."""
+    async with open_stopped(folder) as shop:
+        yield shop.directory.clients("platform", Binding.LOCAL_FAST, scopes=SCOPES)
+
+
+@asynccontextmanager
+async def open_stopped(folder: Path) -> AsyncIterator[Shop]:
+    """A shop that is opened and not started: what it is told takes effect at its next start.
+
+    Raises NoShopHere, ShopNotRunning, FolderInUse or Unavailable.
+    """
     require_shop(folder)
     runtime = system_runtime()
     telemetry = Telemetry(runtime, is_strict=False)
     try:
-        async with open_shop(Settings(data=str(folder)), runtime, telemetry) as shop:
-            yield shop.directory.clients("platform", Binding.LOCAL_FAST, scopes=SCOPES)
+        async with open_shop(settings_of(folder), runtime, telemetry) as shop:
+            yield shop
     finally:
         if isinstance(runtime.tasks, SystemTasks):
             await runtime.tasks.cancel_all()

@@ -2,23 +2,11 @@
 
 from pathlib import Path
 
-from emporion.chassis.runtime.system import system_runtime
 from emporion.contracts.user import AddOperator, EmailTaken, UserService
 from emporion.kernel.ids import UserId
 from emporion.platform.client.address import Address
 from emporion.platform.client.rest import RestClients
-from emporion.platform.operating import PATIENCE_S, Target
-from emporion.platform.shop_folder import open_for_writing
-from emporion.services.user.adapters.argon2 import Argon2Hasher, Argon2Settings
-from emporion.services.user.adapters.sql import (
-    SqlAccounts,
-    SqlSessions,
-    SqlSigningKeys,
-    SqlThrottle,
-)
-from emporion.services.user.commands.accounts import NewAccounts
-from emporion.services.user.commands.operators import Operators
-from emporion.services.user.ports import Stores
+from emporion.platform.operating import PATIENCE_S, Target, open_stopped
 
 
 async def add_operator(target: Target, email: str, password: str, *, name: str) -> UserId:
@@ -51,10 +39,5 @@ async def put_operator(folder: Path, email: str, password: str, *, name: str) ->
 
     Raises InvalidArgument, NoShopHere, or FolderInUse while the shop runs.
     """
-    runtime = system_runtime()
-    hasher = Argon2Hasher(Argon2Settings())
-    async with open_for_writing(folder, "user") as database:
-        stores = Stores(SqlAccounts(), SqlSessions(), SqlThrottle(), SqlSigningKeys())
-        new_accounts = NewAccounts(database, stores, hasher=hasher, runtime=runtime)
-        operators = Operators(database, stores, hasher=hasher, new_accounts=new_accounts)
-        return await operators.put(email, password, name=name)
+    async with open_stopped(folder) as shop:
+        return await shop.user.operators.put(email, password, name=name)

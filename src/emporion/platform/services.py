@@ -8,7 +8,9 @@ from emporion.chassis.http.outgoing import Address, Poster, is_public
 from emporion.chassis.runtime.assembly import Assembly, Needs
 from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.platform.contracts import EVENTS
+from emporion.platform.engines.secrets_file import SecretsFile
 from emporion.platform.outside import TracedCourier, TracedMailer, TracedProvider, traced
+from emporion.platform.privacy import privacy_key
 from emporion.platform.settings import REHEARSAL_KEY, Provider, Settings, UnknownSetting, secret_of
 from emporion.services.analytics import service as analytics
 from emporion.services.catalog import service as catalog
@@ -26,6 +28,7 @@ from emporion.services.payment.ports import PaymentProvider
 from emporion.services.recommendation import service as recommendation
 from emporion.services.shipping import service as shipping
 from emporion.services.user import service as user
+from emporion.services.vault import service as vault
 from emporion.services.webhook import service as webhook
 from emporion.services.webhook.adapters.http import HttpCourier
 from emporion.services.webhook.ports import Courier
@@ -49,7 +52,16 @@ class Given:
 
 
 def _user(given: Given) -> Assembly:
-    return user.build(given.needs)
+    return user.build(_with_privacy_key(given))
+
+
+def _vault(given: Given) -> Assembly:
+    return vault.build(_with_privacy_key(given))
+
+
+def _with_privacy_key(given: Given) -> Needs:
+    key = privacy_key(given.settings, SecretsFile.open(given.shared), is_sole=given.is_sole_writer)
+    return replace(given.needs, settings={"privacy_key": key})
 
 
 def _catalog(given: Given) -> Assembly:
@@ -188,6 +200,7 @@ def _mailer(settings: Settings) -> Mailer:
 
 
 SERVICES: Mapping[str, Callable[[Given], Assembly]] = {
+    "vault": _vault,
     "user": _user,
     "catalog": _catalog,
     "inventory": _inventory,

@@ -20,6 +20,7 @@ SECRET = frozenset(
         "payment_webhook_secret",
         "payment_method_key",
         "gift_card_key",
+        "privacy_key",
     }
 )
 REHEARSAL_KEY = "emporion-demo-key"
@@ -89,6 +90,9 @@ class Settings:
         gift_card_key, gift_card_key_file: what codes of gift cards are hashed with, or the file
             that holds it; the same in all instances, for ever: with another key no card is found.
             Without either gift cards are off; a rehearsal has a key that everybody knows.
+        privacy_key, privacy_key_file: what the keys of people are wrapped with, and addresses are
+            found by; the same in all instances, for ever. Without either, one is generated and
+            kept in the data folder.
         webhooks_reach_private: whether webhooks are sent into private networks, too. Whoever may
             subscribe can then make this process post to any server that it can reach.
         drain_s: how long requests in flight may take when the process is asked to stop.
@@ -125,6 +129,8 @@ class Settings:
     payment_method_key: str = ""
     gift_card_key: str = ""
     gift_card_key_file: str = ""
+    privacy_key: str = ""
+    privacy_key_file: str = ""
     webhooks_reach_private: bool = False
     drain_s: int = 20
     group_commit_max: int = 256

@@ -46,6 +46,7 @@ STAFF_SCOPES = frozenset(
         "webhooks:write",
         "giftcards:read",
         "giftcards:write",
+        "users:write",
     }
 )
 

@@ -13,6 +13,7 @@ from emporion.platform.reading.processes import is_split
 from emporion.platform.reading.refusals import NoShopHere, ShopNotRunning
 
 SERVICES = (
+    "vault",
     "user",
     "catalog",
     "order",

@@ -11,7 +11,7 @@ from emporion.chassis.events.broker.port import Broker
 from emporion.chassis.events.bus import Observer
 from emporion.chassis.runtime.ports import Runtime
 from emporion.kernel.errors import InvalidArgument
-from emporion.platform.fabric import ServiceBus, ServiceDatabase, migrations_of
+from emporion.platform.fabric import FORGETFUL, ServiceBus, ServiceDatabase, migrations_of
 from emporion.platform.topology.kinds import BusKind, Engine
 from emporion.platform.topology.process_file import BusPlace, HeldService, ProcessFile
 
@@ -118,9 +118,12 @@ def open_engine(held: HeldService, runtime: Runtime) -> ServiceDatabase:
         case Engine.SQLITE:
             from emporion.chassis.data.sqlite.database import (  # noqa: PLC0415 - see above
                 SqliteDatabase,
+                SqliteOptions,
             )
 
-            return SqliteDatabase(Path(held.dsn), source=source, clock=clock, ids=ids)
+            options = SqliteOptions(is_forgetful=source in FORGETFUL)
+            path = Path(held.dsn)
+            return SqliteDatabase(path, source=source, clock=clock, ids=ids, options=options)
         case Engine.POSTGRES:
             from emporion.chassis.data.postgres.database import (  # noqa: PLC0415 - see above
                 PostgresDatabase,

@@ -14,6 +14,7 @@ from emporion.chassis.calls.context import Call, enter, leave
 from emporion.chassis.data.database import Database, Row, Tx
 from emporion.chassis.runtime.alarm import Alarm
 from emporion.chassis.runtime.assembly import Needs
+from emporion.chassis.saga.engine import SagaEngine
 from emporion.chassis.testing.databases import Engine, migrations_of, sql_database
 from emporion.chassis.testing.time import ManualClock, manual_runtime
 from emporion.contracts.user import RefreshToken, Session, SignIn, SignUp, User
@@ -21,6 +22,7 @@ from emporion.kernel.errors import ResourceExhausted
 from emporion.services.user.api import UserApi
 from emporion.services.user.ports import Verdict
 from emporion.services.user.service import UserAssembly, build
+from tests.services.vaults import SECRET, Vault, open_vault
 
 PASSWORD = "correct horse"
 
@@ -61,8 +63,11 @@ class PlainHasher:
 class UserWorld:
     """The service under test, and what a test does with it."""
 
-    def __init__(self, database: Database, clock: ManualClock, hasher: PlainHasher) -> None:
+    def __init__(
+        self, database: Database, clock: ManualClock, hasher: PlainHasher, vault: Vault
+    ) -> None:
         self.database = database
+        self.vault = vault
         self.clock = clock
         self.hasher = hasher
         self.runtime = manual_runtime(clock)
@@ -71,10 +76,14 @@ class UserWorld:
 
     def restarted(self, seed: int) -> UserAssembly:
         """Another instance of the service on the same database."""
-        unused: Any = None
+        clients: Any = self.vault
         runtime = manual_runtime(self.clock, seed=seed)
-        needs = Needs(runtime, self.database, clients=unused, sagas=unused)
-        return build(needs, hasher=self.hasher)
+        sagas = self.sagas = SagaEngine("user", self.database, runtime)
+        settings = {"privacy_key": SECRET}
+        needs = Needs(runtime, self.database, clients, sagas, settings=settings)
+        assembly = build(needs, hasher=self.hasher)
+        sagas.register(assembly.sagas)
+        return assembly
 
     @property
     def api(self) -> UserApi:
@@ -130,14 +139,14 @@ class UserWorld:
 @pytest.fixture
 async def world(engine: Engine, tmp_path: Path) -> AsyncIterator[UserWorld]:
     clock = ManualClock()
-    async with sql_database(
-        engine,
-        tmp_path,
-        [migrations_of("user", engine)],
-        source="user",
-        runtime=manual_runtime(clock),
-    ) as database:
-        yield UserWorld(database, clock, PlainHasher())
+    runtime = manual_runtime(clock)
+    async with (
+        sql_database(
+            engine, tmp_path, [migrations_of("user", engine)], source="user", runtime=runtime
+        ) as database,
+        open_vault(tmp_path, runtime) as vault,
+    ):
+        yield UserWorld(database, clock, PlainHasher(), vault)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from emporion.chassis.testing.databases import migrations_of, postgres_database
 from emporion.chassis.testing.time import ManualClock, manual_runtime
 from emporion.contracts.user import EmailTaken, TooManySignIns, WrongCredentials
 from tests.services.user.conftest import PlainHasher, UserWorld
+from tests.services.vaults import open_vault
 
 
 @pytest.fixture
@@ -19,10 +20,11 @@ async def worlds(tmp_path: Path) -> AsyncIterator[list[UserWorld]]:
     async with (
         postgres_database(tmp_path, tables, source="user", runtime=runtime) as one,
         postgres_database(tmp_path, tables, source="user", runtime=runtime) as two,
+        open_vault(tmp_path, runtime) as vault,
     ):
-        other = UserWorld(two, clock, PlainHasher())
+        other = UserWorld(two, clock, PlainHasher(), vault)
         other.assembly = other.restarted(seed=2)
-        yield [UserWorld(one, clock, PlainHasher()), other]
+        yield [UserWorld(one, clock, PlainHasher(), vault), other]
 
 
 async def test_both_sign_with_one_key_from_the_first_moment(worlds) -> None:

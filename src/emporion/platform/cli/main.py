@@ -27,6 +27,7 @@ from emporion.platform.cli import (
     split,
     topology,
     up,
+    users,
     version,
     webhooks,
     why,
@@ -68,6 +69,7 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., None]]]] = {
         },
     ),
     "operator": ("People who may run the shop.", {"add": operators.add}),
+    "users": ("People who buy.", {"erase": users.erase}),
     "events": (
         "Events on their way to subscribers.",
         {

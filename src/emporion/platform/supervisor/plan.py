@@ -8,6 +8,7 @@ from typing import Final
 
 from emporion.chassis.auth.keys import SigningKey
 from emporion.platform.engines.secrets_file import SecretsFile
+from emporion.platform.privacy import privacy_key
 from emporion.platform.services import SERVICES
 from emporion.platform.settings import Environment, Settings
 from emporion.platform.shop_folder import database_file
@@ -92,6 +93,9 @@ def process_files(
     trusted = tuple(
         TrustedCaller(services=_speaks_for(plan), key=keys[plan.name].public)
         for plan in topology.processes
+    )
+    settings = replace(
+        settings, privacy_key=privacy_key(settings, secrets, is_sole=True), privacy_key_file=""
     )
     shop = _Shop(topology, settings, folders, addresses)
     return [

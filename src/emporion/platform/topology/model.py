@@ -14,6 +14,7 @@ from emporion.platform.topology.kinds import BusKind, DiscoveryKind, EdgeKind, E
 INSTANCES_MAX: Final = 64
 LOOPBACK: Final = "127.0.0.1"
 ENGINES_OF: Final[Mapping[str, tuple[Engine, ...]]] = {
+    "vault": (Engine.SQLITE, Engine.POSTGRES),
     "user": (Engine.SQLITE, Engine.POSTGRES),
     "catalog": (Engine.SQLITE, Engine.POSTGRES),
     "order": (Engine.SQLITE, Engine.POSTGRES),

@@ -1,5 +1,7 @@
 """What the user service answers."""
 
+from dataclasses import dataclass
+
 from emporion.chassis.auth.keys import ALGORITHM
 from emporion.chassis.auth.tokens import ACCESS_TTL_S
 from emporion.chassis.calls.context import caller
@@ -11,6 +13,9 @@ from emporion.contracts.user import (
     Contact,
     Contacts,
     ContactsOf,
+    EraseMe,
+    EraseUser,
+    Erasure,
     Jwk,
     Jwks,
     Nothing,
@@ -25,30 +30,36 @@ from emporion.contracts.user import (
 )
 from emporion.kernel.clock import to_datetime
 from emporion.services.user.commands.accounts import NewAccounts, Profiles
+from emporion.services.user.commands.erasing import Erasing
 from emporion.services.user.commands.keys import KeyRing
 from emporion.services.user.commands.sessions import Granted, SigningIn
-from emporion.services.user.domain import Account
-from emporion.services.user.ports import Reachable
+from emporion.services.user.domain import Person
+from emporion.services.user.ports import Reachable, StoredErasure
 from emporion.services.user.queries import AccountQueries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the answers are made by."""
+
+    new_accounts: NewAccounts
+    profiles: Profiles
+    signing_in: SigningIn
+    erasing: Erasing
+    queries: AccountQueries
+    ring: KeyRing
 
 
 class UserApi(UserService):
     """The contract, method by method: who asks, which use case, which words for the answer."""
 
-    def __init__(
-        self,
-        *,
-        new_accounts: NewAccounts,
-        profiles: Profiles,
-        signing_in: SigningIn,
-        queries: AccountQueries,
-        ring: KeyRing,
-    ) -> None:
-        self._new_accounts = new_accounts
-        self._profiles = profiles
-        self._signing_in = signing_in
-        self._queries = queries
-        self._ring = ring
+    def __init__(self, parts: Parts) -> None:
+        self._new_accounts = parts.new_accounts
+        self._profiles = parts.profiles
+        self._signing_in = parts.signing_in
+        self._erasing = parts.erasing
+        self._queries = parts.queries
+        self._ring = parts.ring
 
     async def sign_up(self, request: SignUp) -> User:
         return _user(await self._new_accounts.sign_up(request))
@@ -76,6 +87,15 @@ class UserApi(UserService):
         await self._profiles.change_password(caller().user_id, request)
         return Empty()
 
+    async def erase_me(self, request: EraseMe) -> Erasure:
+        return _erasure(await self._erasing.erase_oneself(caller().user_id, request.password))
+
+    async def erase_user(self, request: EraseUser) -> Erasure:
+        erased = await self._erasing.erase(
+            request.user_id, actor=caller().subject, reason=request.reason
+        )
+        return _erasure(erased)
+
     async def add_operator(self, request: AddOperator) -> User:
         return _user(await self._new_accounts.add_operator(request, by=caller().subject))
 
@@ -92,17 +112,27 @@ class UserApi(UserService):
         return Contacts(contacts=[_contact(it) for it in await self._queries.contacts(request)])
 
 
-def _user(account: Account) -> User:
+def _user(person: Person) -> User:
+    account = person.account
     chosen = account.preferences
     return User(
         user_id=account.user_id,
-        email=account.email.text,
-        name=account.name,
+        email=person.email,
+        name=person.name,
         scopes=list(account.scopes),
         preferences=Preferences(
             locale=chosen.locale, time_zone=chosen.time_zone, wants_news=chosen.wants_news
         ),
         created_at=to_datetime(account.created_at_ms),
+    )
+
+
+def _erasure(stored: StoredErasure) -> Erasure:
+    done_at_ms = stored.done_at_ms
+    return Erasure(
+        user_id=stored.user_id,
+        asked_at=to_datetime(stored.asked_at_ms),
+        erased_at=None if done_at_ms is None else to_datetime(done_at_ms),
     )
 
 

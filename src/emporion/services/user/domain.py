@@ -49,6 +49,7 @@ SCOPES: Final[Mapping[Role, tuple[str, ...]]] = {
         "operations:read",
         "operations:write",
         "operators:write",
+        "users:write",
     ),
 }
 """What a token of each role grants. A changed role shows in the next token, not in the current."""
@@ -78,10 +79,36 @@ class EmailAddress:
         text = f"{local}@{domain.casefold()}"
         return cls(text, text.casefold())
 
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """An address by which an account is looked for: its index, and how it was stored before."""
+
+    index: str
+    former: str
+
     @property
     def hash(self) -> bytes:
         """What failed sign-ins are counted under, whether or not an account has the address."""
-        return hashlib.sha256(self.key.encode()).digest()
+        return bytes.fromhex(self.index)
+
+
+class AddressIndex:
+    """Makes addresses findable, not readable: HMAC-SHA-256 with a secret of the shop's."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def of(self, email: EmailAddress) -> Sought:
+        """How its account is found."""
+        return self._sought(email.key)
+
+    def of_stored(self, address: str) -> Sought:
+        """The same, from what an account is stored under."""
+        return self._sought(address) if "@" in address else Sought(address, address)
+
+    def _sought(self, key: str) -> Sought:
+        return Sought(hmac.new(self._key, key.encode(), hashlib.sha256).hexdigest(), key)
 
 
 def display_name(text: str) -> str:
@@ -128,10 +155,16 @@ class Preferences:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody who can sign in."""
+    """Somebody who can sign in, as stored.
+
+    Args:
+        address: the index of its e-mail address, or that itself in an account from before.
+        email, name: sealed, or readable in an account from before.
+    """
 
     user_id: UserId
-    email: EmailAddress
+    address: str
+    email: str
     name: str
     role: Role
     password_hash: str = field(repr=False)
@@ -142,6 +175,15 @@ class Account:
     def scopes(self) -> tuple[str, ...]:
         """What its tokens grant."""
         return SCOPES[self.role]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An account, and who that is."""
+
+    account: Account
+    email: str = field(repr=False)
+    name: str = field(repr=False)
 
 
 # --- sessions ------------------------------------------------------------------------------------

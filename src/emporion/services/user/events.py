@@ -4,9 +4,9 @@ from typing import Any
 
 from emporion.chassis.events.subscription import Subscription
 from emporion.contracts.contract import Event
-from emporion.contracts.user import UserRegistered
+from emporion.contracts.user import UserErased, UserRegistered
 
-ANNOUNCES: tuple[type[Event], ...] = (UserRegistered,)
+ANNOUNCES: tuple[type[Event], ...] = (UserRegistered, UserErased)
 
 REACTIONS: tuple[Subscription[Any], ...] = ()
 """Accounts depend on nobody."""

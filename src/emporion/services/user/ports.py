@@ -1,9 +1,9 @@
-"""What the user service needs from outside: stores, a password hasher, time zones.
+"""What the user service needs from outside: stores, seals, a password hasher, time zones.
 
 Store methods run inside the caller's transaction and raise what `Tx` raises, nothing else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -11,16 +11,21 @@ from emporion.chassis.data.database import Tx
 from emporion.kernel.ids import UserId
 from emporion.services.user.domain import (
     Account,
+    AddressIndex,
     Attempts,
-    EmailAddress,
+    Person,
     Preferences,
     Role,
     Session,
+    Sought,
 )
 
 
 class Reachable(NamedTuple):
-    """How to write to somebody: no more of an account than every order's mail needs."""
+    """How to write to somebody: no more of an account than every order's mail needs.
+
+    From the store, address and name are as stored: sealed.
+    """
 
     user_id: UserId
     email: str
@@ -43,16 +48,19 @@ class Accounts(Protocol):
         """The account of that id."""
         ...
 
-    async def find_by_email(self, tx: Tx, email: EmailAddress) -> Account | None:
+    async def find_by_address(self, tx: Tx, sought: Sought) -> Account | None:
         """The account of that address."""
         ...
 
     async def reachable(self, tx: Tx, user_ids: Sequence[UserId]) -> list[Reachable]:
-        """Those of the ids that have an account, each once, in no particular order."""
+        """Those of the ids that have an account, each once, in no particular order.
+
+        Not those that were erased.
+        """
         ...
 
     async def rename(self, tx: Tx, user_id: UserId, name: str) -> None:
-        """Change the name."""
+        """Change the name to a sealed one."""
         ...
 
     async def prefer(self, tx: Tx, user_id: UserId, preferences: Preferences) -> None:
@@ -65,6 +73,18 @@ class Accounts(Protocol):
 
     async def replace_password(self, tx: Tx, user_id: UserId, *, old: str, new: str) -> bool:
         """Store another hash if `old` is still the stored one; whether it was."""
+        ...
+
+    async def erase(self, tx: Tx, user_id: UserId, *, at_ms: int) -> None:
+        """Leave nothing of an account but its id, and when it was made and erased."""
+        ...
+
+    async def readable(self, tx: Tx, limit: int) -> list[Account]:
+        """At most `limit` accounts from before addresses and names were sealed."""
+        ...
+
+    async def seal(self, tx: Tx, before: Account, after: Account) -> bool:
+        """Put sealed address and name in place of readable ones, if they still are these."""
         ...
 
 
@@ -154,6 +174,35 @@ class SigningKeys(Protocol):
         ...
 
 
+class StoredErasure(NamedTuple):
+    """Who asked for the erasure of a person, and why. Instants in ms since the epoch.
+
+    `done_at_ms` is None until their key is destroyed.
+    """
+
+    user_id: UserId
+    actor: str
+    reason: str
+    asked_at_ms: int
+    done_at_ms: int | None = None
+
+
+class Erasures(Protocol):
+    """What is remembered of erasures. Every method raises what the transaction raises."""
+
+    async def add(self, tx: Tx, erasure: StoredErasure) -> None:
+        """Store it, unless the person's is stored already."""
+        ...
+
+    async def finish(self, tx: Tx, user_id: UserId, *, at_ms: int) -> None:
+        """The key is destroyed."""
+        ...
+
+    async def find(self, tx: Tx, user_id: UserId) -> StoredErasure | None:
+        """The erasure of a person."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Stores:
     """The stores of one database, handed around together."""
@@ -162,6 +211,46 @@ class Stores:
     sessions: Sessions
     throttle: Throttle
     keys: SigningKeys
+    erasures: Erasures
+
+
+class Seals(Protocol):
+    """Makes what identifies a person unreadable without the key of that person, and readable.
+
+    Every method also raises what asking for keys raises, and KeyMissing when one was lost.
+    """
+
+    async def sealed_newcomer(self, person: Person) -> Account:
+        """An account that is about to be added, for being stored. Raises Unavailable."""
+        ...
+
+    async def sealed(self, person: Person) -> Account:
+        """Any account, for being stored. Raises Unavailable."""
+        ...
+
+    async def sealed_name(self, user_id: UserId, name: str) -> str:
+        """A new name, for being stored. Raises Unavailable."""
+        ...
+
+    async def opened(self, account: Account) -> Person:
+        """Who that is. Raises Unavailable, or SealBroken when the row was tampered with."""
+        ...
+
+    async def reachable(self, found: Iterable[Reachable]) -> list[Reachable]:
+        """The same, readable, without those who were erased. Raises as `opened`."""
+        ...
+
+    def forget(self, user_id: UserId) -> None:
+        """Ask for the person's key again when it is needed next."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    """What keeps people unreadable in the database: the index of addresses, and the seals."""
+
+    index: AddressIndex
+    seals: Seals
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,18 +4,19 @@ from emporion.chassis.data.database import Database, Tx
 from emporion.contracts.user import ContactsOf
 from emporion.kernel.errors import Unauthenticated
 from emporion.kernel.ids import UserId
-from emporion.services.user.domain import Account
-from emporion.services.user.ports import Accounts, Reachable
+from emporion.services.user.domain import Account, Person
+from emporion.services.user.ports import Accounts, Reachable, Seals
 
 
 class AccountQueries:
     """Point reads of accounts."""
 
-    def __init__(self, database: Database, accounts: Accounts) -> None:
+    def __init__(self, database: Database, accounts: Accounts, seals: Seals) -> None:
         self._database = database
         self._accounts = accounts
+        self._seals = seals
 
-    async def me(self, user_id: UserId) -> Account:
+    async def me(self, user_id: UserId) -> Person:
         """The account. Raises Unauthenticated when it is gone."""
 
         async def work(tx: Tx) -> Account | None:
@@ -24,12 +25,12 @@ class AccountQueries:
         account = await self._database.read(work)
         if account is None:
             raise Unauthenticated("the account of this token is gone")
-        return account
+        return await self._seals.opened(account)
 
     async def contacts(self, request: ContactsOf) -> list[Reachable]:
-        """Those of at most 500 people that have an account."""
+        """Those of at most 500 people that have an account, and were not erased."""
 
         async def work(tx: Tx) -> list[Reachable]:
             return await self._accounts.reachable(tx, request.user_ids)
 
-        return await self._database.read(work)
+        return await self._seals.reachable(await self._database.read(work))

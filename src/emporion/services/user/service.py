@@ -5,31 +5,43 @@ from dataclasses import dataclass, fields
 
 from emporion.chassis.auth.tokens import TokenSigner
 from emporion.chassis.auth.verifier import PublicKeys
-from emporion.chassis.data.database import Database
 from emporion.chassis.runtime.alarm import Alarm
 from emporion.chassis.runtime.assembly import Assembly, Needs
 from emporion.chassis.runtime.ports import Runtime
+from emporion.chassis.saga.definition import Saga
+from emporion.chassis.sealing.people import People
+from emporion.chassis.sealing.secret import derived
 from emporion.contracts.user import UserService
+from emporion.contracts.vault import VaultService
 from emporion.services.user.adapters.argon2 import Argon2Hasher, Argon2Settings
+from emporion.services.user.adapters.seals import PersonalSeals
 from emporion.services.user.adapters.sql import (
     SqlAccounts,
+    SqlErasures,
     SqlSessions,
     SqlSigningKeys,
     SqlThrottle,
 )
 from emporion.services.user.adapters.zones import InstalledZones
-from emporion.services.user.api import UserApi
+from emporion.services.user.api import Parts, UserApi
 from emporion.services.user.commands.accounts import NewAccounts, Profiles
 from emporion.services.user.commands.credentials import Credentials
+from emporion.services.user.commands.erasing import Begin, Erase, Erasing, ErasureSteps
 from emporion.services.user.commands.housekeeping import Housekeeping
 from emporion.services.user.commands.keys import KeyRing
 from emporion.services.user.commands.operators import Operators
+from emporion.services.user.commands.sealing import LateSealing
 from emporion.services.user.commands.sessions import Issuer, SigningIn
+from emporion.services.user.domain import AddressIndex
 from emporion.services.user.events import REACTIONS
-from emporion.services.user.ports import PasswordHasher, Stores
+from emporion.services.user.ports import PasswordHasher, Privacy, Stores
 from emporion.services.user.queries import AccountQueries
+from emporion.services.user.sagas import erase_person
 
-STORES = Stores(SqlAccounts(), SqlSessions(), SqlThrottle(), SqlSigningKeys())
+PRIVACY_KEY = "privacy_key"
+ADDRESSES = "index of e-mail addresses"
+"""What the index of addresses is for, in the derivation of its key: for ever."""
+STORES = Stores(SqlAccounts(), SqlSessions(), SqlThrottle(), SqlSigningKeys(), SqlErasures())
 """They keep nothing: each works inside the transaction it is handed."""
 
 
@@ -49,54 +61,77 @@ class UserAssembly(Assembly):
 def build(needs: Needs, *, hasher: PasswordHasher | None = None) -> UserAssembly:
     """Put the service together. `hasher` replaces argon2id where time is simulated.
 
-    Settings: `argon2_` with a field of Argon2Settings. Raises ValueError for any other name, or
-    a cost that is no number.
+    Settings: `privacy_key`, and `argon2_` with a field of Argon2Settings. Raises ValueError for
+    any other name, or a cost that is no number; KeyError without a privacy_key.
     """
     database, runtime = needs.database, needs.runtime
     hashing = hasher or Argon2Hasher(argon2_settings(needs.settings))
-    zones = InstalledZones()
+    vault = needs.clients.get(VaultService)
+    privacy = _privacy(needs.settings[PRIVACY_KEY], vault, runtime)
     ring = KeyRing(database, STORES.keys, runtime)
-    credentials = Credentials(database, STORES, hasher=hashing, clock=runtime.clock)
+    new = NewAccounts(database, STORES, privacy=privacy, hasher=hashing, runtime=runtime)
+    erasure = erase_person(ErasureSteps(STORES, privacy, runtime.clock), vault)
+    parts = _parts(needs, privacy, ring, new_accounts=new, erasure=erasure)
     housekeeping = Housekeeping(database, STORES, runtime.clock)
+    sealing = LateSealing(database, STORES, privacy=privacy, clock=runtime.clock)
     return UserAssembly(
         contract=UserService,
-        implementation=UserApi(
-            new_accounts=NewAccounts(database, STORES, hasher=hashing, runtime=runtime),
-            profiles=Profiles(database, STORES, zones=zones, credentials=credentials),
-            signing_in=SigningIn(
-                database,
-                STORES,
-                credentials=credentials,
-                issuer=Issuer(ring, TokenSigner(runtime.clock, runtime.ids)),
-                runtime=runtime,
-            ),
-            queries=AccountQueries(database, STORES.accounts),
-            ring=ring,
-        ),
+        implementation=UserApi(parts),
         subscriptions=REACTIONS,
+        sagas=(erasure,),
         alarms=(
             Alarm("user: rotate signing keys", runtime, ring.renew),
             Alarm("user: delete what has expired", runtime, housekeeping.sweep),
+            Alarm("user: seal what is readable", runtime, sealing.run),
         ),
-        probes={"signing keys": ring.probe, "time zones": zones.probe},
+        probes={"signing keys": ring.probe, "time zones": InstalledZones().probe},
         public_keys=ring.public_keys,
-        operators=operators(database, runtime, hasher=hashing),
+        operators=Operators(database, STORES, privacy=privacy, hasher=hashing, new_accounts=new),
     )
 
 
-def operators(
-    database: Database, runtime: Runtime, *, hasher: PasswordHasher | None = None
-) -> Operators:
-    """Operators over the user service's database, also while the service does not run."""
-    hashing = hasher or Argon2Hasher(Argon2Settings())
-    new_accounts = NewAccounts(database, STORES, hasher=hashing, runtime=runtime)
-    return Operators(database, STORES, hasher=hashing, new_accounts=new_accounts)
+def _parts(
+    needs: Needs,
+    privacy: Privacy,
+    ring: KeyRing,
+    *,
+    new_accounts: NewAccounts,
+    erasure: Saga[Erase],
+) -> Parts:
+    database, runtime = needs.database, needs.runtime
+    credentials = Credentials(
+        database, STORES, index=privacy.index, hasher=new_accounts.hasher, clock=runtime.clock
+    )
+    return Parts(
+        new_accounts=new_accounts,
+        profiles=Profiles(
+            database, STORES, privacy=privacy, zones=InstalledZones(), credentials=credentials
+        ),
+        signing_in=SigningIn(
+            database,
+            STORES,
+            credentials=credentials,
+            issuer=Issuer(ring, TokenSigner(runtime.clock, runtime.ids)),
+            runtime=runtime,
+        ),
+        erasing=Erasing(
+            database, STORES, credentials=credentials, saga=Begin(erasure, needs.sagas, runtime.ids)
+        ),
+        queries=AccountQueries(database, STORES.accounts, privacy.seals),
+        ring=ring,
+    )
+
+
+def _privacy(secret: str, vault: VaultService, runtime: Runtime) -> Privacy:
+    index = AddressIndex(derived(secret, ADDRESSES))
+    return Privacy(index, PersonalSeals(People(vault, runtime.clock)))
 
 
 def argon2_settings(settings: Mapping[str, str]) -> Argon2Settings:
     """What a hash costs, from text such as {"argon2_threads": "4"}. Raises ValueError."""
     names = {f"argon2_{field.name}": field.name for field in fields(Argon2Settings)}
-    if unknown := settings.keys() - names.keys():
+    costs = {name: text for name, text in settings.items() if name != PRIVACY_KEY}
+    if unknown := costs.keys() - names.keys():
         message = f"unknown settings of the user service: {', '.join(sorted(unknown))}"
         raise ValueError(message)
-    return Argon2Settings(**{names[name]: int(text) for name, text in settings.items()})
+    return Argon2Settings(**{names[name]: int(text) for name, text in costs.items()})

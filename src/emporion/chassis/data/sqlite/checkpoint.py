@@ -17,10 +17,14 @@ PAGES_MAX = 16_000
 
 
 class Checkpointer:
-    """One thread a file that checkpoints when the log has grown by PAGES_PER_CHECKPOINT."""
+    """One thread a file that checkpoints when the log has grown by PAGES_PER_CHECKPOINT.
 
-    def __init__(self, path: Path) -> None:
+    If it is forgetful, the writer empties the log after every batch.
+    """
+
+    def __init__(self, path: Path, *, is_forgetful: bool = False) -> None:
         self._path = path
+        self._is_forgetful = is_forgetful
         self._pages_done = 0
         self._asked = False
         self._requests: queue.SimpleQueue[bool] = queue.SimpleQueue()
@@ -33,17 +37,19 @@ class Checkpointer:
         """Called by the writer between two batches with the log's length in pages."""
         if pages < self._pages_done:
             self._pages_done = 0  # the log started again from its beginning
-        if pages >= PAGES_MAX:
-            self._restart(connection)
+        if self._is_forgetful:
+            self._restart(connection, apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        elif pages >= PAGES_MAX:
+            self._restart(connection, apsw.SQLITE_CHECKPOINT_RESTART)
         elif pages - self._pages_done >= PAGES_PER_CHECKPOINT and not self._asked:
             self._asked = True
             self._pages_done = pages
             self._requests.put(True)  # noqa: FBT003 - a queue of stop or go
 
-    def _restart(self, connection: apsw.Connection) -> None:
+    def _restart(self, connection: apsw.Connection, mode: int) -> None:
         self._pages_done = 0
         try:
-            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+            connection.wal_checkpoint(mode=mode)
         except apsw.Error:
             _log.exception("the log of %s could not be restarted; it grows on", self._path.name)
 

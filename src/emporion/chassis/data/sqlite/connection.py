@@ -17,11 +17,12 @@ READ_CHECKS_MAX = 100
 _DUPLICATE = (apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY)
 
 
-def open_writer(path: Path) -> apsw.Connection:
+def open_writer(path: Path, *, is_forgetful: bool = False) -> apsw.Connection:
     """The one writing connection of a file: WAL, synchronous=FULL, checkpoints left to us.
 
     A commit returns once its pages are on the disk (fsync): it survives power loss as far as the
-    disk keeps its promise. Raises Unavailable when the file cannot be opened.
+    disk keeps its promise. If it is forgetful, what is deleted is overwritten with zeros. Raises
+    Unavailable when the file cannot be opened.
     """
     try:
         connection = apsw.Connection(
@@ -37,6 +38,7 @@ def open_writer(path: Path) -> apsw.Connection:
             "wal_autocheckpoint=0",
             f"cache_size=-{CACHE_KIB}",
             "temp_store=MEMORY",
+            f"secure_delete={'ON' if is_forgetful else 'OFF'}",
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
     except apsw.Error as error:

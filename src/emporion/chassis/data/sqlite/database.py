@@ -40,10 +40,13 @@ class SqliteOptions:
     Args:
         batch_max: transactions a commit; 1 turns group commit off (for measuring).
         is_inline: commit on the event loop's thread, for simulations.
+        is_forgetful: overwrite what is deleted, in the file and at once in its log; for small
+            files that are seldom written: every commit then waits for a checkpoint.
     """
 
     batch_max: int = BATCH_MAX
     is_inline: bool = False
+    is_forgetful: bool = False
 
 
 DEFAULTS = SqliteOptions()
@@ -93,11 +96,12 @@ class SqliteDatabase:
         Raises Unavailable when it cannot be opened, MigrationFailed (nothing of the failing
         migration is kept) when the schema cannot be brought up to date.
         """
-        connection = open_writer(self.path)
+        is_forgetful = self._options.is_forgetful
+        connection = open_writer(self.path, is_forgetful=is_forgetful)
         self._connections.append(connection)
         migrate(connection, migrations, now_ms=self._clock.now_ms())
         connection.set_wal_hook(self._log_grew)
-        self._checkpointer = Checkpointer(self.path)
+        self._checkpointer = Checkpointer(self.path, is_forgetful=is_forgetful)
         self._commit = GroupCommit(
             SqliteTx(connection, self.source, clock=self._clock, ids=self._ids), self._clock
         )

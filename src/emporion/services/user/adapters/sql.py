@@ -1,4 +1,4 @@
-"""Accounts, sessions, attempts and signing keys in SQL that SQLite and PostgreSQL share."""
+"""The tables of the user service in SQL that SQLite and PostgreSQL share."""
 
 from collections.abc import Sequence
 
@@ -10,16 +10,29 @@ from emporion.services.user.domain import (
     SESSIONS_PER_ACCOUNT_MAX,
     Account,
     Attempts,
-    EmailAddress,
     Preferences,
     Role,
     Session,
+    Sought,
 )
-from emporion.services.user.ports import Reachable, StoredKey
+from emporion.services.user.ports import Reachable, StoredErasure, StoredKey
 
 _ACCOUNT = """SELECT user_id, email, email_key, name, role, password_hash, locale, time_zone,
     wants_news, created_at_ms FROM account """
-_REACHABLE = "SELECT user_id, email, name, locale, time_zone FROM account "
+_REACHABLE = (
+    "SELECT user_id, email, name, locale, time_zone FROM account"
+    " WHERE user_id IN (SELECT value FROM json_each(?)) AND erased_at_ms IS NULL"
+)
+_ADD = """INSERT INTO account (user_id, email, email_key, name, role, password_hash, locale,
+    time_zone, wants_news, created_at_ms, is_sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)"""
+_ERASE = """UPDATE account SET email = '', email_key = user_id, name = '', role = 'customer',
+    password_hash = '', locale = 'en', time_zone = 'UTC', wants_news = 0, is_sealed = 1,
+    erased_at_ms = ? WHERE user_id = ? AND erased_at_ms IS NULL"""
+_READABLE = f"{_ACCOUNT} WHERE is_sealed = 0 ORDER BY user_id LIMIT ?"
+_SEAL = (
+    "UPDATE account SET email = ?, email_key = ?, name = ?, is_sealed = 1"
+    " WHERE user_id = ? AND email = ? AND name = ? AND is_sealed = 0"
+)
 
 
 class SqlAccounts:
@@ -27,10 +40,10 @@ class SqlAccounts:
 
     async def add(self, tx: Tx, account: Account) -> None:
         await tx.execute(
-            "INSERT INTO account VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            _ADD,
             account.user_id,
-            account.email.text,
-            account.email.key,
+            account.email,
+            account.address,
             account.name,
             account.role.value,
             account.password_hash,
@@ -41,18 +54,19 @@ class SqlAccounts:
         )
 
     async def find(self, tx: Tx, user_id: UserId) -> Account | None:
-        row = await tx.fetch_one(_ACCOUNT + "WHERE user_id = ?", user_id)
+        row = await tx.fetch_one(_ACCOUNT + "WHERE user_id = ? AND erased_at_ms IS NULL", user_id)
         return _account(row) if row else None
 
-    async def find_by_email(self, tx: Tx, email: EmailAddress) -> Account | None:
-        row = await tx.fetch_one(_ACCOUNT + "WHERE email_key = ?", email.key)
+    async def find_by_address(self, tx: Tx, sought: Sought) -> Account | None:
+        row = await tx.fetch_one(
+            _ACCOUNT + "WHERE email_key IN (?, ?) AND erased_at_ms IS NULL",
+            sought.index,
+            sought.former,
+        )
         return _account(row) if row else None
 
     async def reachable(self, tx: Tx, user_ids: Sequence[UserId]) -> list[Reachable]:
-        rows = await tx.fetch(
-            _REACHABLE + "WHERE user_id IN (SELECT value FROM json_each(?))",  # noqa: S608 - constants
-            msgspec.json.encode(user_ids).decode(),
-        )
+        rows = await tx.fetch(_REACHABLE, msgspec.json.encode(user_ids).decode())
         return [Reachable._make(row) for row in rows]
 
     async def rename(self, tx: Tx, user_id: UserId, name: str) -> None:
@@ -81,12 +95,31 @@ class SqlAccounts:
         )
         return changed == 1
 
+    async def erase(self, tx: Tx, user_id: UserId, *, at_ms: int) -> None:
+        await tx.execute(_ERASE, at_ms, user_id)
+
+    async def readable(self, tx: Tx, limit: int) -> list[Account]:
+        return [_account(row) for row in await tx.fetch(_READABLE, limit)]
+
+    async def seal(self, tx: Tx, before: Account, after: Account) -> bool:
+        changed = await tx.execute(
+            _SEAL,
+            after.email,
+            after.address,
+            after.name,
+            before.user_id,
+            before.email,
+            before.name,
+        )
+        return changed == 1
+
 
 def _account(row: Row) -> Account:
     (user_id, email, key, name, role, password_hash, locale, time_zone, news, created) = row
     return Account(
         user_id=user_id,
-        email=EmailAddress(email, key),
+        address=key,
+        email=email,
         name=name,
         role=Role(role),
         password_hash=password_hash,
@@ -204,3 +237,26 @@ class SqlSigningKeys:
 
     async def delete(self, tx: Tx, kid: str) -> None:
         await tx.execute("DELETE FROM signing_key WHERE kid = ?", kid)
+
+
+class SqlErasures:
+    """The erasure table."""
+
+    async def add(self, tx: Tx, erasure: StoredErasure) -> None:
+        await tx.execute(
+            "INSERT INTO erasure VALUES (?, ?, ?, ?, ?) ON CONFLICT (user_id) DO NOTHING", *erasure
+        )
+
+    async def finish(self, tx: Tx, user_id: UserId, *, at_ms: int) -> None:
+        await tx.execute(
+            "UPDATE erasure SET done_at_ms = ? WHERE user_id = ? AND done_at_ms IS NULL",
+            at_ms,
+            user_id,
+        )
+
+    async def find(self, tx: Tx, user_id: UserId) -> StoredErasure | None:
+        row = await tx.fetch_one(
+            "SELECT user_id, actor, reason, asked_at_ms, done_at_ms FROM erasure WHERE user_id = ?",
+            user_id,
+        )
+        return StoredErasure._make(row) if row else None

@@ -9,10 +9,11 @@ from emporion.services.user.domain import (
     Account,
     EmailAddress,
     Role,
+    Sought,
     chosen_password,
     display_name,
 )
-from emporion.services.user.ports import PasswordHasher, Stores
+from emporion.services.user.ports import PasswordHasher, Privacy, Stores
 
 
 class Operators:
@@ -23,11 +24,13 @@ class Operators:
         database: Database,
         stores: Stores,
         *,
+        privacy: Privacy,
         hasher: PasswordHasher,
         new_accounts: NewAccounts,
     ) -> None:
         self._database = database
         self._stores = stores
+        self._privacy = privacy
         self._hasher = hasher
         self._new = new_accounts
 
@@ -54,19 +57,27 @@ class Operators:
             made = await self._new.add(address, password, name=name, role=Role.OPERATOR)
         except EmailTaken:
             return await self._reset(address, password, display_name(name))
-        return made.user_id
+        return made.account.user_id
 
     async def _reset(self, email: EmailAddress, password: str, name: str) -> UserId:
         password_hash = await self._hasher.hash(chosen_password(password))
+        sought = self._privacy.index.of(email)
+        account = await self._database.read(lambda tx: self._find(tx, sought))
+        name = await self._privacy.seals.sealed_name(account.user_id, name)
 
         async def work(tx: Tx) -> UserId:
-            account = await self._stores.accounts.find_by_email(tx, email)
-            if account is None:
-                raise Conflict("the account was deleted in the meantime")
+            account = await self._find(tx, sought)
             await self._take_over(tx, account, name=name, password_hash=password_hash)
+            await self._stores.throttle.forgive(tx, sought.hash)
             return account.user_id
 
         return await self._database.transaction(work)
+
+    async def _find(self, tx: Tx, sought: Sought) -> Account:
+        account = await self._stores.accounts.find_by_address(tx, sought)
+        if account is None:
+            raise Conflict("the account was deleted in the meantime")
+        return account
 
     async def _take_over(self, tx: Tx, account: Account, *, name: str, password_hash: str) -> None:
         accounts, user_id = self._stores.accounts, account.user_id
@@ -75,4 +86,3 @@ class Operators:
         if not await accounts.replace_password(tx, user_id, old=old, new=password_hash):
             raise Conflict("the password was changed in the meantime")
         await self._stores.sessions.end_all(tx, user_id)
-        await self._stores.throttle.forgive(tx, account.email.hash)

@@ -67,8 +67,8 @@ class SigningIn:
         Raises WrongCredentials, TooManySignIns, ResourceExhausted. A session starts only if the
         password that was proven is still the account's when it does.
         """
-        email = EmailAddress.parse(request.email)
-        proven, verdict = await self._credentials.prove(email, request.password)
+        sought = self._credentials.index.of(EmailAddress.parse(request.email))
+        proven, verdict = await self._credentials.prove(sought, request.password)
         new_hash = proven.password_hash
         if verdict.is_outdated:
             new_hash = await self._credentials.hashed(request.password)
@@ -82,7 +82,7 @@ class SigningIn:
             )
             if not await changed:
                 raise WrongCredentials
-            await self._stores.throttle.forgive(tx, email.hash)
+            await self._stores.throttle.forgive(tx, sought.hash)
             await self._stores.sessions.add(tx, session)
 
         await self._database.transaction(work)

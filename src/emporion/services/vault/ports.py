@@ -1,0 +1,48 @@
+"""What the vault needs from outside: a store of wrapped keys, and what wraps them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from emporion.chassis.data.database import Tx
+from emporion.kernel.ids import UserId
+
+
+class StoredKey(NamedTuple):
+    """A key at rest; `wrapped` is None once it was destroyed. Instants in ms since the epoch."""
+
+    person_id: UserId
+    wrapped: bytes | None
+    made_at_ms: int
+    destroyed_at_ms: int | None
+
+
+class Keys(Protocol):
+    """The keys, one per person. Every method raises what the transaction raises."""
+
+    async def find(self, tx: Tx, person_ids: Sequence[UserId]) -> list[StoredKey]:
+        """Those of the people that have, or had, a key."""
+        ...
+
+    async def latest(self, tx: Tx) -> StoredKey | None:
+        """The key made last, of those that were not destroyed."""
+        ...
+
+    async def add(self, tx: Tx, person_id: UserId, wrapped: bytes, *, at_ms: int) -> None:
+        """Store a new key, unless there is, or was, one."""
+        ...
+
+    async def destroy(self, tx: Tx, person_id: UserId, *, at_ms: int) -> None:
+        """Overwrite the key, if it is there; whether or not, from now on there can be none."""
+        ...
+
+
+class Wrapping(Protocol):
+    """Seals keys for being stored."""
+
+    def wrap(self, person_id: UserId, key: bytes) -> bytes:
+        """The key, unreadable without the shop's secret, and of use for that person only."""
+        ...
+
+    def unwrap(self, person_id: UserId, wrapped: bytes) -> bytes:
+        """The key again. Raises WrongPrivacyKey when it is another's, or our secret is another."""
+        ...
