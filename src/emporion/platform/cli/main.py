@@ -26,6 +26,7 @@ from emporion.platform.cli import (
     serve,
     split,
     topology,
+    trace,
     up,
     users,
     version,
@@ -54,6 +55,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "load": load.load,
     "audit": audit.audit,
     "history": history.history,
+    "trace": trace.trace,
     "config": config.config,
     "version": version.version,
 }
