@@ -24,6 +24,7 @@ class FakeShop:
     movements: dict[str, dict[str, Any]] = field(default_factory=dict)
     warehouses: dict[str, str] = field(default_factory=dict)
     imported: list[dict[str, Any]] = field(default_factory=list)
+    offers: dict[str, dict[str, Any]] = field(default_factory=dict)
     valid_tokens: set[str] = field(default_factory=set)
     busy: int = 0
     dropped: int = 0
@@ -102,6 +103,14 @@ class FakeShop:
         page = products[start : start + 50]
         cursor = str(start + 50) if start + 50 < len(products) else ""
         return web.json_response({"products": page, "next_cursor": cursor})
+
+    async def put_offer(self, request: web.Request) -> web.Response:
+        """A delivery, a promotion or taxes, by path."""
+        self.offers[request.path] = sent = await request.json()
+        if request.path.startswith("/api/promotions"):
+            made = {"promotion_id": request.match_info["key"], "uses": 0, "is_archived": False}
+            return web.json_response(sent | made)
+        return web.json_response({"deliveries": [], "countries": []})
 
     async def import_products(self, request: web.Request) -> web.Response:
         if self.caller(request) is None:
@@ -211,6 +220,7 @@ class FakeShop:
         app.router.add_post("/api/users/sessions", self.sign_in)
         app.router.add_post("/api/users/sessions/refresh", self.refresh)
         app.router.add_get("/api/products", self.list_products)
+        app.router.add_put("/api/{kind:deliveries|promotions|taxes}/{key}", self.put_offer)
         app.router.add_post("/api/products/import", self.import_products)
         app.router.add_get("/api/inventory/warehouses", self.list_warehouses)
         app.router.add_put("/api/inventory/warehouses/{id}", self.put_warehouse)

@@ -111,7 +111,7 @@ class Visitor:
         return await self._followed("POST", target, urlencode(fields).encode(), sent, hops=hops)
 
     async def submit(
-        self, page: Shown, action: str, *, hops: int = HOPS_MAX, **changed: Any
+        self, page: Shown, action: str, /, *, hops: int = HOPS_MAX, **changed: Any
     ) -> Shown:
         """Fill in a form of a page and send it."""
         return await self.post(action, filled(page, action, **changed), hops=hops)
@@ -181,7 +181,7 @@ class Visitor:
             yield message
 
 
-def filled(page: Shown, action: str, **changed: Any) -> list[tuple[str, str]]:
+def filled(page: Shown, action: str, /, **changed: Any) -> list[tuple[str, str]]:
     """The fields of a form, some of them changed; a list gives several of one name."""
     assert action in page.forms, (action, sorted(page.forms), page.text)
     return [*_kept(page.forms[action], changed), *_given(changed)]

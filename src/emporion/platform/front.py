@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
@@ -17,12 +18,19 @@ from emporion.chassis.surfaces.openapi import openapi
 from emporion.chassis.telemetry.requests import RequestSpans
 from emporion.chassis.telemetry.sampling import SLOW_S
 from emporion.chassis.telemetry.telemetry import Telemetry
-from emporion.platform.settings import Environment
+from emporion.platform.settings import Environment, Provider
 from emporion.platform.shop import Shop
 from emporion.web.asking import LocalAsking
 from emporion.web.site import Ground
+from emporion.web.storefront.checkout import PaymentChoice
 from emporion.web.storefront.front import Storefront
 
+REHEARSED: Final = (
+    PaymentChoice("tok_ok", "Test card", "Pays at once; no money moves."),
+    PaymentChoice("tok_timeout", "Slow test card", "Pays, but its bank answers late."),
+    PaymentChoice("tok_declined", "Empty test card", "Is declined."),
+)
+"""The ways to pay of the built-in test provider."""
 _access = logging.getLogger("emporion.access")
 
 
@@ -74,7 +82,8 @@ def _storefront(shop: Shop, doors: Sequence[Inbound], verifier: TokenVerifier) -
             runtime=shop.runtime,
             asking=LocalAsking(doors, verifier.authenticate, shop.runtime.clock),
             is_secure=shop.settings.environment is not Environment.DEVELOPMENT,
-        )
+        ),
+        REHEARSED if shop.settings.payment_provider is Provider.REHEARSAL else (),
     )
 
 

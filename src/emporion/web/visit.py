@@ -36,6 +36,7 @@ class Visit:
         self.form: Fields = NO_FIELDS
         self.cookies = site.cookies.read(exchange.headers.get(b"cookie"))
         self._set: dict[str, Header] = {}
+        self._is_sealed = False
 
     # --- what was sent -----------------------------------------------------------------------
 
@@ -80,6 +81,10 @@ class Visit:
         self.drop(ACCESS)
         return self.drop(REFRESH)
 
+    def seal_session(self) -> None:
+        """Do not renew it any more: the head of the answer leaves, and no cookie can follow."""
+        self._is_sealed = True
+
     def keep(self, name: str, value: str, *, max_age_s: int) -> None:
         """Set a cookie."""
         self.cookies[name] = value
@@ -122,7 +127,7 @@ class Visit:
 
     async def _renew(self) -> None:
         refresh_token = self.cookies.get(REFRESH)
-        if refresh_token is None:
+        if refresh_token is None or self._is_sealed:
             raise Unauthenticated
         session = await self.site.renewals.renew(refresh_token, self.exchange.trace)
         if session is None:
@@ -142,12 +147,12 @@ class Visit:
             **values,
         }
 
-    async def show(self, template: str, *, status: int = 200, **values: Any) -> Response:
+    async def show(self, template: str, status: int = 200, /, **values: Any) -> Response:
         """A whole page, with what the layout shows around it."""
         around = await self.site.around(self)
         return Response(status, [], self._rendered(template, {**around, **values}))
 
-    def part(self, template: str, *, status: int = 200, **values: Any) -> Response:
+    def part(self, template: str, status: int = 200, /, **values: Any) -> Response:
         """A part of a page, for htmx."""
         return Response(status, [], self._rendered(template, values))
 

@@ -31,6 +31,7 @@ async def test_only_an_empty_shop_is_filled():
         assert first is not None
         assert first.units == sum(m["quantity"] for m in shop.movements.values()) > 100_000
         assert second is None
+        assert "/api/promotions/welcome" in shop.offers and "/api/deliveries/post" in shop.offers
 
 
 async def test_the_printed_commands_place_an_order():

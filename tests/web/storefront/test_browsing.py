@@ -10,17 +10,10 @@ from emporion.kernel.errors import Internal, Unavailable
 from emporion.web.asking import LocalAsking
 from emporion.web.storefront.pictures import picture
 from tests.api.shopfront import must
-from tests.web.visitor import Visitor
+from tests.web.storefront.people import product_path
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HOSTILE = "<script>alert('x')</script>\"'&{{ 7*7 }}"
-
-
-async def product_path(visitor: Visitor, name: str) -> str:
-    page = await visitor.get(f"/?q={name}")
-    found = re.search(r'href="(/products/prd_[0-9a-f]{32})"', page.html)
-    assert found is not None, page.text
-    return found[1]
 
 
 async def test_browsers_see_the_shop_and_programs_what_there_is(visitor):

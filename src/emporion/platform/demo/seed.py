@@ -4,10 +4,40 @@ from importlib.resources import as_file, files
 
 from emporion.chassis.calls.clients import Clients
 from emporion.contracts.catalog import CatalogService, ListProducts
+from emporion.contracts.pricing import PromotionKind, PutDelivery, PutPromotion, PutTaxes
+from emporion.kernel.money import Money
 from emporion.platform.catalog_file import read_catalog
 from emporion.platform.catalog_import import ImportSummary, import_catalog
 
 CATALOGUE = "catalogue.csv"
+NEAR = ["AT", "BE", "CH", "CZ", "DE", "DK", "FR", "IT", "LU", "NL", "PL"]
+DELIVERIES = (
+    PutDelivery(
+        delivery_id="bicycle",
+        name="By bicycle, tomorrow",
+        price=Money(690, "EUR"),
+        countries=["DE"],
+    ),
+    PutDelivery(
+        delivery_id="post",
+        name="By post, two to three days",
+        price=Money(490, "EUR"),
+        countries=NEAR,
+        free_from_minor=5_000,
+    ),
+    PutDelivery(delivery_id="world", name="By air mail, a week or two", price=Money(1_490, "EUR")),
+)
+WELCOME = PutPromotion(
+    promotion_id="welcome",
+    name="Welcome: a tenth off",
+    kind=PromotionKind.PERCENT,
+    percent_bp=1_000,
+    code="WELCOME-10",
+)
+TAXES = (
+    PutTaxes(country="DE", standard_bp=700),
+    PutTaxes(country="AT", standard_bp=1_000),
+)
 
 
 async def seed(clients: Clients) -> ImportSummary | None:
@@ -19,8 +49,18 @@ async def seed(clients: Clients) -> ImportSummary | None:
     page = await clients.get(CatalogService).list_products(ListProducts(limit=1))
     if page.products:
         return None
+    await _offer(clients.get(CatalogService))
     with as_file(files("emporion.platform.demo") / CATALOGUE) as path:
         return await import_catalog(clients, read_catalog(path))
+
+
+async def _offer(catalog: CatalogService) -> None:
+    """Ways of delivery, a code to try, and taxes: prices contain them."""
+    for delivery in DELIVERIES:
+        await catalog.put_delivery(delivery)
+    await catalog.put_promotion(WELCOME)
+    for taxes in TAXES:
+        await catalog.put_taxes(taxes)
 
 
 def first_order(url: str) -> str:
