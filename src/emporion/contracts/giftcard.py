@@ -6,6 +6,9 @@ from typing import Annotated, ClassVar, Protocol
 from msgspec import Meta
 
 from emporion.contracts.contract import (
+    Empty,
+    Event,
+    EventSpec,
     Message,
     Part,
     Reply,
@@ -19,6 +22,17 @@ from emporion.contracts.contract import (
     query,
     staff,
 )
+from emporion.contracts.giftcard_refusals import (
+    UNPAYABLE,
+    UNUSABLE,
+    BadGiftCard,
+    GiftCardExpired,
+    GiftCardNotEnough,
+    GiftCardVoid,
+    MoreThanSpent,
+    NoGiftCardKey,
+    UnknownGiftCard,
+)
 from emporion.contracts.refusals import KeyReused, UnknownCursor
 from emporion.contracts.words import (
     Cursor,
@@ -30,12 +44,7 @@ from emporion.contracts.words import (
     PageSize,
     UserRef,
 )
-from emporion.kernel.errors import (
-    FailedPrecondition,
-    InvalidArgument,
-    NotFound,
-    ResourceExhausted,
-)
+from emporion.kernel.errors import NotFound
 from emporion.kernel.money import Money
 
 GiftCardCode = Annotated[
@@ -48,59 +57,6 @@ GiftCardCode = Annotated[
     ),
 ]
 GiftCardCodes = Annotated[list[GiftCardCode], Meta(max_length=5)]
-
-
-class UnknownGiftCard(NotFound):
-    """There is no gift card with this code."""
-
-    slug = "unknown-gift-card"
-    title = "There is no gift card with this code"
-
-
-class GiftCardExpired(FailedPrecondition):
-    """The card was good until an instant that has passed (field `card`: how its code ends)."""
-
-    slug = "gift-card-expired"
-    title = "The gift card has expired"
-
-
-class GiftCardVoid(FailedPrecondition):
-    """The shop has blocked the card (field `card`: how its code ends)."""
-
-    slug = "gift-card-void"
-    title = "The gift card is blocked"
-
-
-class GiftCardNotEnough(FailedPrecondition):
-    """The card holds nothing, or less than what is to be taken from it.
-
-    The field `card` says how its code ends. An order that meets this was counted with a balance
-    that somebody else has spent since: ask for the balance, and order again.
-    """
-
-    slug = "gift-card-not-enough"
-    title = "There is not enough on the gift card"
-
-
-class BadGiftCard(InvalidArgument):
-    """A card that nobody could spend, or a change of nothing (field `field`)."""
-
-    slug = "bad-gift-card"
-    title = "The gift card cannot be like this"
-
-
-class TooManyCodes(ResourceExhausted):
-    """Somebody tried codes that do not exist; `retry_after_s` says for how long they wait."""
-
-    slug = "too-many-gift-card-codes"
-    title = "Too many gift card codes were tried; wait a moment"
-
-
-class NoGiftCardKey(FailedPrecondition):
-    """The shop has no key to keep codes with: gift cards are off until it has one."""
-
-    slug = "no-gift-card-key"
-    title = "Gift cards are not set up"
 
 
 class GiftCardStatus(StrEnum):
@@ -274,16 +230,31 @@ class SpendGiftCards(Request, frozen=True, kw_only=True):
     shares: Annotated[list[GiftCardShare], Meta(min_length=1, max_length=5)]
 
 
+class ReturnToGiftCards(Request, frozen=True, kw_only=True):
+    """A return gives so much back to cards that its order spent, once for its `refund_id`."""
+
+    order_id: OrderRef
+    refund_id: Annotated[str, Meta(min_length=1, max_length=64)]
+    shares: Annotated[list[GiftCardShare], Meta(min_length=1, max_length=5)]
+
+
+class GiftCardsRefunded(Event, frozen=True, kw_only=True):
+    """Money went back to gift cards: by the refund of that id, or, without one, by undoing all."""
+
+    SPEC = EventSpec("giftcards.refunded", key="order_id")
+
+    order_id: OrderRef
+    refund_id: str
+    amount: Money
+    refunded_at: Instant
+
+
 class GiftCardsSpent(Reply, frozen=True, kw_only=True):
     """Whether the order has spent them (now)."""
 
     is_spent: bool
 
 
-UNUSABLE = (UnknownGiftCard, GiftCardExpired, GiftCardVoid, GiftCardNotEnough)
-"""Why a card cannot be spent."""
-UNPAYABLE = (*UNUSABLE, TooManyCodes, NoGiftCardKey)
-"""Why nothing can be paid with the codes that somebody gives."""
 _READ, _WRITE = staff("giftcards:read"), staff("giftcards:write")
 _ONE = "/api/gift-cards/{card_id}"
 
@@ -367,4 +338,11 @@ class GiftCardService(Service, Protocol):
 
         What has not gone back by returns goes back; also to a card that is expired, which is then
         good for 90 days more, or void, which stays so.
+        """
+
+    @command(access=internal(), key="refund_id", timeout_s=5.0, raises=(MoreThanSpent,))
+    async def return_to_cards(self, request: ReturnToGiftCards) -> Empty:
+        """Give back a part of what an order spent, once for its refund. Safe to repeat.
+
+        To cards that are expired or void as `undo_spending` does. Raises MoreThanSpent.
         """

@@ -21,7 +21,7 @@ from emporion.contracts.contract import (
     query,
     staff,
 )
-from emporion.contracts.giftcard import UNPAYABLE
+from emporion.contracts.giftcard_refusals import UNPAYABLE
 from emporion.contracts.inventory import Lines, OutOfStock
 from emporion.contracts.order_carts import (
     CartChanged,

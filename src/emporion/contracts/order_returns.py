@@ -82,7 +82,10 @@ class ReturnedLine(Message, frozen=True, kw_only=True):
 
 
 class Return(Reply, frozen=True, kw_only=True):
-    """Units of an order on their way back. `lines` were asked for, `counted` came."""
+    """Units of an order on their way back. `lines` were asked for, `counted` came.
+
+    `to_gift_cards`: what of the refund goes to gift cards that paid for the order.
+    """
 
     return_id: ReturnId
     order_id: OrderId
@@ -96,6 +99,7 @@ class Return(Reply, frozen=True, kw_only=True):
     note: str
     requested_at: Instant
     updated_at: Instant
+    to_gift_cards: Money | None = None
 
     @property
     def is_pending(self) -> bool:

@@ -23,10 +23,20 @@ async def told(person: Any, verb: str, target: str, content: object = None, key:
 
 
 async def lived(shop: WholeShop) -> None:
-    """An order of three that was sent in two parcels, of which two units came back."""
+    """An order of three that was sent in two parcels, of which two units came back.
+
+    A gift card of 6.00 EUR paid for it, and the payment method the rest, 1.50 EUR.
+    """
     ada, clerk = await shop.customer("Ada"), await shop.operator()
     await shop.stock("croissant", 5)
-    order_id = (await ada.order(("croissant", 3))).json()["order_id"]
+    worth = {"amount": {"amount_minor": 600, "currency": "EUR"}}
+    code = (await told(clerk, "POST", "/api/gift-cards", worth))["code"]
+    bought = {
+        "lines": [{"sku": "croissant", "quantity": 3}],
+        "payment_token": "tok_ok",
+        "gift_cards": [code],
+    }
+    order_id = (await told(ada, "POST", "/api/orders", bought, "o1"))["order_id"]
     await shop.deliver()
     await shop.deliver()
     target, parcel = f"/api/shipping/fulfilments/{order_id}/shipments", {"carrier": "DHL"}
@@ -48,6 +58,9 @@ async def lived(shop: WholeShop) -> None:
     content = {"warehouse_id": place["warehouse_id"], "lines": counted}
     done = await told(clerk, "POST", f"/api/returns/{back['return_id']}/receive", content, "c1")
     assert done["status"] == "refunded"
+    assert (done["refund"]["amount_minor"], done["to_gift_cards"]["amount_minor"]) == (500, 350)
+    on_card = await told(clerk, "POST", "/api/gift-cards/balance", {"code": code})
+    assert on_card["balance"]["amount_minor"] == 350
     await shop.deliver()
     assert (await told(ada, "GET", f"/api/orders/{order_id}"))["status"] == "delivered"
 
@@ -64,6 +77,8 @@ async def test_what_left_came_back_and_was_refunded_adds_up(shop):
         ("shipping", "DELETE FROM shipment", DEPARTED),
         ("order", "DELETE FROM order_return", RESTOCKED),
         ("order", "UPDATE order_return SET refund_minor = refund_minor + 1", REFUNDED),
+        ("giftcard", "UPDATE gift_card_spending SET returned_minor = 349", REFUNDED),
+        ("giftcard", "DELETE FROM gift_card_spending", REFUNDED),
     ],
 )
 async def test_what_was_edited_is_found(shop, service: str, edit: str, check: str):

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from emporion.contracts.giftcard import GiftCardsRefunded
 from emporion.contracts.order import (
     OrderCancelled,
     OrderCreated,
@@ -82,6 +83,18 @@ def refunded(
     )
 
 
+def given_back(
+    number: int, when: datetime, amount_minor: int = 300, *, part: str = "", currency: str = "EUR"
+) -> GiftCardsRefunded:
+    """Money of an order that went back to gift cards."""
+    return GiftCardsRefunded(
+        order_id=order_id(number),
+        refund_id=part,
+        amount=Money(amount_minor, currency),
+        refunded_at=when,
+    )
+
+
 def registered(number: int, when: datetime) -> UserRegistered:
     """Somebody signed up."""
     return UserRegistered(user_id=UserId(f"usr_{number:032x}"), registered_at=when)
@@ -107,7 +120,7 @@ def some_of_everything() -> list[Any]:
             ]
         if number % 11 == 0:
             parts = [refunded(number, at(26), 100, part=part, currency=currency) for part in "ab"]
-            events += parts
+            events += [*parts, given_back(number, at(26), 50, part="b", currency=currency)]
         if number % 10 == 3:
             events.append(registered(number, when))
     return events

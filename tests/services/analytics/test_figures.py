@@ -22,6 +22,7 @@ from tests.services.analytics.happenings import (
     START,
     at,
     cancelled,
+    given_back,
     refunded,
     registered,
     rejected,
@@ -206,7 +207,7 @@ async def test_the_figures_are_what_adding_up_the_events_gives(counter):
     back = [
         event
         for event in events
-        if type(event).__name__ == "PaymentRefunded" and event.order_id in sold_ids
+        if type(event).__name__.endswith("Refunded") and event.order_id in sold_ids
     ]
     for takings in total.takings:
         mine = [event for event in created if event.amount.currency == takings.currency]
@@ -218,6 +219,14 @@ async def test_the_figures_are_what_adding_up_the_events_gives(counter):
         assert takings.units == sum(line.quantity for event in mine for line in event.lines)
     assert len(total.takings) == 2
     assert [one async for one in violations(counter.database)] == []
+
+
+async def test_a_refund_that_is_split_between_payment_and_gift_card_counts_with_both_parts(counter):
+    both = [refunded(1, at(1), 100, part="a"), given_back(1, at(1), 50, part="a")]
+    await counter.tell(sold(1, at(1)), *both, *both, given_back(1, at(1), 7))
+
+    takings = (await figures(counter)).total.takings[0]
+    assert (takings.refunded, takings.refunds) == (Money(157, "EUR"), 3)
 
 
 async def test_money_that_went_back_for_an_order_that_never_came_about_is_not_in_the_net(counter):

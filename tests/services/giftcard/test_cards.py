@@ -4,18 +4,20 @@ import pytest
 
 from emporion.contracts.giftcard import (
     AdjustGiftCard,
-    BadGiftCard,
     GiftCardByCode,
-    GiftCardExpired,
-    GiftCardNotEnough,
     GiftCardOf,
     GiftCardStatus,
-    GiftCardVoid,
     ListGiftCardEntries,
     ListGiftCards,
+    VoidGiftCard,
+)
+from emporion.contracts.giftcard_refusals import (
+    BadGiftCard,
+    GiftCardExpired,
+    GiftCardNotEnough,
+    GiftCardVoid,
     NoGiftCardKey,
     UnknownGiftCard,
-    VoidGiftCard,
 )
 from emporion.contracts.refusals import KeyReused, UnknownCursor
 from emporion.kernel.errors import NotFound

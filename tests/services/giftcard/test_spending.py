@@ -5,13 +5,12 @@ from collections import Counter
 
 import pytest
 
-from emporion.contracts.giftcard import (
+from emporion.contracts.giftcard import GiftCardStatus, VoidGiftCard
+from emporion.contracts.giftcard_refusals import (
     GiftCardExpired,
     GiftCardNotEnough,
-    GiftCardStatus,
     TooManyCodes,
     UnknownGiftCard,
-    VoidGiftCard,
 )
 from emporion.kernel.errors import EmporionError
 from emporion.services.giftcard import audit

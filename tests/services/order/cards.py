@@ -2,16 +2,17 @@
 
 from typing import Any
 
+from emporion.contracts.contract import Empty
 from emporion.contracts.giftcard import (
     FindGiftCards,
     FoundGiftCard,
     FoundGiftCards,
-    GiftCardNotEnough,
     GiftCardService,
     GiftCardsSpent,
+    ReturnToGiftCards,
     SpendGiftCards,
-    UnknownGiftCard,
 )
+from emporion.contracts.giftcard_refusals import GiftCardNotEnough, UnknownGiftCard
 from emporion.kernel.errors import Unavailable
 from emporion.kernel.ids import GiftCardId, OrderId
 from emporion.kernel.money import Money
@@ -38,6 +39,7 @@ class GiftCards(GiftCardService):
         self.calls: list[str] = []
         self.outages = 0
         self.stolen_minor = 0
+        self.returned: dict[str, ReturnToGiftCards] = {}
 
     def put(self, code: str, amount_minor: int, currency: str = "EUR") -> None:
         """A card."""
@@ -83,6 +85,14 @@ class GiftCards(GiftCardService):
         for share in spent.shares if spent else ():
             self.balances[share.card_id] += share.amount
         return GiftCardsSpent(is_spent=False)
+
+    async def return_to_cards(self, request: ReturnToGiftCards) -> Empty:
+        self._reach("return")
+        if request.refund_id not in self.returned:
+            self.returned[request.refund_id] = request
+            for share in request.shares:
+                self.balances[share.card_id] += share.amount
+        return Empty()
 
     def _reach(self, call: str) -> None:
         self.calls.append(call)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emporion.contracts.giftcard import GiftCardNotEnough, UnknownGiftCard
+from emporion.contracts.giftcard_refusals import GiftCardNotEnough, UnknownGiftCard
 from emporion.contracts.inventory import Line, OutOfStock
 from emporion.contracts.order import CallOffOrder, CancelOrder, OrderOf, OrderStatus, PlaceOrder
 from emporion.contracts.order_carts import Checkout
@@ -15,7 +15,7 @@ from emporion.contracts.pricing import CodeUsedUp, DetailKind
 from emporion.contracts.refusals import KeyReused
 from emporion.kernel.ids import GiftCardId, Sku
 from emporion.kernel.money import CurrencyMismatch
-from emporion.services.order.domain.cards import Share, shares_of, total_of_shares
+from emporion.services.order.domain import Share, shares_of, total_of_shares
 from tests.services.order.cards import card_id
 from tests.services.order.fakes import ADA
 

@@ -98,6 +98,7 @@ OWN_BOOKS = (
             giftcard.LEDGER: "gift_card",
             giftcard.RUNNING: "gift_card_entry",
             giftcard.SPENT: "gift_card_spending",
+            giftcard.RETURNED: "gift_card_spending",
             giftcard.OWNED: "gift_card_spending",
         },
     ),

@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeVar
 from emporion.chassis.data.database import Database
 from emporion.platform.audit.facts import Finding, Violation
 from emporion.platform.audit.traffic import OpenSaga
+from emporion.services.giftcard import audit as giftcard
 from emporion.services.inventory import audit as inventory
 from emporion.services.inventory.domain import COMEBACK, DEPARTURE, movement_key
 from emporion.services.order import audit as order
@@ -92,22 +93,62 @@ async def _moved(database: Database, kind: str) -> AsyncIterator[Told]:
         yield Told(*moved)
 
 
+class _Back(NamedTuple):
+    """What went back of an order's money, by its returns, its payment and its gift cards."""
+
+    order_id: str
+    returned_minor: int = 0
+    paid: payment.PaymentFact | None = None
+    spent: giftcard.Spent | None = None
+
+    @property
+    def in_parts_minor(self) -> int:
+        """What payment and gift cards gave back while the order stands."""
+        parts_minor = self.paid.parts_minor if self.paid else 0
+        return parts_minor + (self.spent.returned_minor if self.spent else 0)
+
+    @property
+    def went_back_minor(self) -> int:
+        """All that payment and gift cards gave back."""
+        refunded_minor = self.paid.refunded_minor if self.paid else 0
+        spent = self.spent
+        return refunded_minor + (spent.undone_minor + spent.returned_minor if spent else 0)
+
+    @property
+    def is_too_much(self) -> bool:
+        """Whether one of the two gave back more than it took."""
+        paid, spent = self.paid, self.spent
+        if paid is not None and paid.refunded_minor > paid.captured_minor:
+            return True
+        return spent is not None and spent.undone_minor + spent.returned_minor > spent.spent_minor
+
+
 async def _refunds(databases: Mapping[str, Database], open_orders: set[str]) -> Finding:
-    """Each order's returns were paid out, and never more than was captured."""
+    """Each order's returns were paid out, and never more than was captured, or spent of cards."""
     finding = Finding(REFUNDED, 0, [], 0)
-    returned = order.refunds(databases["order"])
-    next_id, refund_minor = await _next(returned, (_END, 0))
-    async for fact in payment.payments(databases["payment"]):
-        while next_id < fact.order_id:
-            finding.add(Violation(REFUNDED, next_id, f"{refund_minor} refunded, no payment"))
-            next_id, refund_minor = await _next(returned, (_END, 0))
-        told = 0
-        if next_id == fact.order_id:
-            told = refund_minor
-            next_id, refund_minor = await _next(returned, (_END, 0))
-        finding.examined = (finding.examined or 0) + int(fact.refunded_minor > 0)
-        is_too_much = fact.refunded_minor > fact.captured_minor
-        if is_too_much or (told > fact.parts_minor and fact.order_id not in open_orders):
-            detail = f"{told} for returns; {fact.refunded_minor} of {fact.captured_minor} went back"
-            finding.add(Violation(REFUNDED, fact.order_id, detail))
+    async for back in _backs(databases):
+        finding.examined = (finding.examined or 0) + int(back.went_back_minor > 0)
+        is_settled = back.order_id not in open_orders
+        if back.is_too_much or (back.returned_minor > back.in_parts_minor and is_settled):
+            detail = f"{back.returned_minor} for returns; {back.went_back_minor} went back"
+            finding.add(Violation(REFUNDED, back.order_id, detail))
     return finding
+
+
+async def _backs(databases: Mapping[str, Database]) -> AsyncIterator[_Back]:
+    """Every order of which money came or went, by rising id."""
+    returns = order.refunds(databases["order"])
+    payments = payment.payments(databases["payment"])
+    spendings = giftcard.spendings(databases["giftcard"])
+    told, paid = await _next(returns, None), await _next(payments, None)
+    spent = await _next(spendings, None)
+    while told or paid or spent:
+        order_id = min(each[0] for each in (told, paid, spent) if each)
+        back = _Back(order_id)
+        if told and told[0] == order_id:
+            back, told = back._replace(returned_minor=told[1]), await _next(returns, None)
+        if paid and paid[0] == order_id:
+            back, paid = back._replace(paid=paid), await _next(payments, None)
+        if spent and spent[0] == order_id:
+            back, spent = back._replace(spent=spent), await _next(spendings, None)
+        yield back

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from emporion.contracts.contract import Event
 from emporion.contracts.fraud import ReviewDecided, ScreeningCompleted
+from emporion.contracts.giftcard import GiftCardsRefunded
 from emporion.contracts.order import OrderCancelled, OrderCreated, OrderRefunded, OrderRejected
 from emporion.contracts.payment import PaymentRefunded
 from emporion.contracts.shipping import ShipmentDelivered, ShipmentShipped
@@ -17,7 +18,12 @@ def _names(*events: type[Event]) -> Sequence[str]:
 
 REACTS_TO: Mapping[str, Sequence[str]] = {
     "analytics": _names(
-        OrderCreated, OrderCancelled, OrderRejected, PaymentRefunded, UserRegistered
+        OrderCreated,
+        OrderCancelled,
+        OrderRejected,
+        PaymentRefunded,
+        GiftCardsRefunded,
+        UserRegistered,
     ),
     "email": _names(
         OrderCreated,

@@ -9,6 +9,7 @@ import msgspec
 from emporion.chassis.data.database import Tx
 from emporion.chassis.events.subscription import Received, Subscription, on_many
 from emporion.contracts.contract import Event
+from emporion.contracts.giftcard import GiftCardsRefunded
 from emporion.contracts.order import OrderCancelled, OrderCreated, OrderRejected
 from emporion.contracts.payment import PaymentRefunded
 from emporion.contracts.user import UserRegistered
@@ -23,6 +24,9 @@ from emporion.services.analytics.domain.facts import (
     Told,
 )
 from emporion.services.analytics.ports import FigureStore
+
+CARDS = "cards:"
+"""Tells the part of a refund that went to gift cards from that of the payment."""
 
 # All that is needed of each event: of an order not its names, nor who bought it.
 
@@ -137,6 +141,12 @@ def refunded(data: bytes) -> Told:
     )
 
 
+def given_back(data: bytes) -> Told:
+    """Money went back to gift cards: a refund besides that of the payment."""
+    fact = refunded(data).fact
+    return Told(fact._replace(part=f"{CARDS}{fact.part}"))
+
+
 def registered(data: bytes) -> Told:
     """Somebody signed up."""
     event = _registered(data)
@@ -148,6 +158,7 @@ TOLD_BY: dict[type[Event], Callable[[bytes], Told]] = {
     OrderCancelled: cancelled,
     OrderRejected: rejected,
     PaymentRefunded: refunded,
+    GiftCardsRefunded: given_back,
     UserRegistered: registered,
 }
 """What each event tells."""

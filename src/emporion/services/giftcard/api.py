@@ -2,6 +2,7 @@
 
 from emporion.chassis.calls.context import caller
 from emporion.chassis.runtime.alarm import Alarm
+from emporion.contracts.contract import Empty
 from emporion.contracts.giftcard import (
     AdjustGiftCard,
     FindGiftCards,
@@ -18,6 +19,7 @@ from emporion.contracts.giftcard import (
     IssueGiftCard,
     ListGiftCardEntries,
     ListGiftCards,
+    ReturnToGiftCards,
     SpendGiftCards,
     VoidGiftCard,
 )
@@ -76,3 +78,8 @@ class GiftCardApi(GiftCardService):
         await self._spending.undo(request)
         self._alarm.poke()
         return GiftCardsSpent(is_spent=False)
+
+    async def return_to_cards(self, request: ReturnToGiftCards) -> Empty:
+        await self._spending.give_back(request)
+        self._alarm.poke()
+        return Empty()

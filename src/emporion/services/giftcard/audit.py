@@ -10,6 +10,7 @@ PAGE_SIZE = 1_000
 LEDGER = "gift card entries = balance"
 RUNNING = "gift card entries follow each other"
 SPENT = "gift card spendings = entries"
+RETURNED = "gift card returns = spendings"
 OWNED = "gift card entries have their spending"
 _CHECKS = {
     LEDGER: (
@@ -32,6 +33,13 @@ _CHECKS = {
         " GROUP BY s.order_id, s.card_id, s.amount_minor, s.undone_minor, s.returned_minor"
         " HAVING s.amount_minor - s.undone_minor - s.returned_minor"
         " <> -coalesce(sum(e.amount_minor), 0) LIMIT ?"
+    ),
+    RETURNED: (
+        "SELECT s.order_id, s.returned_minor, CAST(coalesce(sum(r.amount_minor), 0) AS BIGINT)"
+        " FROM gift_card_spending AS s LEFT JOIN gift_card_return AS r"
+        " ON r.order_id = s.order_id AND r.card_id = s.card_id"
+        " GROUP BY s.order_id, s.card_id, s.returned_minor"
+        " HAVING s.returned_minor <> coalesce(sum(r.amount_minor), 0) LIMIT ?"
     ),
     OWNED: (
         "SELECT e.order_id, 0, e.amount_minor FROM gift_card_entry AS e"

@@ -159,6 +159,13 @@ class Entry(NamedTuple):
 # --- what orders took ----------------------------------------------------------------------------
 
 
+class Share(NamedTuple):
+    """So much of a card."""
+
+    card_id: GiftCardId
+    amount_minor: int
+
+
 class Spending(NamedTuple):
     """What an order took from a card, and what of it came back."""
 
@@ -171,6 +178,14 @@ class Spending(NamedTuple):
     def left_minor(self) -> int:
         """What has not come back."""
         return self.amount_minor - self.undone_minor - self.returned_minor
+
+    def undone(self) -> "Spending":
+        """All that was left of it came back."""
+        return self._replace(undone_minor=self.undone_minor + self.left_minor)
+
+    def returned(self, amount_minor: int) -> "Spending":
+        """So much more of it came back by a return."""
+        return self._replace(returned_minor=self.returned_minor + amount_minor)
 
 
 # --- guesses -------------------------------------------------------------------------------------

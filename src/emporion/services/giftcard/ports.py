@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 from emporion.chassis.data.database import Tx
 from emporion.kernel.ids import GiftCardId, OrderId, UserId
-from emporion.services.giftcard.domain import Card, Entry, Guesses, Spending, Status, Why
+from emporion.services.giftcard.domain import Card, Entry, Guesses, Share, Spending, Status, Why
 
 
 class PageOfCards(NamedTuple):
@@ -82,6 +82,16 @@ class SpendingStore(Protocol):
 
     async def save(self, tx: Tx, order_id: OrderId, spending: Spending) -> None:
         """Write down what has come back of it."""
+        ...
+
+    async def add_return(
+        self, tx: Tx, order_id: OrderId, refund_id: str, *, back: Sequence[Share]
+    ) -> None:
+        """Write down what a refund gave back, by card."""
+        ...
+
+    async def is_returned(self, tx: Tx, refund_id: str) -> bool:
+        """Whether a refund was written down."""
         ...
 
     async def of_order(self, tx: Tx, order_id: OrderId) -> list[Spending]:

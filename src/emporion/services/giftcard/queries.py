@@ -2,6 +2,7 @@
 
 from emporion.chassis.data.database import Database, Tx
 from emporion.contracts import giftcard as contract
+from emporion.contracts.giftcard_refusals import NoGiftCardKey, UnknownGiftCard
 from emporion.contracts.refusals import UnknownCursor
 from emporion.kernel.clock import Clock, to_datetime
 from emporion.kernel.errors import NotFound
@@ -76,7 +77,7 @@ class Queries:
     async def balance(self, code: str) -> contract.GiftCardBalance:
         """See GiftCardService.card_balance."""
         if not self._key.is_set:
-            raise contract.NoGiftCardKey
+            raise NoGiftCardKey
         code_hash = self._key.hash(normal_code(code))
 
         async def work(tx: Tx) -> Card | None:
@@ -84,7 +85,7 @@ class Queries:
 
         card = await self._database.read(work)
         if card is None:
-            raise contract.UnknownGiftCard
+            raise UnknownGiftCard
         told = self.view(card)
         return contract.GiftCardBalance(
             ending=told.ending,

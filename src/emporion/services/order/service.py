@@ -14,7 +14,7 @@ from emporion.services.order.commands.cancelling import Cancellations
 from emporion.services.order.commands.carts import CartCommands, CheckoutCommands
 from emporion.services.order.commands.orders import OrderCommands
 from emporion.services.order.commands.pricing import Pricing
-from emporion.services.order.commands.return_steps import ReturnSteps
+from emporion.services.order.commands.return_steps import ReturnSagas, ReturnSteps
 from emporion.services.order.commands.returns import ReturnBooks, ReturnCommands
 from emporion.services.order.commands.shipments import ShipmentCommands
 from emporion.services.order.commands.steps import OrderSagas, OrderSteps, PaymentMethods
@@ -27,6 +27,7 @@ from emporion.services.order.sagas import (
     create_gift_card_order,
     create_order,
     create_promoted_order,
+    refund_gift_card_return,
     refund_return,
 )
 
@@ -52,6 +53,7 @@ def build(needs: Needs) -> Assembly:
     return_books = ReturnBooks(needs.database, store, SqlReturnStore())
     steps_of_returns = ReturnSteps(store, return_books.returns, clock)
     settle = refund_return(steps_of_returns, inventory, needs.clients.get(PaymentService))
+    settles = ReturnSagas(settle, refund_gift_card_return(settle, cards))
     return Assembly(
         contract=OrderService,
         implementation=OrderApi(
@@ -62,14 +64,14 @@ def build(needs: Needs) -> Assembly:
                 Cancellations(needs.database, store, orders, steps=steps, queries=queries),
                 ShipmentCommands(needs.database, store, clock),
                 ReturnCommands(
-                    return_books, needs.runtime, needs.sagas, settle=settle, inventory=inventory
+                    return_books, needs.runtime, needs.sagas, settles=settles, inventory=inventory
                 ),
                 queries,
                 ReturnQueries(needs.database, store, return_books.returns),
             )
         ),
         subscriptions=subscriptions(Reactions(store, clock)),
-        sagas=(*sagas.all, settle),
+        sagas=(*sagas.all, settle, settles.refund_gift_card_return),
     )
 
 

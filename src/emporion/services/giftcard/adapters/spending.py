@@ -1,8 +1,10 @@
 """What orders took from cards, and guesses, in SQL that SQLite and PostgreSQL share."""
 
+from collections.abc import Sequence
+
 from emporion.chassis.data.database import Tx
 from emporion.kernel.ids import GiftCardId, OrderId, UserId
-from emporion.services.giftcard.domain import Guesses, Spending
+from emporion.services.giftcard.domain import Guesses, Share, Spending
 
 _IS_SPENT = "SELECT is_spent FROM gift_card_order WHERE order_id = ?"
 _NOTE = (
@@ -21,6 +23,10 @@ _OF_ORDER = (
     "SELECT card_id, amount_minor, undone_minor, returned_minor FROM gift_card_spending"
     " WHERE order_id = ? ORDER BY card_id"
 )
+_RETURN = (
+    "INSERT INTO gift_card_return (refund_id, card_id, order_id, amount_minor) VALUES (?, ?, ?, ?)"
+)
+_IS_RETURNED = "SELECT 1 FROM gift_card_return WHERE refund_id = ? LIMIT 1"
 _GUESSES = "SELECT number, blocked_until_ms, forgotten_at_ms FROM gift_card_guess WHERE user_id = ?"
 _GUESSED = (
     "INSERT INTO gift_card_guess VALUES (?, ?, ?, ?) ON CONFLICT (user_id) DO UPDATE SET"
@@ -45,6 +51,15 @@ class SqlSpendings:
     async def save(self, tx: Tx, order_id: OrderId, spending: Spending) -> None:
         undone, returned = spending.undone_minor, spending.returned_minor
         await tx.execute(_SAVE, undone, returned, order_id, spending.card_id)
+
+    async def add_return(
+        self, tx: Tx, order_id: OrderId, refund_id: str, *, back: Sequence[Share]
+    ) -> None:
+        rows = [(refund_id, card_id, order_id, amount_minor) for card_id, amount_minor in back]
+        await tx.execute_many(_RETURN, rows)
+
+    async def is_returned(self, tx: Tx, refund_id: str) -> bool:
+        return await tx.fetch_one(_IS_RETURNED, refund_id) is not None
 
     async def of_order(self, tx: Tx, order_id: OrderId) -> list[Spending]:
         rows = await tx.fetch(_OF_ORDER, order_id)

@@ -5,13 +5,8 @@ from datetime import datetime
 from emporion.chassis.data.database import Database, Tx
 from emporion.chassis.data.idempotency import FingerprintDiffers, once
 from emporion.chassis.runtime.ports import Runtime
-from emporion.contracts.giftcard import (
-    AdjustGiftCard,
-    BadGiftCard,
-    IssueGiftCard,
-    NoGiftCardKey,
-    VoidGiftCard,
-)
+from emporion.contracts.giftcard import AdjustGiftCard, IssueGiftCard, VoidGiftCard
+from emporion.contracts.giftcard_refusals import BadGiftCard, NoGiftCardKey
 from emporion.contracts.refusals import KeyReused
 from emporion.kernel.clock import to_instant_ms
 from emporion.kernel.errors import NotFound

@@ -1,6 +1,6 @@
 """Why a card cannot be spent, in the words of the contract."""
 
-from emporion.contracts.giftcard import GiftCardExpired, GiftCardNotEnough, GiftCardVoid
+from emporion.contracts.giftcard_refusals import GiftCardExpired, GiftCardNotEnough, GiftCardVoid
 from emporion.kernel.errors import FailedPrecondition
 from emporion.services.giftcard.domain import Card, Obstacle
 

@@ -5,16 +5,21 @@ from emporion.contracts.giftcard import (
     FindGiftCards,
     FoundGiftCard,
     FoundGiftCards,
-    NoGiftCardKey,
+    ReturnToGiftCards,
     SpendGiftCards,
+)
+from emporion.contracts.giftcard_refusals import (
+    MoreThanSpent,
+    NoGiftCardKey,
     TooManyCodes,
     UnknownGiftCard,
 )
 from emporion.kernel.clock import Clock
 from emporion.kernel.errors import ResourceExhausted
 from emporion.kernel.money import Money
+from emporion.services.giftcard.commands.announcing import announce
 from emporion.services.giftcard.commands.obstacles import require_no_obstacle
-from emporion.services.giftcard.domain import Card, CodeKey, Kind, Spending, Why, normal_code
+from emporion.services.giftcard.domain import Card, CodeKey, Kind, Share, Spending, Why, normal_code
 from emporion.services.giftcard.ports import Stores
 
 
@@ -94,14 +99,40 @@ class SpendingCommands:
             if await self._spendings.is_spent(tx, request.order_id) is False:
                 return
             await self._spendings.note(tx, request.order_id, request.user_id, is_spent=False)
+            back = list[Money]()
             for spending in await self._spendings.of_order(tx, request.order_id):
                 if left_minor := spending.left_minor:
                     card = held[spending.card_id].revived(now_ms)
                     await self._cards.move(tx, card, left_minor, why=why)
-                    undone_minor = spending.undone_minor + left_minor
-                    await self._spendings.save(
-                        tx, request.order_id, spending._replace(undone_minor=undone_minor)
-                    )
+                    await self._spendings.save(tx, request.order_id, spending.undone())
+                    back.append(Money(left_minor, card.currency))
+            await announce(tx, request.order_id, back, at_ms=now_ms)
+
+        await self._database.transaction(work)
+
+    async def give_back(self, request: ReturnToGiftCards) -> None:
+        """See GiftCardService.return_to_cards."""
+        now_ms = self._clock.now_ms()
+        order_id, refund_id = request.order_id, request.refund_id
+        why = Why(Kind.RETURNED, now_ms, order_id, reason=refund_id)
+        back = [Share(share.card_id, share.amount.amount_minor) for share in request.shares]
+
+        async def work(tx: Tx) -> None:
+            held = await self._cards.hold(tx, [card_id for card_id, _ in back])
+            if await self._spendings.is_returned(tx, refund_id):
+                return
+            spent = {one.card_id: one for one in await self._spendings.of_order(tx, order_id)}
+            for card_id, amount_minor in back:
+                spending = spent.get(card_id, Spending(card_id, 0))
+                if amount_minor > spending.left_minor:
+                    raise MoreThanSpent(f"{spending.left_minor} minor units are left of {card_id}")
+                card = held[card_id].revived(now_ms)
+                held[card_id] = await self._cards.move(tx, card, amount_minor, why=why)
+                spent[card_id] = spending.returned(amount_minor)
+                await self._spendings.save(tx, order_id, spent[card_id])
+            await self._spendings.add_return(tx, order_id, refund_id, back=back)
+            amounts = [share.amount for share in request.shares]
+            await announce(tx, order_id, amounts, at_ms=now_ms, refund_id=refund_id)
 
         await self._database.transaction(work)
 

@@ -4,13 +4,8 @@ from collections.abc import Sequence
 
 from emporion.chassis.runtime.ports import Runtime
 from emporion.contracts.catalog import CatalogService, UnknownSku
-from emporion.contracts.giftcard import (
-    UNPAYABLE,
-    FindGiftCards,
-    FoundGiftCard,
-    GiftCardService,
-    GiftCardShare,
-)
+from emporion.contracts.giftcard import FindGiftCards, FoundGiftCard, GiftCardService, GiftCardShare
+from emporion.contracts.giftcard_refusals import UNPAYABLE
 from emporion.contracts.inventory import Line
 from emporion.contracts.order import PricedLine
 from emporion.contracts.order_carts import Ordering
@@ -28,7 +23,7 @@ from emporion.contracts.pricing import PricedLine as Quoted
 from emporion.kernel.ids import ORDER, GiftCardId, OrderId, UserId
 from emporion.kernel.money import CurrencyMismatch, Money
 from emporion.services.order.commands.steps import TakeOrder
-from emporion.services.order.domain.cards import Share, shares_of
+from emporion.services.order.domain import Share, shares_of
 
 UNPRICED = (
     UnknownSku,

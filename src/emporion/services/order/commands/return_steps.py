@@ -1,19 +1,28 @@
 """The steps of a return's refund that happen in this service's own database, and their input."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
 from emporion.chassis.data.database import Tx
+from emporion.chassis.saga.definition import Saga
 from emporion.contracts.contract import Message
+from emporion.contracts.giftcard import GiftCardShare
 from emporion.contracts.order import OrderRefunded
 from emporion.contracts.order_returns import ReturnedLine
 from emporion.kernel.clock import Clock, to_datetime
 from emporion.kernel.errors import Conflict, EmporionError
 from emporion.kernel.ids import OrderId, ReturnId, UserId, WarehouseId
 from emporion.kernel.money import Money
-from emporion.services.order.domain import Counted, Order, Piece
+from emporion.services.order.domain import Counted, Order, Piece, Share, shares_back, shares_paid
 from emporion.services.order.ports import OrderStore, ReturnStore
 
 
-class SettleReturn(Message, frozen=True, kw_only=True):
+class SettleReturn(Message, frozen=True, kw_only=True, omit_defaults=True):
     """What receiving a return needs, in every step and in their undoing.
+
+    `to_cards`: what of the refund goes back to gift cards; the rest to the payment.
 
     `refund_id` is of this attempt: when the provider refuses it, another attempt has another.
     """
@@ -26,6 +35,19 @@ class SettleReturn(Message, frozen=True, kw_only=True):
     counted: list[ReturnedLine]
     refund: Money
     reason: str
+    to_cards: list[GiftCardShare] = msgspec.field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnSagas:
+    """The sagas of refunds, as its commands start them; `sagas/returns.py` defines them."""
+
+    refund_return: Saga[SettleReturn]
+    refund_gift_card_return: Saga[SettleReturn]
+
+    def saga(self, settling: SettleReturn) -> Saga[SettleReturn]:
+        """The one that settles that return."""
+        return self.refund_gift_card_return if settling.to_cards else self.refund_return
 
 
 class ReturnSteps:
@@ -44,9 +66,10 @@ class ReturnSteps:
         order = await self._order(tx, settling)
         pieces = [Piece(each.sku, each.quantity, each.is_restocked) for each in settling.counted]
         counted = order.priced(settling.return_id, pieces)
-        if counted != _counted(settling):
+        to_cards = cards_back(order, counted)
+        if (counted, to_cards) != (_counted(settling), _to_cards(settling)):
             raise Conflict(f"other units of {order.id} came back at the same moment")
-        order.receive_return(settling.return_id, settling.warehouse_id, counted)
+        order.receive_return(settling.return_id, settling.warehouse_id, counted, to_cards=to_cards)
         await self._save(tx, order, settling)
 
     async def reopen(self, tx: Tx, settling: SettleReturn, refusal: EmporionError) -> None:
@@ -80,6 +103,20 @@ class ReturnSteps:
         await self._orders.save(tx, order, at_ms=now_ms)
         await self._returns.save(tx, order, settling.return_id, at_ms=now_ms)
         return now_ms
+
+
+def cards_back(order: Order, counted: Sequence[Counted]) -> tuple[Share, ...]:
+    """What of the refund for what was counted goes back to the order's gift cards."""
+    paid = shares_paid(order.details)
+    if not paid:
+        return ()
+    refund_minor = sum(each.refund_minor for each in counted)
+    total_minor = order.total.amount_minor
+    return shares_back(refund_minor, total_minor=total_minor, paid=paid, returns=order.returns)
+
+
+def _to_cards(settling: SettleReturn) -> tuple[Share, ...]:
+    return tuple([Share(each.card_id, each.amount.amount_minor) for each in settling.to_cards])
 
 
 def _counted(settling: SettleReturn) -> tuple[Counted, ...]:

@@ -10,16 +10,16 @@ import msgspec
 from emporion.chassis.auth.identity import Identity
 from emporion.chassis.data.database import Database, Tx
 from emporion.chassis.runtime.ports import Runtime
-from emporion.chassis.saga.definition import Saga
 from emporion.chassis.saga.port import KeyConflict, Sagas, SagaState, Start
 from emporion.contracts import order_returns as contract
+from emporion.contracts.giftcard import GiftCardShare
 from emporion.contracts.inventory import InventoryService, WarehouseOf
 from emporion.contracts.order_returns import AskReturn, ReceiveReturn, RefuseReturn, ReturnedLine
 from emporion.contracts.refusals import KeyReused
 from emporion.kernel.errors import Conflict, EmporionError, NotFound
 from emporion.kernel.ids import RETURN, ReturnId
 from emporion.kernel.money import Money
-from emporion.services.order.commands.return_steps import SettleReturn
+from emporion.services.order.commands.return_steps import ReturnSagas, SettleReturn, cards_back
 from emporion.services.order.domain import (
     Counted,
     DifferentReturn,
@@ -28,6 +28,7 @@ from emporion.services.order.domain import (
     Order,
     Piece,
     ReturnRequested,
+    Share,
     TooManyReturns,
     Units,
 )
@@ -66,13 +67,13 @@ class ReturnCommands:
         runtime: Runtime,
         sagas: Sagas,
         *,
-        settle: Saga[SettleReturn],
+        settles: ReturnSagas,
         inventory: InventoryService,
     ) -> None:
         self._books = books
         self._runtime = runtime
         self._sagas = sagas
-        self._settle = settle
+        self._settles = settles
         self._inventory = inventory
 
     async def ask(self, request: AskReturn, caller: Identity) -> ReturnId:
@@ -119,7 +120,8 @@ class ReturnCommands:
             if outcome is None:
                 settling = await self._settling(request)
                 begun = Start(settling.refund_id, settling, key, fingerprint)
-                outcome = await self._sagas.run(self._settle, begun, wait_s=WAIT_S)
+                saga = self._settles.saga(settling)
+                outcome = await self._sagas.run(saga, begun, wait_s=WAIT_S)
             if outcome.state is SagaState.REFUSED and outcome.refusal is not None:
                 raise outcome.refusal
 
@@ -133,12 +135,13 @@ class ReturnCommands:
         await self._inventory.warehouse(WarehouseOf(warehouse_id=request.warehouse_id))
         pieces = [Piece(line.sku, line.quantity, line.is_restocked) for line in request.lines]
 
-        async def work(tx: Tx) -> tuple[StoredReturn, tuple[Counted, ...]]:
+        async def work(tx: Tx) -> tuple[StoredReturn, tuple[Counted, ...], tuple[Share, ...]]:
             stored = await self._find(tx, request.return_id)
             order = (await self._books.orders.load(tx, stored.order_id)).order
-            return stored, order.priced(request.return_id, pieces)
+            counted = order.priced(request.return_id, pieces)
+            return stored, counted, cards_back(order, counted)
 
-        stored, counted = await self._books.database.read(work)
+        stored, counted, to_cards = await self._books.database.read(work)
         currency = stored.currency
         return SettleReturn(
             return_id=request.return_id,
@@ -157,6 +160,10 @@ class ReturnCommands:
             ],
             refund=Money(sum(each.refund_minor for each in counted), currency),
             reason=stored.told.reason,
+            to_cards=[
+                GiftCardShare(card_id=card_id, amount=Money(minor, currency))
+                for card_id, minor in to_cards
+            ],
         )
 
     async def _change(self, return_id: ReturnId, decide: Callable[[Order], None]) -> None:

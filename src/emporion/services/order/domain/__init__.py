@@ -1,5 +1,11 @@
 """The rules of orders and carts."""
 
+from emporion.services.order.domain.cards import (
+    shares_back,
+    shares_of,
+    shares_paid,
+    total_of_shares,
+)
 from emporion.services.order.domain.carts import LINES_MAX, UNITS_PER_LINE_MAX, is_overfull
 from emporion.services.order.domain.events import (
     SOLD,
@@ -24,6 +30,7 @@ from emporion.services.order.domain.events import (
     ReturnRefused,
     ReturnReopened,
     ReturnRequested,
+    Share,
     Shipped,
     Status,
     Units,
@@ -79,11 +86,16 @@ __all__ = [
     "ReturnReopened",
     "ReturnRequested",
     "ReturnStatus",
+    "Share",
     "Shipped",
     "Status",
     "TooManyReturns",
     "UnexplainedTotal",
     "Units",
     "is_overfull",
+    "shares_back",
+    "shares_of",
+    "shares_paid",
     "total_of",
+    "total_of_shares",
 ]

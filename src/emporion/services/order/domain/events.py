@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-from emporion.kernel.ids import ReturnId, ShipmentId, Sku, UserId, WarehouseId
+from emporion.kernel.ids import GiftCardId, ReturnId, ShipmentId, Sku, UserId, WarehouseId
 from emporion.kernel.money import Money
 from emporion.kernel.value import Value
 
@@ -173,20 +173,29 @@ class ReturnRefused(Value, frozen=True, gc=False):
     reason: str
 
 
-class ReturnReceived(Value, frozen=True, gc=False):
-    """They came and were counted: their money is on its way."""
+class Share(NamedTuple):
+    """What a gift card pays, or gets back."""
+
+    card_id: GiftCardId
+    amount_minor: int
+
+
+class ReturnReceived(Value, frozen=True, gc=False, omit_defaults=True):
+    """They came and were counted: their money is on its way, this much of it to gift cards."""
 
     return_id: ReturnId
     warehouse_id: WarehouseId
     counted: tuple[Counted, ...]
+    to_cards: tuple[Share, ...] = ()
 
 
-class AllReturned(Value, frozen=True, gc=False):
+class AllReturned(Value, frozen=True, gc=False, omit_defaults=True):
     """The last units of the order came back and were counted."""
 
     return_id: ReturnId
     warehouse_id: WarehouseId
     counted: tuple[Counted, ...]
+    to_cards: tuple[Share, ...] = ()
 
 
 class ReturnReopened(Value, frozen=True, gc=False):

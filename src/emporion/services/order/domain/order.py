@@ -30,6 +30,7 @@ from emporion.services.order.domain.events import (
     ReturnRefused,
     ReturnReopened,
     ReturnRequested,
+    Share,
     Shipped,
     Status,
     Units,
@@ -43,6 +44,7 @@ from emporion.services.order.domain.returns import (
     ReturnStatus,
     priced,
     require_expected,
+    units_of,
 )
 from emporion.services.order.domain.totals import explained, total_of
 
@@ -222,12 +224,17 @@ class Order(Aggregate[OrderEvent]):
         return (*others, last._replace(refund_minor=last.refund_minor + rest_minor))
 
     def receive_return(
-        self, return_id: ReturnId, warehouse_id: WarehouseId, counted: tuple[Counted, ...]
+        self,
+        return_id: ReturnId,
+        warehouse_id: WarehouseId,
+        counted: tuple[Counted, ...],
+        *,
+        to_cards: tuple[Share, ...] = (),
     ) -> None:
         """They came and were counted. Raises NotInThisState."""
         self.returns.require(return_id, ReturnAction.RECEIVE)
         kind = AllReturned if self._is_last_return(counted) else ReturnReceived
-        self.record(kind(return_id, warehouse_id, counted))
+        self.record(kind(return_id, warehouse_id, counted, to_cards))
 
     def _is_last_return(self, counted: Iterable[Counted]) -> bool:
         all_ = (*self.returns.counted(), *counted)
@@ -245,15 +252,15 @@ class Order(Aggregate[OrderEvent]):
 
     def ordered(self) -> Counter[Sku]:
         """The units of each SKU over all lines."""
-        return _counted([(Units(line.sku, line.quantity),) for line in self.lines])
+        return units_of([(Units(line.sku, line.quantity),) for line in self.lines])
 
     def shipped(self) -> Counter[Sku]:
         """The units of each SKU that have left."""
-        return _counted(self.shipments.values())
+        return units_of(self.shipments.values())
 
     def delivered(self) -> Counter[Sku]:
         """The units of each SKU that have arrived."""
-        return _counted(self.shipments[each] for each in self.arrived)
+        return units_of(self.shipments[each] for each in self.arrived)
 
     def on_created(self, event: Created) -> None:
         """Take over who ordered what."""
@@ -290,10 +297,3 @@ class Order(Aggregate[OrderEvent]):
     def on_rejected(self, event: Rejected) -> None:
         """Remember why."""
         self.refusal = event
-
-
-def _counted(shipments: Iterable[tuple[Units, ...]]) -> Counter[Sku]:
-    counted: Counter[Sku] = Counter()
-    for units in shipments:
-        counted.update(dict(units))
-    return counted

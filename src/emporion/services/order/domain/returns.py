@@ -25,6 +25,7 @@ from emporion.services.order.domain.events import (
     ReturnRefused,
     ReturnReopened,
     ReturnRequested,
+    Share,
     Units,
 )
 
@@ -120,6 +121,7 @@ class Return(NamedTuple):
     counted: tuple[Counted, ...] = ()
     warehouse_id: WarehouseId | None = None
     note: str = ""
+    to_cards: tuple[Share, ...] = ()
 
     @property
     def refund_minor(self) -> int:
@@ -177,6 +179,14 @@ def priced(
         refunded[sku] += refund_minor
         counted.append(Counted(sku, quantity, is_restocked, refund_minor))
     return tuple(counted)
+
+
+def units_of(shipments: Iterable[tuple[Units, ...]]) -> Counter[Sku]:
+    """The units of each SKU over all of them."""
+    counted: Counter[Sku] = Counter()
+    for units in shipments:
+        counted.update(dict(units))
+    return counted
 
 
 class Returns:
@@ -255,8 +265,8 @@ def _meaning(event: AboutAReturn) -> tuple[ReturnAction, dict[str, Any]]:
             return ReturnAction.REFUSE, {"note": event.reason}
         case ReturnReceived() | AllReturned():
             what = {"counted": event.counted, "warehouse_id": event.warehouse_id}
-            return ReturnAction.RECEIVE, what
+            return ReturnAction.RECEIVE, {**what, "to_cards": event.to_cards}
         case ReturnReopened():
-            return ReturnAction.REOPEN, {"counted": (), "note": event.reason}
+            return ReturnAction.REOPEN, {"counted": (), "to_cards": (), "note": event.reason}
         case ReturnRefunded() | AllRefunded():
             return ReturnAction.REFUND, {}

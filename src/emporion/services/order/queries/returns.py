@@ -10,7 +10,7 @@ from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import NotFound
 from emporion.kernel.ids import RETURN, OrderId, ReturnId, has_prefix
 from emporion.kernel.money import Money
-from emporion.services.order.domain import ReturnStatus
+from emporion.services.order.domain import ReturnStatus, total_of_shares
 from emporion.services.order.ports import OrderRow, OrderStore, ReturnStore, StoredReturn
 
 STAFF_SCOPE = "returns:read"
@@ -91,4 +91,5 @@ def view(stored: StoredReturn) -> contract.Return:
         note=told.note,
         requested_at=to_datetime(told.requested_at_ms),
         updated_at=to_datetime(stored.updated_at_ms),
+        to_gift_cards=Money(total_of_shares(told.to_cards), currency) if told.to_cards else None,
     )

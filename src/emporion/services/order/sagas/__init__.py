@@ -7,7 +7,7 @@ from emporion.services.order.sagas.orders import (
     create_order,
     create_promoted_order,
 )
-from emporion.services.order.sagas.returns import refund_return
+from emporion.services.order.sagas.returns import refund_gift_card_return, refund_return
 
 __all__ = [
     "cancel_gift_card_order",
@@ -15,5 +15,6 @@ __all__ = [
     "create_gift_card_order",
     "create_order",
     "create_promoted_order",
+    "refund_gift_card_return",
     "refund_return",
 ]

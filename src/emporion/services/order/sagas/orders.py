@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 from emporion.chassis.saga.definition import Saga, local, step
 from emporion.contracts.catalog import CatalogService
 from emporion.contracts.contract import Empty, Message
-from emporion.contracts.giftcard import UNUSABLE, GiftCardService, SpendGiftCards
+from emporion.contracts.giftcard import GiftCardService, SpendGiftCards
+from emporion.contracts.giftcard_refusals import UNUSABLE
 from emporion.contracts.inventory import (
     InventoryService,
     Line,

@@ -2,6 +2,7 @@
 
 from emporion.chassis.saga.definition import Saga, local, step
 from emporion.contracts.contract import Message
+from emporion.contracts.giftcard import GiftCardService, ReturnToGiftCards
 from emporion.contracts.inventory import InventoryService, Line, Restock
 from emporion.contracts.payment import (
     PaymentService,
@@ -35,6 +36,49 @@ def refund_return(
     )
 
 
+def refund_gift_card_return(
+    plain: Saga[SettleReturn], cards: GiftCardService
+) -> Saga[SettleReturn]:
+    """The same for a return of which a part, or all, goes back to gift cards.
+
+    The payment's part first, for it alone can be refused.
+    """
+    receiving, refunding, restocking, closing = plain.steps
+    give_back = _GiveBack(cards)
+    return Saga(
+        "refund-gift-card-return",
+        version=1,
+        input=SettleReturn,
+        steps=(
+            receiving,
+            refunding,
+            step("give back to gift cards", request=_same, do=give_back.shares),
+            restocking,
+            closing,
+        ),
+        refusals=plain.refusals,
+    )
+
+
+class _GiveBack:
+    def __init__(self, cards: GiftCardService) -> None:
+        self._cards = cards
+
+    async def shares(self, settling: SettleReturn) -> Message:
+        """Raises Unavailable, and what calls raise.
+
+        The payment's part is back: no refusal can turn the saga any more, it waits until somebody
+        looks into it.
+        """
+        request = ReturnToGiftCards(
+            order_id=settling.order_id, refund_id=settling.refund_id, shares=settling.to_cards
+        )
+        try:
+            return await self._cards.return_to_cards(request)
+        except FailedPrecondition as error:
+            raise Unavailable(f"{settling.return_id} cannot be given back: {error}") from error
+
+
 class AfterRefund:
     """The steps in other services: what was free, or written off, is no call."""
 
@@ -43,13 +87,19 @@ class AfterRefund:
         self._payment = payment
 
     async def refund(self, settling: SettleReturn) -> Message:
-        """Give the money back. Raises RefundExceedsCapture, RefundRefused, and what calls raise."""
-        if not settling.refund.amount_minor:
+        """Give back what does not go to gift cards.
+
+        Raises RefundExceedsCapture, RefundRefused, and what calls raise.
+        """
+        amount = settling.refund
+        for share in settling.to_cards:
+            amount -= share.amount
+        if not amount.amount_minor:
             return settling
         request = RefundPart(
             order_id=settling.order_id,
             refund_id=settling.refund_id,
-            amount=settling.refund,
+            amount=amount,
             reason=settling.reason,
         )
         return await self._payment.refund_part(request)
