@@ -19,6 +19,7 @@ SECRET = frozenset(
         "payment_key",
         "payment_webhook_secret",
         "payment_method_key",
+        "otlp_header",
         "gift_card_key",
         "privacy_key",
     }
@@ -105,6 +106,9 @@ class Settings:
             and log lines carry the id as X-Ray writes it, too.
         telemetry_mb, telemetry_hours: how much a process keeps of its traces, log lines and
             metrics in its data folder; 0 MB: nothing.
+        otlp_url: where a collector takes OTLP over HTTP, like http://127.0.0.1:4318; empty: none.
+        otlp_header: what each request to it carries, `name: value`, such as a key.
+        emf: whether metrics are written to standard output in CloudWatch's embedded format.
     """
 
     host: str = "127.0.0.1"
@@ -140,6 +144,9 @@ class Settings:
     trace_ids: TraceForm = TraceForm.W3C
     telemetry_mb: int = 64
     telemetry_hours: int = 12
+    otlp_url: str = ""
+    otlp_header: str = ""
+    emf: bool = False
 
     @property
     def is_rehearsal(self) -> bool:

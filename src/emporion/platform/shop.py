@@ -23,6 +23,7 @@ from emporion.platform.fabric import Embedded, Fabric, ServiceDatabase
 from emporion.platform.operations import Behind, OperationsDesk
 from emporion.platform.services import SERVICES, Given
 from emporion.platform.settings import Settings
+from emporion.platform.telling.business import BusinessMetrics
 from emporion.platform.telling.records import FILE, Records
 from emporion.platform.telling.store.reading import StoreReader
 from emporion.services.user.service import UserAssembly
@@ -68,6 +69,7 @@ class Shop:
         self.fabric: Fabric = fabric or Embedded(settings, runtime)
         self.directory = Directory(Chain.of(runtime, telemetry))
         self._reactions = DeliverySpans(telemetry)
+        self._business = BusinessMetrics(telemetry.metrics)
         self.bus = self.fabric.bus(self._delivered)
         self.databases: dict[str, ServiceDatabase] = {}
         self.engines: dict[str, SagaEngine] = {}
@@ -142,6 +144,7 @@ class Shop:
     def _delivered(self, delivery: Delivery) -> None:
         """What a subscriber stored may be work for its alarms, now that it is committed."""
         self._reactions.record(delivery)
+        self._business.record(delivery)
         for alarm in self.assemblies[delivery.subscriber].alarms:
             alarm.poke()
 

@@ -1,9 +1,10 @@
 """What a process tells about itself, as its settings want it: telemetry, logs, and their store."""
 
 import logging
+import sys
 from collections import deque
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from emporion.chassis.runtime.lifecycle import Part
 from emporion.chassis.runtime.ports import Runtime
@@ -11,10 +12,14 @@ from emporion.chassis.telemetry.logs import JsonLogs, install
 from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.platform.settings import Settings, TraceForm
 from emporion.platform.shop import Shop
+from emporion.platform.telling.export.emf import EmbeddedMetrics
 from emporion.platform.telling.machine import QueueAges, watch_machine
 from emporion.platform.telling.recorder import LOGS_MAX, Recorder
 from emporion.platform.telling.records import FILE
 from emporion.platform.telling.store.writing import Limits
+
+if TYPE_CHECKING:
+    from emporion.platform.telling.export.exporter import OtlpExporter
 
 MIB: Final = 1024 * 1024
 
@@ -40,7 +45,45 @@ class Telling:
         watch_machine(telemetry, shop)
         recorder.refreshes.append(QueueAges(telemetry, shop, runtime.clock.now_ms).refresh)
         shop.records.recorder = recorder
-        return Part("telemetry", recorder.start, recorder.stop)
+        if settings.emf:
+            emf = EmbeddedMetrics(telemetry.metrics, shop.fabric.process, _print)
+            recorder.exports.append(lambda _: emf.tell(runtime.clock.now_ms()))
+        if not settings.otlp_url:
+            return Part("telemetry", recorder.start, recorder.stop)
+        exporter = _exporter(settings, shop)
+        recorder.exports.append(exporter.offer)
+
+        async def start() -> None:
+            await exporter.start()
+            await recorder.start()
+
+        async def stop() -> None:
+            await recorder.stop()
+            await exporter.stop()
+
+        return Part("telemetry", start, stop)
+
+
+def _exporter(settings: Settings, shop: Shop) -> "OtlpExporter":
+    """Imported only where it is wanted: the messages take 5 MB."""
+    from emporion.platform.telling.export.exporter import OtlpExporter  # noqa: PLC0415 - see above
+    from emporion.platform.telling.export.otlp import Messages  # noqa: PLC0415 - see above
+
+    name, _, value = settings.otlp_header.partition(":")
+    headers = {name.strip(): value.strip()} if name else {}
+    started_ns = shop.runtime.clock.now_ms() * 1_000_000
+    return OtlpExporter(
+        settings.otlp_url,
+        headers,
+        telemetry=shop.telemetry,
+        runtime=shop.runtime,
+        messages=Messages(shop.fabric.process, started_ns=started_ns),
+    )
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def process_telling(settings: Settings, runtime: Runtime, *, service: str = "emporion") -> Telling:
