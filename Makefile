@@ -109,7 +109,7 @@ coverage: $(STAMP)/dev $(STAMP)/timescale ## Which branches no test takes
 docs: $(STAMP)/dev ## Draw the pictures of ARCHITECTURE.md and the tables of docs/ from the code
 	@$(BIN)/python -m emporion.platform.docs
 
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := v20
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20,v20
 
 .PHONY: synth
 synth: $(STAMP)/deploy ## Write deploy/cloudformation from topology and manifests (needs Node.js)
@@ -120,6 +120,10 @@ deploy-check: $(STAMP)/dev $(STAMP)/deploy ## Whether deploy/cloudformation is f
 	@$(BIN)/cfn-lint deploy/cloudformation/*.yaml
 	@$(BIN)/emporion deploy check
 	@$(BIN)/pytest -q -m cdk
+
+.PHONY: aws-rehearsal
+aws-rehearsal: $(STAMP)/dev ## Sell bakery baskets over an emulator's SNS, SQS, Cloud Map and Secrets Manager, then audit (BASKETS=)
+	@$(BIN)/python -m tests.platform.ecs.rehearsal $(or $(BASKETS),300)
 
 .PHONY: audit-deps
 audit-deps: $(STAMP)/dev ## Look the locked dependencies up in the advisory database (needs network)

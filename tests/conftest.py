@@ -62,6 +62,7 @@ LONG = (
     "tests/platform/audit/test_audit_split.py",
     "tests/platform/deploy/test_apply.py",
     "tests/platform/deploy/test_emulated.py",
+    "tests/platform/ecs/",
     "tests/platform/edge/test_envoy.py",
     "tests/platform/engines/",
     "tests/platform/supervisor/test_external.py",

@@ -1,6 +1,6 @@
 """How a process finds the others, and is found by them, as its topology says."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, assert_never
 
@@ -62,6 +62,22 @@ class ForeignFinder:
         """See Finder: the drain tells callers, and readiness those who keep the records."""
 
 
+class Renamed:
+    """Resolver (the port) where services are known under the names of their processes."""
+
+    def __init__(self, resolver: Resolver, names: Mapping[str, str]) -> None:
+        self._resolver = resolver
+        self._names = names
+
+    async def endpoints(self, service: str) -> Sequence[Endpoint]:
+        """See Resolver."""
+        return await self._resolver.endpoints(self._names.get(service, service))
+
+    def changes(self, service: str) -> AsyncIterator[Sequence[Endpoint]]:
+        """See Resolver."""
+        return self._resolver.changes(self._names.get(service, service))
+
+
 def finder_of(place: DiscoveryPlace, runtime: Runtime) -> Finder:
     """The way that the topology names. Connects to nothing.
 
@@ -93,7 +109,8 @@ def finder_of(place: DiscoveryPlace, runtime: Runtime) -> Finder:
             settings = CloudMapSettings(
                 place.namespace, place.region, GRPC_PORT, place.endpoint_url
             )
-            return ForeignFinder(CloudMapResolver(settings, runtime.tasks))
+            found = CloudMapResolver(settings, runtime.tasks)
+            return ForeignFinder(Renamed(found, place.process_of))
         case _:
             assert_never(place.kind)
 

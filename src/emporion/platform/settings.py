@@ -25,8 +25,8 @@ SECRET = frozenset(
     }
 )
 REHEARSAL_KEY = "emporion-demo-key"
-CLIENT_ONLY = frozenset({"EMPORION_URL"})
-"""Variables that commands of the client side read."""
+CLIENT_ONLY = frozenset({"EMPORION_URL", "EMPORION_TASK", "EMPORION_PREPARE"})
+"""Variables that commands of the client side, and tasks of ECS, read themselves."""
 
 
 class Environment(StrEnum):

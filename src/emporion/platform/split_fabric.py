@@ -1,6 +1,7 @@
 """A process of a split shop: engines, bus and neighbours as its process file says."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
@@ -101,7 +102,10 @@ def _broker(place: BusPlace, runtime: Runtime) -> Broker:
         case BusKind.SNS_SQS:
             from emporion.chassis.brokers import aws  # noqa: PLC0415 - see open_engine
 
-            return aws.AwsBroker(aws.AwsConfig(place.region, place.url), runtime)
+            config = aws.AwsConfig(place.region, place.url, topic_arns=place.topic_arns)
+            if place.prefix:
+                config = replace(config, prefix=place.prefix)
+            return aws.AwsBroker(config, runtime)
         case BusKind.IN_PROCESS:
             raise InvalidArgument("the bus of one process does not reach others")
         case _:

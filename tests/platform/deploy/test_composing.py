@@ -43,7 +43,7 @@ def test_a_service_that_subscribes_to_everything_has_a_queue_for_each_publisher(
         ("bus: sns-sqs\ndiscovery: registry", "by cloud-map"),
         (
             "bus: sns-sqs\ndiscovery: {kind: cloud-map, namespace: shop.internal}",
-            "user is on SQLite",
+            "is on SQLite, but the disk",
         ),
     ],
 )

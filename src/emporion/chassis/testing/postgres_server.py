@@ -39,7 +39,7 @@ class PostgresServer:
 
     def __init__(self, folder: Path) -> None:
         self._server = get_server(folder, cleanup_mode="delete")
-        self._socket = str(self._server.get_postmaster_info().socket_dir)
+        self.socket = str(self._server.get_postmaster_info().socket_dir)
         self._folder = folder
         self._known: dict[str, str] = {}
 
@@ -47,7 +47,7 @@ class PostgresServer:
         """Of a database as its own role, or as another one."""
         return (
             f"postgresql://{role or database}:{quote(password)}@/{database}"
-            f"?host={quote(self._socket)}"
+            f"?host={quote(self.socket)}"
         )
 
     @property

@@ -25,6 +25,7 @@ from emporion.platform.cli import (
     sagas,
     serve,
     split,
+    task,
     topology,
     trace,
     up,
@@ -119,6 +120,10 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., None]]]] = {
         },
     ),
     "why": ("Why something is as it is.", {"sku": why.sku, "order": why.order}),
+    "task": (
+        "What a container of Amazon ECS runs.",
+        {"serve": task.serve, "migrate": task.migrate, "prepare": task.prepare},
+    ),
     "topology": (
         "Which services run together, and on which engines.",
         {"show": topology.show, "check": topology.check},

@@ -125,7 +125,8 @@ def _shared(deployment: Deployment, of: Prices) -> Iterator[Item]:
 
 
 def _secrets(deployment: Deployment) -> int:
-    own = sum(2 + len(one.secrets) for one in deployment.ecs_services)
+    settings = {name for one in deployment.ecs_services for name in one.secrets}
+    own = len(deployment.ecs_services) + len(settings)
     instances = 1 if deployment.options.size is Size.SMALL else len(deployment.services)
     return own + len(deployment.services) + instances + 1
 

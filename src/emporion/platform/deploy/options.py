@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from emporion.platform.settings import SECRET, Settings
 from emporion.platform.table_file import BadFile
 from emporion.platform.topology.nodes import Notes, Value, parse
 
@@ -46,6 +47,7 @@ class Options:
         database_class: of the PostgreSQL instances.
         database_gb: of their storage.
         mail_domain: from which mails are sent by SES; empty: no mails.
+        settings: settings of the shop that are no secrets, for all processes.
     """
 
     name: str = "emporion"
@@ -57,6 +59,7 @@ class Options:
     database_class: str = "db.t4g.medium"
     database_gb: int = 50
     mail_domain: str = ""
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 def read_options(path: Path) -> Options:
@@ -89,6 +92,12 @@ def _matching(pattern: re.Pattern[str]) -> Callable[[Value], str]:
     return read
 
 
+def _settings(value: Value) -> tuple[tuple[str, str], ...]:
+    """Known ones, none of them a secret: those belong into Secrets Manager."""
+    known = [field.name for field in fields(Settings) if field.name not in SECRET]
+    return tuple((key, part.text()) for key, part in value.known_entries(known).items())
+
+
 _READERS: Final[Mapping[str, Callable[[Value], Any]]] = {
     "name": _matching(_NAME),
     "region": _matching(_REGION),
@@ -99,4 +108,5 @@ _READERS: Final[Mapping[str, Callable[[Value], Any]]] = {
     "database_class": _matching(re.compile(r"db\.[a-z0-9]+\.[a-z0-9]+")),
     "database_gb": lambda value: value.number(20, 65_536),
     "mail_domain": _matching(_DOMAIN),
+    "settings": _settings,
 }

@@ -51,12 +51,17 @@ class BusPlace(_Told, frozen=True, kw_only=True, forbid_unknown_fields=True):
             for AWS itself.
         region: of AWS; else empty.
         publishers: every service of the shop, in any process: whom a subscriber may hear.
+        prefix: the first word of all topics and queues of AWS; empty: that of the adapter.
+        topic_arns: what the ARNs of topics begin with, when whoever deployed made topics and
+            queues; empty: the adapter makes what is missing.
     """
 
     kind: BusKind
     url: str = ""
     region: str = ""
     publishers: tuple[str, ...] = ()
+    prefix: str = ""
+    topic_arns: str = ""
 
 
 class DiscoveryPlace(_Told, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,6 +73,7 @@ class DiscoveryPlace(_Told, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         endpoints: "host:port" of gRPC by service, when static.
         namespace: the domain below which DNS or Cloud Map name the services; else empty.
         region, endpoint_url: of Cloud Map; an empty URL is AWS's own.
+        process_of: under which name each service is registered in Cloud Map, if not its own.
     """
 
     kind: DiscoveryKind
@@ -76,6 +82,7 @@ class DiscoveryPlace(_Told, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     namespace: str = ""
     region: str = ""
     endpoint_url: str = ""
+    process_of: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class TrustedCaller(_Told, frozen=True, kw_only=True, forbid_unknown_fields=True):

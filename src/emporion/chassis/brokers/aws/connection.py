@@ -34,6 +34,9 @@ class AwsConfig:
         receives_max: a message that was received so often, and never handled or set aside,
             kills its readers: SQS puts it into the queue of dead letters.
         fetch_max: messages fetched ahead for a subscriber.
+        topic_arns: what the ARNs of all topics begin with, up to their names, when whoever
+            deployed made topics, queues and subscriptions; then nothing is made here, and no
+            right to make it is needed. Empty: what is missing is made.
         request_timeout_s: how long an answer is waited for, beyond `wait_s`.
     """
 
@@ -45,6 +48,7 @@ class AwsConfig:
     retention_s: int = 14 * 86_400
     receives_max: int = 50
     fetch_max: int = 100
+    topic_arns: str = ""
     request_timeout_s: float = 10.0
 
 

@@ -49,6 +49,9 @@ class Queue:
         The subscription is brought up to date each time: on AWS a changed filter takes effect
         within minutes.
         """
+        if self._config.topic_arns:
+            self._url = await self._found(self.name)
+            return await self._identity()
         topic = await declare_topic(self._connection, self._link.source)
         dead = await self._create(dead_letters_of(self.name), {})
         redrive = {
@@ -56,10 +59,14 @@ class Queue:
             "maxReceiveCount": str(self._config.receives_max),
         }
         self._url = await self._create(self.name, {"RedrivePolicy": json.dumps(redrive)})
-        found = await self._attributes("QueueArn", "CreatedTimestamp")
-        await self._allow(topic, found["QueueArn"])
-        await self._subscribe(topic, found["QueueArn"])
-        return f"sqs {self.name} {found['CreatedTimestamp']}"
+        arn = (await self._attributes("QueueArn"))["QueueArn"]
+        await self._allow(topic, arn)
+        await self._subscribe(topic, arn)
+        return await self._identity()
+
+    async def _identity(self) -> str:
+        made = (await self._attributes("CreatedTimestamp"))["CreatedTimestamp"]
+        return f"sqs {self.name} {made}"
 
     async def url(self) -> str:
         """The address of the queue."""
@@ -71,10 +78,14 @@ class Queue:
         """The queue may not be there any more."""
         self._url = ""
 
+    async def _found(self, name: str) -> str:
+        asked = self._connection.sqs.get_queue_url(QueueName=name)
+        return str((await answer(asked))["QueueUrl"])
+
     async def _create(self, name: str, more: dict[str, str]) -> str:
         sqs = self._connection.sqs
         try:
-            return str((await answer(sqs.get_queue_url(QueueName=name)))["QueueUrl"])
+            return await self._found(name)
         except LogUnreachable as error:
             if not is_code(error, *MISSING):
                 raise
@@ -195,6 +206,8 @@ class Queue:
 async def declare_topic(connection: Connection, source: str) -> str:
     """Make the topic of a publisher, if it is missing; its ARN. Raises LogUnreachable."""
     name = topic_of(connection.config.prefix, source)
+    if connection.config.topic_arns:
+        return f"{connection.config.topic_arns}{name}"
     wanted = {"FifoTopic": "true", "FifoThroughputScope": "MessageGroup"}
     made = await answer(connection.sns.create_topic(Name=name, Attributes=wanted))
     return str(made["TopicArn"])

@@ -4,21 +4,21 @@ import json
 from typing import Any, Final
 
 import aws_cdk as cdk
+import msgspec
 from aws_cdk import aws_ecs as ecs
 
 from emporion.platform.deploy.deployment import Deployment, EcsService
-from emporion.platform.deploy.stacks.data import FOREIGN, instance_of
-from emporion.platform.deploy.stacks.network import GRPC_PORT
-from emporion.platform.deploy.stacks.pieces import imported, word
+from emporion.platform.deploy.stacks.pieces import imported
 from emporion.platform.deploy.stacks.roles import METRICS
+from emporion.platform.deploy.task_words import GRPC_PORT, hosts_of, task_told
+from emporion.platform.ecs.told import TASK
+from emporion.platform.settings import PREFIX
 
 COLLECTOR: Final = "public.ecr.aws/aws-observability/aws-otel-collector:v0.43.2"
 USER: Final = "10001:10001"
 DATA: Final = "/data"
 STOP_TIMEOUT_S: Final = 60
-DRAIN_S: Final = 20
-DRAIN_GRACE_S: Final = 15
-"""Longer than the balancer needs to look away; with DRAIN_S it fits into STOP_TIMEOUT_S."""
+"""What a task is told to take for its drain fits into it."""
 PROBE: Final = (
     "import urllib.request as r;r.urlopen('http://127.0.0.1:{port}/livez',timeout=3).read()"
 )
@@ -34,42 +34,12 @@ def image(one: EcsService) -> str:
 
 def told(deployment: Deployment, one: EcsService) -> str:
     """What the process is told, without any secret: names of secrets, addresses, its neighbours."""
-    options, imports = deployment.options, dict[str, str]()
-    services = []
-    for service, engine in one.services.items():
-        held: dict[str, Any] = {"name": service, "engine": str(engine)}
-        if engine in FOREIGN:
-            held["address_secret"] = f"{options.name}/{service}/address"
-        else:
-            instance = instance_of(deployment, service)
-            imports[f"{word(instance)}Host"] = imported(deployment, f"database-{instance}")
-            held["host"] = f"${{{word(instance)}Host}}"
-            held["password_secret"] = f"{options.name}/{service}/database"
-        services.append(held)
-    text = json.dumps(
-        {
-            "shop": options.name,
-            "process": one.name,
-            "region": "${AWS::Region}",
-            "topic_arns": "arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:",
-            "namespace": deployment.namespace,
-            "services": services,
-            "elsewhere": {
-                service: other.name
-                for other in deployment.ecs_services
-                for service in other.services
-                if other is not one
-            },
-            "http_port": one.container_port,
-            "grpc_port": GRPC_PORT,
-            "secrets": {name: f"{options.name}/{one.name}/{name}" for name in one.secrets},
-            "mail_domain": options.mail_domain if "email" in one.services else "",
-            "drain_s": DRAIN_S,
-            "drain_grace_s": DRAIN_GRACE_S,
-        },
-        separators=(",", ":"),
-    )
-    return str(cdk.Fn.sub(text, imports))
+    text = msgspec.json.encode(task_told(deployment, one)).decode()
+    hosts = {
+        name: imported(deployment, f"database-{instance}")
+        for name, instance in hosts_of(deployment, one).items()
+    }
+    return str(cdk.Fn.sub(text, hosts))
 
 
 def shop_container(
@@ -82,8 +52,10 @@ def shop_container(
         "essential": True,
         "command": words,
         "environment": [
-            ecs.CfnTaskDefinition.KeyValuePairProperty(
-                name="EMPORION_TASK", value=told(deployment, one)
+            ecs.CfnTaskDefinition.KeyValuePairProperty(name=name, value=value)
+            for name, value in (
+                (TASK, told(deployment, one)),
+                *((f"{PREFIX}{key.upper()}", said) for key, said in deployment.options.settings),
             )
         ],
         "user": USER,

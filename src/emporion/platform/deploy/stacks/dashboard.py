@@ -8,8 +8,8 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 
 from emporion.chassis.brokers.aws.names import dead_letters_of, queue_of
 from emporion.platform.deploy.deployment import Deployment
-from emporion.platform.deploy.stacks.data import instances_of
 from emporion.platform.deploy.stacks.pieces import stack
+from emporion.platform.deploy.task_words import instances_of
 
 WIDTH: Final = 12
 HEIGHT: Final = 6

@@ -10,14 +10,12 @@ from aws_cdk import aws_secretsmanager as secrets
 from emporion.platform.deploy.deployment import Deployment
 from emporion.platform.deploy.options import Size
 from emporion.platform.deploy.stacks.pieces import export, imported, imported_list, stack, word
-from emporion.platform.topology.kinds import Engine
+from emporion.platform.deploy.task_words import FOREIGN, GENERATED, instances_of
 
 POSTGRES_VERSION: Final = "17.6"
 BACKUP_DAYS: Final = 14
 ADMIN: Final = "shop_admin"
 GENERATED_LENGTH: Final = 40
-FOREIGN: Final = (Engine.MONGODB, Engine.TIMESCALE)
-"""Engines that somebody else runs: their address comes by a secret that people fill in."""
 
 
 def data_stack(app: cdk.App, deployment: Deployment) -> cdk.Stack:
@@ -26,19 +24,6 @@ def data_stack(app: cdk.App, deployment: Deployment) -> cdk.Stack:
     _databases(made, deployment)
     _secrets(made, deployment)
     return made
-
-
-def instance_of(deployment: Deployment, service: str) -> str:
-    """The PostgreSQL instance that has a service's database."""
-    return "shop" if deployment.options.size is Size.SMALL else service
-
-
-def instances_of(deployment: Deployment) -> tuple[str, ...]:
-    """All PostgreSQL instances."""
-    on_postgres = (
-        name for name, engine in deployment.services.items() if engine is Engine.POSTGRES
-    )
-    return tuple(dict.fromkeys(instance_of(deployment, service) for service in on_postgres))
 
 
 def _databases(made: cdk.Stack, deployment: Deployment) -> None:
@@ -106,9 +91,11 @@ def _secrets(made: cdk.Stack, deployment: Deployment) -> None:
             _generated(made, deployment, f"{name}/database", f"{name}'s password", user=name)
     for one in deployment.ecs_services:
         _generated(made, deployment, f"{one.name}/identity", f"proves that a caller is {one.name}")
-        _filled_in(made, deployment, f"{one.name}/tls", f"{one.name}'s certificate")
-        for setting in one.secrets:
-            _filled_in(made, deployment, f"{one.name}/{setting}", f"the setting {setting}")
+    for setting in dict.fromkeys(name for one in deployment.ecs_services for name in one.secrets):
+        if setting in GENERATED:
+            _generated(made, deployment, f"settings/{setting}", f"the setting {setting}")
+        else:
+            _filled_in(made, deployment, f"settings/{setting}", f"the setting {setting}")
     _filled_in(made, deployment, "trust", "public keys of all processes")
 
 

@@ -12,9 +12,9 @@ from aws_cdk import aws_sns as sns
 from emporion.platform.deploy.deployment import Deployment
 from emporion.platform.deploy.options import Size
 from emporion.platform.deploy.stacks.pieces import export, stack, word
+from emporion.platform.deploy.task_words import GRPC_PORT, NETWORK
 
 TLS_POLICY: Final = "ELBSecurityPolicy-TLS13-1-2-2021-06"
-GRPC_PORT: Final = 9_090
 POSTGRES_PORT: Final = 5_432
 MONGODB_PORT: Final = 27_017
 HTTPS_PORT: Final = 443
@@ -29,7 +29,7 @@ def network_stack(app: cdk.App, deployment: Deployment) -> cdk.Stack:
     """Everything that services stand in; changed seldom."""
     made = stack(app, deployment, "network")
     vpc = ec2.CfnVPC(
-        made, "Vpc", cidr_block="10.20.0.0/16", enable_dns_hostnames=True, enable_dns_support=True
+        made, "Vpc", cidr_block=NETWORK, enable_dns_hostnames=True, enable_dns_support=True
     )
     export(made, deployment, "vpc", vpc.ref)
     subnets = _subnets(made, deployment, vpc)

@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 from emporion.chassis.brokers.aws.names import queue_of, topic_of
 from emporion.platform.deploy.deployment import Deployment, EcsService
 from emporion.platform.deploy.stacks.pieces import allow, arn, assumed_by, policy
+from emporion.platform.ecs.told import setting_secret
 
 TASKS: Final = "ecs-tasks.amazonaws.com"
 METRICS: Final = "Emporion"
@@ -47,6 +48,8 @@ def task_role(made: cdk.Stack, deployment: Deployment, one: EcsService, log_grou
         for service in one.services
         if service != one.name
     ]
+    settings = [setting_secret(name, setting) for setting in one.secrets]
+    own += [arn("secretsmanager", f"secret:{secret}-*") for secret in settings]
     statements = [
         allow(
             ["secretsmanager:GetSecretValue"],

@@ -16,7 +16,6 @@ from emporion.platform.deploy.manifest import Strategy
 from emporion.platform.deploy.options import Architecture
 from emporion.platform.deploy.stacks import alarms, scaling
 from emporion.platform.deploy.stacks.containers import collector_container, serving_container
-from emporion.platform.deploy.stacks.network import GRPC_PORT
 from emporion.platform.deploy.stacks.pieces import (
     assumed_by,
     imported,
@@ -24,6 +23,7 @@ from emporion.platform.deploy.stacks.pieces import (
     stack,
 )
 from emporion.platform.deploy.stacks.roles import execution_role, task_role
+from emporion.platform.deploy.task_words import GRPC_PORT
 
 PROCESSORS: Final = {Architecture.X86_64: "X86_64", Architecture.ARM64: "ARM64"}
 SLOW_START_S: Final = 30

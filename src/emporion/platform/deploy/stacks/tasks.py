@@ -1,21 +1,21 @@
 """Tasks that run once: prepare databases and keys; migrate a schema before its service rolls."""
 
-import json
 from dataclasses import dataclass
 from typing import Any, Final
 
 import aws_cdk as cdk
+import msgspec
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_logs as logs
 
 from emporion.platform.deploy.deployment import Deployment, EcsService
 from emporion.platform.deploy.options import Architecture
 from emporion.platform.deploy.stacks.containers import shop_container
-from emporion.platform.deploy.stacks.data import instance_of, instances_of
 from emporion.platform.deploy.stacks.network import PREPARING
 from emporion.platform.deploy.stacks.pieces import allow, arn, imported, stack, word
 from emporion.platform.deploy.stacks.roles import execution_role, role
-from emporion.platform.topology.kinds import Engine
+from emporion.platform.deploy.task_words import admin_of, host_of, instances_of, prepare_told
+from emporion.platform.ecs.told import PREPARE
 
 KEPT_DAYS: Final = 90
 CPU: Final = "256"
@@ -74,40 +74,17 @@ class _Definitions:
             ),
             allow(
                 ["secretsmanager:PutSecretValue"],
-                [self._secret("trust-*"), *(self._secret(f"{name}/tls-*") for name in processes)],
+                [self._secret("trust-*")],
             ),
         ]
-        plan = cdk.Fn.sub(
-            self._plan(),
-            {
-                f"{word(name)}{what}": imported(deployment, f"database-{name}{suffix}")
-                for name in instances_of(deployment)
-                for what, suffix in (("Host", ""), ("Admin", "-admin"))
-            },
-        )
-        more = ecs.CfnTaskDefinition.KeyValuePairProperty(name="EMPORION_PREPARE", value=plan)
+        known = {}
+        for name in instances_of(deployment):
+            known[host_of(name)] = imported(deployment, f"database-{name}")
+            known[admin_of(name)] = imported(deployment, f"database-{name}-admin")
+        plan = cdk.Fn.sub(msgspec.json.encode(prepare_told(deployment)).decode(), known)
+        more = ecs.CfnTaskDefinition.KeyValuePairProperty(name=PREPARE, value=plan)
         first = deployment.ecs_services[0]
         self._definition(PREPARING, first, may=may, words=["task", "prepare"], environment=[more])
-
-    def _plan(self) -> str:
-        deployment = self.deployment
-        return json.dumps(
-            {
-                "shop": deployment.options.name,
-                "region": "${AWS::Region}",
-                "processes": {one.name: [*one.services] for one in deployment.ecs_services},
-                "databases": [
-                    {
-                        "service": service,
-                        "host": f"${{{word(instance_of(deployment, service))}Host}}",
-                        "admin_secret": f"${{{word(instance_of(deployment, service))}Admin}}",
-                    }
-                    for service, engine in deployment.services.items()
-                    if engine is Engine.POSTGRES
-                ],
-            },
-            separators=(",", ":"),
-        )
 
     def _secret(self, name: str) -> str:
         return arn("secretsmanager", f"secret:{self.deployment.options.name}/{name}")

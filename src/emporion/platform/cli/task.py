@@ -1,0 +1,29 @@
+"""`emporion task`: what a container of Amazon ECS runs, or a person who looks for a fault."""
+
+
+def serve() -> None:
+    """Serve the process that EMPORION_TASK describes, until SIGTERM."""
+    import uvloop
+
+    from emporion.platform.ecs.process import serve_task
+
+    uvloop.run(serve_task())
+
+
+def migrate() -> None:
+    """Bring the schemas of the task's services up to date, and end."""
+    import asyncio
+
+    from emporion.platform.ecs.process import migrate_task
+
+    print(f"migrated: {', '.join(asyncio.run(migrate_task()))}")
+
+
+def prepare() -> None:
+    """Make databases with their owners, and tell every process whom to trust."""
+    import asyncio
+
+    from emporion.platform.ecs.prepare import prepare_task
+
+    made = asyncio.run(prepare_task())
+    print(f"made: {', '.join(made)}" if made else "nothing to make; trust is written")

@@ -1,0 +1,184 @@
+"""From what a task is told, and its secrets, to a process of the shop."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+from urllib.request import urlopen
+
+import msgspec
+
+from emporion.chassis.auth.keys import SigningKey
+from emporion.chassis.runtime.system import system_runtime
+from emporion.kernel.errors import Unavailable
+from emporion.platform.ecs.secrets import Secrets, password_in, setting_in
+from emporion.platform.ecs.told import (
+    TASK,
+    BadTask,
+    HeldTold,
+    TaskTold,
+    identity_secret,
+    read_told,
+    trust_secret,
+)
+from emporion.platform.fabric import migrations_of
+from emporion.platform.serve import serving_process
+from emporion.platform.services import SERVICES
+from emporion.platform.settings import SECRET, Environment, Settings, load
+from emporion.platform.split_fabric import open_engine
+from emporion.platform.topology.kinds import BusKind, DiscoveryKind, Engine
+from emporion.platform.topology.process_file import (
+    BusPlace,
+    DiscoveryPlace,
+    HeldService,
+    ProcessFile,
+    TrustedCaller,
+)
+
+METADATA: Final = "ECS_CONTAINER_METADATA_URI_V4"
+METADATA_TIMEOUT_S: Final = 2
+ID_LENGTH: Final = 12
+
+
+async def serve_task(environ: Mapping[str, str] = os.environ) -> None:
+    """Serve what the environment says until SIGTERM, then drain.
+
+    Raises BadTask, UnknownSetting, Unavailable naming a secret or an engine, MigrationFailed; then
+    nothing of it runs, and ECS starts another.
+    """
+    told = read_told(TaskTold, environ, TASK)
+    process = await process_file(told, environ)
+    async with serving_process(process) as lifecycle:
+        await lifecycle.run()
+
+
+async def migrate_task(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Bring the schemas of the task's services up to date, and end; which services.
+
+    Raises what `serve_task` raises.
+    """
+    told = read_told(TaskTold, environ, TASK)
+    async with Secrets(told.region, endpoint_url=told.endpoint_url) as secrets:
+        held = [await _held(one, secrets) for one in told.services]
+    runtime = system_runtime()
+    for one in held:
+        database = open_engine(one, runtime)
+        try:
+            await database.open(migrations_of(one.name, one.engine))
+        finally:
+            await database.close()
+    return [one.name for one in held]
+
+
+async def process_file(told: TaskTold, environ: Mapping[str, str]) -> ProcessFile:
+    """What the process is to know, its secrets among it. Raises BadTask, Unavailable."""
+    instance = f"{told.process}-{task_id(environ)}"
+    async with Secrets(told.region, endpoint_url=told.endpoint_url) as secrets:
+        identity = identity_secret(told.shop, told.process)
+        said = await secrets.all_of([identity, trust_secret(told.shop), *told.secrets.values()])
+        held = [await _held(one, secrets) for one in told.services]
+    folder = Path(told.data) / "processes" / instance
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    key = SigningKey.from_secret(password_in(identity, said[identity]))
+    return ProcessFile(
+        process=told.process,
+        instance=instance,
+        services=tuple(held),
+        elsewhere=tuple(name for name in SERVICES if name in told.elsewhere),
+        settings=_settings(told, environ, folder=folder, said=said),
+        grpc_host=told.host,
+        grpc_port=told.grpc_port,
+        address=told.host,
+        bus=BusPlace(
+            kind=BusKind.SNS_SQS,
+            url=told.endpoint_url,
+            region=told.region,
+            publishers=tuple(SERVICES),
+            prefix=told.shop,
+            topic_arns=told.topic_arns,
+        ),
+        discovery=DiscoveryPlace(
+            kind=DiscoveryKind.CLOUD_MAP,
+            namespace=told.namespace,
+            region=told.region,
+            endpoint_url=told.endpoint_url,
+            process_of=told.elsewhere,
+        ),
+        service_key=key.stored(),
+        trusted=_trusted(said[trust_secret(told.shop)]),
+        trusted_proxies=told.trusted_proxies,
+        listening_file=str(folder / "listening.json"),
+        drain_grace_s=told.drain_grace_s,
+        is_seeding=told.is_development and any(one.name == "user" for one in held),
+    )
+
+
+def task_id(environ: Mapping[str, str]) -> str:
+    """The beginning of the id that ECS gave the task; on another machine the process's own.
+
+    Raises BadTask when ECS says where to ask and does not answer: two tasks with one name would
+    take each other's leases.
+    """
+    url = environ.get(METADATA, "")
+    if not url:
+        return str(os.getpid())
+    try:
+        with urlopen(f"{url}/task", timeout=METADATA_TIMEOUT_S) as answer:  # noqa: S310 - ECS says
+            arn = msgspec.json.decode(answer.read(), type=dict[str, Any])["TaskARN"]
+    except (OSError, KeyError, msgspec.MsgspecError) as error:
+        raise BadTask(f"ECS does not say which task this is: {error}") from error
+    return str(arn).rpartition("/")[2][:ID_LENGTH]
+
+
+async def _held(told: HeldTold, secrets: Secrets) -> HeldService:
+    return HeldService(
+        name=told.name,
+        engine=told.engine,
+        dsn=await _dsn(told, secrets),
+        instances=2,  # scaling may start another at any time
+    )
+
+
+async def _dsn(told: HeldTold, secrets: Secrets) -> str:
+    if told.address_secret:
+        return await secrets.get(told.address_secret)
+    if told.engine is not Engine.POSTGRES:
+        raise BadTask(f"{told.name}: {told.engine} needs the secret of its address")
+    name = told.password_secret
+    password = quote(password_in(name, await secrets.get(name)), safe="")
+    if told.host.startswith("/"):  # a socket's folder, on a machine for tests
+        return f"postgresql://{told.name}:{password}@/{told.name}?host={quote(told.host)}"
+    where = f"{told.host}:{told.port}"
+    return f"postgresql://{told.name}:{password}@{where}/{told.name}?sslmode=require"
+
+
+def _settings(
+    told: TaskTold, environ: Mapping[str, str], *, folder: Path, said: Mapping[str, str]
+) -> Settings:
+    unknown = [name for name in told.secrets if name not in SECRET]
+    if unknown:
+        raise BadTask(f"{', '.join(unknown)}: no setting that is a secret")
+    settings = load(environ=environ)
+    kept: dict[str, Any] = {name: setting_in(said[secret]) for name, secret in told.secrets.items()}
+    empty = [name for name, value in kept.items() if not value]
+    if empty and not told.is_development:
+        names = ", ".join(told.secrets[name] for name in empty)
+        raise Unavailable(f"nobody has filled in the secret {names}; see docs/aws.md")
+    return replace(
+        settings,
+        **{name: value for name, value in kept.items() if name not in empty},
+        host=told.host,
+        port=told.http_port,
+        data=str(folder),
+        drain_s=told.drain_s,
+        environment=Environment.DEVELOPMENT if told.is_development else Environment.PRODUCTION,
+    )
+
+
+def _trusted(said: str) -> tuple[TrustedCaller, ...]:
+    try:
+        return msgspec.json.decode(said, type=tuple[TrustedCaller, ...])
+    except msgspec.MsgspecError as error:
+        raise Unavailable(f"the shop is not prepared, run its task `prepare`: {error}") from error

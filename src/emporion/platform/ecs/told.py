@@ -1,0 +1,145 @@
+"""What a task is told by its environment: written by `emporion deploy`, read at the start of it."""
+
+from collections.abc import Mapping
+from typing import Final, TypeVar
+
+import msgspec
+
+from emporion.kernel.errors import InvalidArgument
+from emporion.platform.topology.kinds import Engine
+
+T = TypeVar("T", bound=msgspec.Struct)
+TASK: Final = "EMPORION_TASK"
+PREPARE: Final = "EMPORION_PREPARE"
+POSTGRES_PORT: Final = 5_432
+
+
+class BadTask(InvalidArgument):
+    """A task was started without the words that it needs."""
+
+    slug = "bad-task"
+    title = "A task cannot read what it is told"
+
+
+class _Told(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """A key that the reader does not know is an error."""
+
+
+class HeldTold(_Told, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A service in the task, and where its data is.
+
+    Args:
+        name, engine: of the service.
+        host, port: of its PostgreSQL; the database and its owner are called like the service.
+        password_secret: the secret with that owner's password.
+        address_secret: the secret with the whole address, where somebody else runs the engine.
+    """
+
+    name: str
+    engine: Engine
+    host: str = ""
+    port: int = POSTGRES_PORT
+    password_secret: str = ""
+    address_secret: str = ""
+
+
+class TaskTold(_Told, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One task. No secret is in it, only names of secrets.
+
+    Args:
+        shop: the first word of all names.
+        process: of the topology.
+        region: of AWS.
+        topic_arns: what the ARNs of the shop's topics begin with.
+        namespace: of Cloud Map.
+        services: those in the task.
+        elsewhere: every other service, with the process that holds it.
+        http_port, grpc_port: where to listen.
+        secrets: settings, each with the name of its secret.
+        mail_domain: from which mails are sent by SES; empty: none are.
+        drain_s, drain_grace_s: see ProcessFile.
+        trusted_proxies: whose X-Forwarded-For is believed.
+        host: where to listen.
+        data: a folder that lives as long as the task.
+        is_development: whether known passwords and the test provider are in order.
+        endpoint_url: of an emulator; empty: AWS.
+    """
+
+    shop: str
+    process: str
+    region: str
+    topic_arns: str
+    namespace: str
+    services: tuple[HeldTold, ...]
+    elsewhere: dict[str, str]
+    http_port: int
+    grpc_port: int
+    secrets: dict[str, str] = {}
+    mail_domain: str = ""
+    drain_s: int = 20
+    drain_grace_s: float = 15.0
+    trusted_proxies: str = ""
+    host: str = "0.0.0.0"  # noqa: S104 - a task has an address of its own, behind its security group
+    data: str = "/data"
+    is_development: bool = False
+    endpoint_url: str = ""
+
+
+class DatabaseTold(
+    _Told, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """A database that is to be made: on which instance, with whose password."""
+
+    service: str
+    host: str
+    admin_secret: str
+    port: int = POSTGRES_PORT
+
+
+class PrepareTold(_Told, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is prepared before a shop's first start, and again when services are added.
+
+    Args:
+        shop, region, endpoint_url: see TaskTold.
+        processes: each with its services.
+        databases: each service's.
+    """
+
+    shop: str
+    region: str
+    processes: dict[str, tuple[str, ...]]
+    databases: tuple[DatabaseTold, ...]
+    endpoint_url: str = ""
+
+
+def identity_secret(shop: str, process: str) -> str:
+    """The secret from which the process's key follows."""
+    return f"{shop}/{process}/identity"
+
+
+def database_secret(shop: str, service: str) -> str:
+    """The secret with the password of the service's database."""
+    return f"{shop}/{service}/database"
+
+
+def setting_secret(shop: str, setting: str) -> str:
+    """The secret with a setting: one for the shop, so that all who need it have the same."""
+    return f"{shop}/settings/{setting}"
+
+
+def trust_secret(shop: str) -> str:
+    """The secret with everybody's public keys: no secret at all, but only `prepare` writes it."""
+    return f"{shop}/trust"
+
+
+def read_told(kind: type[T], environ: Mapping[str, str], name: str) -> T:
+    """What the variable `name` says. Raises BadTask."""
+    text = environ.get(name, "")
+    if not text:
+        raise BadTask(f"{name} is not set: `emporion task` is started by ECS; see docs/aws.md")
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except msgspec.MsgspecError as error:
+        raise BadTask(f"{name}: {error}") from error
