@@ -1,12 +1,15 @@
 """What is done for a recorded trace is told: how long it waited, how long the engine had it."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
 from emporion.chassis.calls.context import Call, Trace, enter, leave
 from emporion.chassis.data.database import InStep, Tx, UniqueViolation
+from emporion.chassis.data.gathered import Gathered
+from emporion.chassis.data.together import Together
 from emporion.chassis.telemetry.databases import DatabaseSpans, name_of
 from emporion.chassis.telemetry.spans import Kind
 from emporion.chassis.telemetry.telemetry import Telemetry
@@ -73,6 +76,45 @@ async def test_those_that_share_a_commit_say_so(database, store, telemetry):
     leave(token)
 
     assert [span.fields["together"] for span in telemetry.spans.ring] == [3, 3, 3]
+
+
+async def test_calls_that_share_a_transaction_are_told_each_by_itself(database, store, telemetry):
+    async def put_all(tx: Tx, names: Sequence[str]) -> Sequence[str]:
+        rows = [(name,) for name in names]
+        await tx.execute_many("INSERT INTO thing (name, number) VALUES (?, 1)", rows)
+        return names
+
+    together = Together(database, put_all)
+    token = enter(RECORDED)
+    answers = [together.run(name) for name in "ab"]
+    leave(token)
+    token = enter(UNRECORDED)
+    answers.append(together.run("c"))
+    leave(token)
+    assert await asyncio.gather(*answers) == ["a", "b", "c"]
+
+    spans = [span for span in telemetry.spans.ring if span.parent_id == "b" * 16]
+    assert [span.fields["together"] for span in spans] == [3, 3]
+
+
+async def test_calls_that_are_gathered_are_told_too(store, telemetry):
+    async def ask(items: Sequence[str]) -> Sequence[str | Exception]:
+        store.clock.advance(2.0)
+        return [item if item != "bad" else UniqueViolation("bad") for item in items]
+
+    class Database:
+        watch = DatabaseSpans(telemetry, "shop", "mongodb")
+
+    gathered = Gathered(ask, database=Database())
+    token = enter(RECORDED)
+    first, second = gathered.run("good"), gathered.run("bad")
+    leave(token)
+    await asyncio.gather(first, second, return_exceptions=True)
+
+    assert [(span.outcome, span.duration_s) for span in telemetry.spans.ring] == [
+        ("ok", 2.0),
+        ("Conflict", 2.0),
+    ]
 
 
 async def test_a_read_and_a_failure_are_told_too(database, store, telemetry):

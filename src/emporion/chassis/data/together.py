@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from emporion.chassis.data.database import Database, Tx
+from emporion.chassis.data.watch import watch_answer
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -58,9 +59,17 @@ class Together(Generic[A, R]):
         for first in range(0, len(callers), TOGETHER_MAX):
             some = callers[first : first + TOGETHER_MAX]
             if len(some) > 1:
+                for caller in some:
+                    caller.context.run(self._watch, caller, len(some))
                 self._transact(some, self._answer)
             else:
                 some[0].context.run(self._transact, some, self._tell)
+
+    def _watch(self, caller: _Caller[A, R], together: int) -> None:
+        """Their transaction is in no trace: each tells of its own answer."""
+        waiting = watch_answer(self._database, caller.answer, self._work)
+        if waiting is not None:
+            waiting.begin(together)
 
     def _transact(
         self,

@@ -1,9 +1,10 @@
 """How a database tells whoever traces it what a transaction waited for, and how long it took."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
-from emporion.chassis.calls.context import Call
+from emporion.chassis.calls.context import Call, current_call
 
 
 class Waiting(Protocol):
@@ -39,3 +40,24 @@ class Watch(Protocol):
     ) -> Waiting:
         """Work is queued for that call."""
         ...
+
+
+def watch_answer(
+    database: object, answer: asyncio.Future[Any], work: Callable[..., Awaitable[Any]]
+) -> Waiting | None:
+    """Tell of one of several calls that share a transaction, which itself is in nobody's trace.
+
+    It ends with its answer. None: nobody is told.
+    """
+    watch: Watch | None = getattr(database, "watch", None)
+    call = current_call()
+    if watch is None or not call.trace.is_sampled:
+        return None
+    waiting = watch.wait(call, work)
+    answer.add_done_callback(lambda done: waiting.end(error_of(done)))
+    return waiting
+
+
+def error_of(done: asyncio.Future[Any]) -> BaseException | None:
+    """What a future that is done failed with."""
+    return asyncio.CancelledError() if done.cancelled() else done.exception()

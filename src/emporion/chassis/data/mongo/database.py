@@ -26,7 +26,7 @@ from emporion.chassis.data.mongo.lanes import Lanes
 from emporion.chassis.data.mongo.migrations import migrate
 from emporion.chassis.data.mongo.orphans import Orphans
 from emporion.chassis.data.mongo.transaction import Connected, MongoTx
-from emporion.chassis.data.watch import Watch
+from emporion.chassis.data.watch import Watch, error_of
 from emporion.kernel.clock import Clock
 from emporion.kernel.errors import DeadlineExceeded, ResourceExhausted, Unavailable
 from emporion.kernel.ids import Ids
@@ -187,7 +187,7 @@ class MongoDatabase:
         call = current_call()
         if call.trace.is_sampled and self.watch is not None:
             watched = self.watch.wait(call, work)
-            task.add_done_callback(lambda done: watched.end(_error_of(done)))
+            task.add_done_callback(lambda done: watched.end(error_of(done)))
         return asyncio.shield(task)
 
     async def read(self, work: Callable[[Any], Awaitable[T]]) -> T:
@@ -341,10 +341,6 @@ async def _abort(session: AsyncClientSession) -> None:
     if session.in_transaction:
         with pymongo.timeout(ABORT_S):
             await session.abort_transaction()
-
-
-def _error_of(task: asyncio.Task[Any]) -> BaseException | None:
-    return asyncio.CancelledError() if task.cancelled() else task.exception()
 
 
 def _nothing() -> None:

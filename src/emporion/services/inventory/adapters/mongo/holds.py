@@ -51,7 +51,7 @@ class MongoHoldStore:
 
     def __init__(self, database: Database) -> None:
         self._database = documents(database)
-        self._gathered = Gathered(Reserving(self._database).reserve)
+        self._gathered = Gathered(Reserving(self._database).reserve, database=self._database)
 
     async def reserve(
         self, order_id: OrderId, wanted: Mapping[Sku, int], *, now_ms: int, expires_at_ms: int
