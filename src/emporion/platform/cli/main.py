@@ -10,6 +10,7 @@ import typer
 from emporion.platform.cli import (
     analytics,
     audit,
+    boundaries,
     config,
     contracts,
     deploy,
@@ -57,6 +58,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "audit": audit.audit,
     "history": history.history,
     "trace": trace.trace,
+    "boundaries": boundaries.boundaries,
     "config": config.config,
     "version": version.version,
 }
