@@ -9,6 +9,8 @@ import pytest
 
 from emporion.platform.audit.look import Report
 from emporion.platform.audit.run import audit_folder
+from emporion.platform.audit.subscribers import REACTS_TO
+from emporion.platform.cli.options import DEMO_OPERATOR_EMAIL, DEMO_OPERATOR_PASSWORD
 from emporion.platform.client.address import Address
 from emporion.platform.load.options import LoadOptions, Operator, RunId
 from emporion.platform.load.run import LoadResult, LoadRun
@@ -25,11 +27,15 @@ async def load(url: str, *, orders: int = ORDERS) -> LoadResult:
     options = LoadOptions(
         address=Address.parse(url),
         run_id=RunId.new(3),
-        operator=Operator("", ""),
+        operator=Operator(DEMO_OPERATOR_EMAIL, DEMO_OPERATOR_PASSWORD),
         orders=orders,
         decline_percent=30,
+        return_percent=20,
     )
-    return await LoadRun(options, None).run()
+    result = await LoadRun(options, None).run()
+    assert result.returned and result.returned.counted.orders
+    assert result.adds_up
+    return result
 
 
 def settings(folder: Path) -> Settings:
@@ -90,6 +96,7 @@ async def test_a_shop_that_was_stopped_adds_up(folder):
 SOME_SOLD = "(SELECT max(order_id) FROM {table} WHERE status = '{status}')"
 SOLD_ORDER = SOME_SOLD.format(table="orders", status="paid")
 SOLD_PAYMENT = SOME_SOLD.format(table="payment", status="captured")
+LAST_DECISION = "(SELECT max(position) FROM outbox WHERE name = 'orders.created')"
 LAST_CONFIRMATION = "(SELECT max(seq) FROM mail WHERE template = 'order-confirmation')"
 SOLD_HOLD = SOME_SOLD.format(table="hold", status="committed")
 
@@ -154,7 +161,7 @@ SOLD_HOLD = SOME_SOLD.format(table="hold", status="committed")
         ),
         (
             "order",
-            ["DELETE FROM outbox WHERE position = (SELECT max(position) FROM outbox)"],
+            [f"DELETE FROM outbox WHERE position = {LAST_DECISION}"],
             "order: decided orders are announced",
         ),
         (
@@ -218,7 +225,13 @@ async def test_an_unconfirmed_order_whose_event_waits_is_told_but_is_no_violatio
 
     report = await audit_folder(folder, wait_s=0)
 
-    assert f"{ORDERS} events wait" in said(report)["events delivered"]
+    names = ", ".join(f"'{name}'" for name in REACTS_TO["email"])
+    file = apsw.Connection(str(database_file(folder, "order")))
+    counting = f"SELECT count(*) FROM outbox WHERE name IN ({names})"
+    ((announced,),) = file.execute(counting).fetchall()
+    file.close()
+    assert int(str(announced)) > ORDERS, "of sales and of refunds"
+    assert f"{announced} events wait" in said(report)["events delivered"]
     assert report.violations == 0
 
 

@@ -52,6 +52,14 @@ def load(  # noqa: PLR0913 - each is an option of the command line
     decline_percent: Annotated[
         float, typer.Option(min=0, max=100, help="Share of orders paid with a declined card.")
     ] = 0.0,
+    return_percent: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=100,
+            help="Share of paid orders that are then shipped, delivered, sent back and refunded.",
+        ),
+    ] = 0.0,
     restock: Annotated[
         bool,
         typer.Option("--restock", help="Receive a million units of everything first."),
@@ -80,7 +88,7 @@ def load(  # noqa: PLR0913 - each is an option of the command line
 
       emporion load --orders 10000 --shoppers 64 --restock
       emporion load --seconds 30 --decline-percent 5 --json report.json
-      emporion load --baskets bakery-lines.csv
+      emporion load --baskets bakery-lines.csv --return-percent 2
 
     A basket file names one item a line; lines of one Transaction are one basket, and products
     the shop lacks are created first:
@@ -101,6 +109,7 @@ def load(  # noqa: PLR0913 - each is an option of the command line
         seconds=seconds,
         baskets=baskets,
         decline_percent=decline_percent,
+        return_percent=return_percent,
         is_restocked=restock,
         patience_s=patience_s,
     )

@@ -70,9 +70,11 @@ class LoadOptions:
         seconds: stop after so long; None: no such limit.
         baskets: a till file to replay; None: random baskets from the catalogue.
         decline_percent: share of orders paid with a card that is declined, 0..100.
+        return_percent: share of the paid orders that is shipped, delivered and sent back, 0..100.
         patience_s: how long one order is retried while its outcome is unknown.
         is_restocked: receive plenty of everything first, so that random baskets find it.
-        operator: needed to create what the catalogue lacks for `baskets`, and to restock.
+        operator: needed to create what the catalogue lacks for `baskets`, to restock, and to ship
+            and take returns.
     """
 
     address: Address
@@ -82,5 +84,6 @@ class LoadOptions:
     seconds: float | None = None
     baskets: Path | None = None
     decline_percent: float = 0.0
+    return_percent: float = 0.0
     is_restocked: bool = False
     patience_s: float = 30.0

@@ -43,6 +43,11 @@ def to_table(result: LoadResult) -> Table:
         if view is not None:
             mark = "=" if view == result.counted else "DIFFERS"
             table.add_row(name, f"{mark} {_totals(view)}")
+    if result.returned is not None:
+        table.add_row("returned", _totals(result.returned.counted))
+        expected = result.returned.expected
+        mark = "=" if result.returned.counted == expected else "DIFFERS"
+        table.add_row("refunds by prices", f"{mark} {_totals(expected)}")
     return table
 
 
@@ -67,6 +72,7 @@ def to_document(result: LoadResult) -> dict[str, object]:
         "units_received": result.units_received,
         "expected": _document(result.expected),
         "read_back": _document(result.read_back),
+        "returned": _document(result.returned.counted if result.returned else None),
         "adds_up": result.adds_up,
     }
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from emporion.kernel.errors import FailedPrecondition, ResourceExhausted
+from emporion.kernel.ids import OrderId
 from emporion.platform.client.rest import RestClients
 from emporion.platform.load.baskets_file import TillFile
 from emporion.platform.load.catalogue import (
@@ -21,6 +22,7 @@ from emporion.platform.load.catalogue import (
 )
 from emporion.platform.load.options import DEFAULT_ORDERS, ORDERS_MAX, LoadOptions
 from emporion.platform.load.plan import Plan, lines_from, random_lines
+from emporion.platform.load.returns import Returned, Returns, Sale
 from emporion.platform.load.shopper import Shopper
 from emporion.platform.load.tally import Tally, Totals
 
@@ -49,7 +51,8 @@ class LoadResult:
     """What a run did.
 
     `expected` is what the file and the catalogue say about the baskets that were paid, and
-    `read_back` what the shop lists afterwards; both are None for random baskets.
+    `read_back` what the shop lists afterwards; both are None for random baskets. `returned` is None
+    when nothing was to be sent back.
     """
 
     run_id: str
@@ -61,6 +64,7 @@ class LoadResult:
     units_received: int = 0
     expected: Totals | None = None
     read_back: Totals | None = None
+    returned: Returned | None = None
 
     @property
     def counted(self) -> Totals:
@@ -70,7 +74,10 @@ class LoadResult:
     @property
     def adds_up(self) -> bool:
         """Whether answers, expectation and what the shop lists are the same, where known."""
-        return all(view in (None, self.counted) for view in (self.expected, self.read_back))
+        is_refunded = self.returned is None or self.returned.counted == self.returned.expected
+        return is_refunded and all(
+            view in (None, self.counted) for view in (self.expected, self.read_back)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +104,7 @@ class LoadRun:
         self._watch = watch
         self._tls = options.address.tls
         self._is_over = False
-        self._paid_numbers: list[int] = []
+        self._sales: list[Sale] = []
 
     def stop(self) -> None:
         """Place no further order; those on the way are still seen decided, within DRAIN_S."""
@@ -105,7 +112,7 @@ class LoadRun:
         self._is_over = True
 
     async def run(self) -> LoadResult:
-        """Prepare, sign up, order, verify.
+        """Prepare, sign up, order, verify, send back.
 
         Raises NothingOnSale, TooManyShoppers, and what the shop refuses before the first order.
         """
@@ -119,6 +126,8 @@ class LoadRun:
                 self._watch(Stage("reading back", 0, None))
                 self.result.expected = self._expect(self._till, prices)
                 self.result.read_back = await _read_back(shoppers)
+            if self.options.return_percent and not self._is_over:
+                await self._send_back(prices)
         finally:
             for shopper in shoppers:
                 shopper.close()
@@ -220,16 +229,29 @@ class LoadRun:
         for basket in plan.baskets_of(index):
             if self._is_over:
                 return
-            if await shopper.order(basket):
-                self._paid_numbers.append(basket.number)
+            if order_id := await shopper.order(basket):
+                self._sales.append(Sale(basket.number, OrderId(order_id), shopper.clients))
+
+    async def _send_back(self, prices: Mapping[str, Price]) -> None:
+        options, staff = self.options, RestClients(self.options.address, tls=self._tls)
+        try:
+            await staff.sign_in(options.operator.email, options.operator.password)
+            returns = Returns(staff, options.run_id, prices, patience_s=options.patience_s)
+            self.result.returned = await returns.run(
+                returns.chosen(self._sales, options.return_percent),
+                lambda done, total: self._watch(Stage("returning", done, total)),
+            )
+            self.result.tally.errors.update(returns.errors)
+        finally:
+            staff.close()
 
     def _expect(self, till: TillFile, prices: Mapping[str, Price]) -> Totals:
         units, money = 0, Counter[str]()
-        for number in self._paid_numbers:
-            for sku, quantity in till.baskets[number].items():
+        for sale in self._sales:
+            for sku, quantity in till.baskets[sale.number].items():
                 units += quantity
                 money[prices[sku].currency] += quantity * prices[sku].amount_minor
-        return Totals(len(self._paid_numbers), units, money)
+        return Totals(len(self._sales), units, money)
 
 
 async def _read_back(shoppers: list[Shopper]) -> Totals:

@@ -31,6 +31,13 @@ RENEW_AHEAD_S = 30.0
 PAUSE_S = 0.05
 PAUSE_S_MAX = 2.0
 _PLACE = rpcs(OrderService)["place_order"]
+_SOLD = frozenset(OrderStatus) - {
+    OrderStatus.PENDING,
+    OrderStatus.CANCELLING,
+    OrderStatus.REJECTED,
+    OrderStatus.CANCELLED,
+}
+"""It was paid, whatever came after: an earlier part of the run may have sent it back."""
 _GET = rpcs(OrderService)["get_order"]
 _REFUSED = 409
 _UNAUTHENTICATED = 401
@@ -80,7 +87,7 @@ class Shopper:
     ) -> None:
         self.email = f"load-{run_id.token}-{index}@example.test"
         self._password = hashlib.sha256(f"{run_id}:{index}".encode()).hexdigest()[:32]
-        self._clients = clients
+        self.clients = clients
         self._tally = tally
         self._patience_s = patience_s
         self._index = index
@@ -92,14 +99,14 @@ class Shopper:
         account = SignUp(email=self.email, password=self._password, name=f"Shopper {self._index}")
         with contextlib.suppress(EmailTaken):  # by an earlier part of this run
             await _patiently(
-                lambda: self._clients.get(UserService).sign_up(account), self._patience_s
+                lambda: self.clients.get(UserService).sign_up(account), self._patience_s
             )
         await self._sign_in()
 
-    async def order(self, basket: Basket) -> bool:
-        """Place one order and see it decided; whether it is paid. Failures are counted."""
+    async def order(self, basket: Basket) -> str:
+        """Place one order and see it decided; its id if it is paid. Failures are counted."""
         tally, started_s = self._tally, time.perf_counter()
-        is_paid = False
+        paid_id = ""
         try:
             answer = await self._place(basket)
             if answer.status < 300:  # noqa: PLR2004 - HTTP's own border of success
@@ -107,7 +114,7 @@ class Shopper:
                 if order.status == OrderStatus.PENDING:
                     tally.pending_answers += 1
                     order = await self._follow(order.order_id, started_s)
-                is_paid = self._count(order)
+                paid_id = self._count(order)
             else:
                 self._count_problem(answer)
         except GaveUp as gave_up:
@@ -117,16 +124,18 @@ class Shopper:
         except EmporionError as error:
             tally.errors[error.slug] += 1
         tally.latencies.add(time.perf_counter() - started_s)
-        return is_paid
+        return paid_id
 
     async def read_back(self) -> Totals:
         """What the shop says this shopper has paid for: an independent view of the run."""
         orders, units, money = 0, 0, dict[str, int]()
         cursor = ""
         while True:
-            request = ListOrders(status=OrderStatus.PAID, limit=200, cursor=cursor)
-            page = await self._clients.get(OrderService).list_orders(request)
+            request = ListOrders(limit=200, cursor=cursor)
+            page = await self.clients.get(OrderService).list_orders(request)
             for order in page.orders:
+                if order.status not in _SOLD:
+                    continue
                 orders += 1
                 units += order.units
                 total = order.total
@@ -137,21 +146,21 @@ class Shopper:
 
     def close(self) -> None:
         """Close the connection."""
-        self._clients.close()
+        self.clients.close()
 
-    def _count(self, order: _Order) -> bool:
+    def _count(self, order: _Order) -> str:
         tally = self._tally
-        if order.status == OrderStatus.PAID:
+        if order.status in _SOLD:
             tally.paid += 1
             tally.money_minor[order.total.currency] += order.total.amount_minor
             for line in order.lines:
                 tally.units += line.quantity
-            return True
+            return order.order_id
         if order.refusal is not None:
             tally.refusals[order.refusal.slug] += 1
         else:
             tally.errors[f"order is {order.status}"] += 1
-        return False
+        return ""
 
     def _count_problem(self, answer: Answer) -> None:
         problem = read_problem(answer.status, answer.body)
@@ -186,9 +195,7 @@ class Shopper:
         while True:
             said_s = 0.0
             try:
-                answer = await self._clients.connection.call(
-                    head(), body, timeout_s=ORDER_TIMEOUT_S
-                )
+                answer = await self.clients.connection.call(head(), body, timeout_s=ORDER_TIMEOUT_S)
                 if answer.status == _UNAUTHENTICATED and renewals == 0:
                     renewals += 1
                     await self._renew()
@@ -205,14 +212,12 @@ class Shopper:
             pause_s *= 2
 
     async def _sign_in(self) -> None:
-        await _patiently(
-            lambda: self._clients.sign_in(self.email, self._password), self._patience_s
-        )
+        await _patiently(lambda: self.clients.sign_in(self.email, self._password), self._patience_s)
         self._use_session()
 
     async def _renew(self) -> None:
         try:
-            await self._clients.renew()
+            await self.clients.renew()
         except (Unauthenticated, ConnectionLost):
             # The refresh token may be spent although its answer was lost: start a new session.
             await self._sign_in()
@@ -221,12 +226,12 @@ class Shopper:
     def _use_session(self) -> None:
         assert _PLACE.rest is not None  # noqa: S101 - the contract has it
         self._place_head = self._head("POST", _PLACE.rest.path)
-        lifetime_s = self._clients.expires_in_s
+        lifetime_s = self.clients.expires_in_s
         ahead_s = min(RENEW_AHEAD_S, lifetime_s / 2)
         self._renew_at_s = time.perf_counter() + lifetime_s - ahead_s
 
     def _head(self, verb: str, path: str) -> bytes:
-        return self._clients.connection.head(verb, path, self._clients.authorization)
+        return self.clients.connection.head(verb, path, self.clients.authorization)
 
 
 async def _patiently(work: Callable[[], Awaitable[object]], patience_s: float) -> None:
