@@ -32,8 +32,6 @@ EVERYWHERE = {
     "from": ADDRESS,
     "referer": f"https://{ADDRESS}",
 }
-OWN_ADDRESS_IN = {"email.mail"}
-"""Where the shop keeps the addresses of its customers, because it writes to them."""
 
 
 @dataclass
@@ -232,9 +230,7 @@ async def test_no_span_tells_a_secret(planted):
 @pytest.mark.parametrize("database", SERVICES)
 async def test_no_table_keeps_a_secret_once_everything_is_over(planted, database):
     for table, text in cells(planted.front, database).items():
-        assert found(text, planted.secrets) == [], table
-        if table not in OWN_ADDRESS_IN:
-            assert ADDRESS not in text, table
+        assert found(text, planted.secrets | {ADDRESS}) == [], table
 
 
 @pytest.mark.parametrize("table", ["outbox", "event", "saga", "inbox", "parked"])
@@ -253,4 +249,5 @@ async def test_nothing_is_kept_in_the_tables_of_the_chassis_but_there_is_somethi
 
 async def test_the_finder_finds(planted):
     assert found(f"x{PASSWORD}x", planted.secrets) == [PASSWORD]
-    assert ADDRESS in cells(planted.front, "email")["email.mail"]
+    assert found(str([answer.body for answer in planted.answers]), {ADDRESS}) == [ADDRESS]
+    assert "refunded" in cells(planted.front, "payment")["payment.payment"]

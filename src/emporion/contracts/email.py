@@ -23,6 +23,7 @@ class MailStatus(StrEnum):
     QUEUED = "queued"
     SENT = "sent"
     FAILED = "failed"
+    DROPPED = "dropped"
 
 
 class ListMails(Request, frozen=True, kw_only=True):

@@ -100,13 +100,13 @@ async def test_keys_are_asked_for_together_and_remembered_for_a_moment(people, v
 async def test_a_person_erased_elsewhere_is_unreadable_here_within_a_minute(
     people, vault, clock
 ) -> None:
-    ring = await people.ring_to_seal(ADA)
+    ring = await people.ring_to_seal([ADA])
     sealed = ring.seal(ADA, "name", TEXT)
     await vault.destroy_key(PersonOf(person_id=ADA))
 
     clock.advance(REMEMBERED_S)
 
-    ring = await people.ring_to_seal(ADA)
+    ring = await people.ring_to_seal([ADA])
     assert ring.is_erased(ADA)
     assert ring.open(ADA, "name", sealed) == ERASED
     assert ring.seal(ADA, "name", "something new") == ERASED
@@ -115,7 +115,7 @@ async def test_a_person_erased_elsewhere_is_unreadable_here_within_a_minute(
 async def test_it_remembers_no_more_people_than_it_may(people, vault, monkeypatch) -> None:
     monkeypatch.setattr(module, "REMEMBERED_MAX", 1)
     for person in (ADA, BEA):
-        await people.ring_to_seal(person)
+        await people.ring_to_seal([person])
     vault.asked = 0
 
     await people.ring([BEA])

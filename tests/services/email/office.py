@@ -27,11 +27,13 @@ from emporion.contracts.order import (
 from emporion.contracts.order_returns import ReturnedLine
 from emporion.contracts.shipping import ShipmentDelivered, ShipmentShipped
 from emporion.contracts.user import Contact, Contacts, ContactsOf
+from emporion.contracts.vault import VaultService
 from emporion.kernel.errors import Unavailable
 from emporion.kernel.ids import OrderId, ReturnId, ShipmentId, Sku, UserId, WarehouseId
 from emporion.kernel.money import Money
 from emporion.services.email.ports import Fate, Letter, Mailer, Text, Verdict
 from emporion.services.email.service import EmailNeeds, build
+from tests.services.vaults import Vault, open_vault
 
 ADA = UserId("usr_" + "a" * 32)
 BEA = UserId("usr_" + "b" * 32)
@@ -53,13 +55,14 @@ TAKEN = Verdict(Fate.TAKEN)
 class Users:
     """The user service, as far as mails need it."""
 
+    vault: Vault
     contacts_by_id: dict[UserId, Contact] = field(default_factory=lambda: dict(CONTACTS))
     is_down: bool = False
     asked: list[list[UserId]] = field(default_factory=list)
 
-    def get(self, contract: object) -> "Users":
-        """Stands for the clients too: there is only this one service."""
-        return self
+    def get(self, contract: object) -> Any:
+        """Stands for the clients too."""
+        return self.vault if contract is VaultService else self
 
     async def contacts(self, request: ContactsOf) -> Contacts:
         if self.is_down:
@@ -122,7 +125,7 @@ class Office:
 
     async def run(self) -> int | None:
         """One run of the sender's alarm, for as long as it lingers."""
-        (alarm,) = self.assembly.alarms
+        alarm, _ = self.assembly.alarms
         running = self.runtime.tasks.spawn("run", self._keep(alarm._run_due()))
         while not running.done():
             await self._turn()
@@ -166,10 +169,13 @@ async def open_office(
     """The service on the files of `folder`: opening it again is a restart."""
     clock = clock or ManualClock()
     runtime = manual_runtime(clock)
-    users = Users()
-    async with sql_database(
-        engine, folder, [migrations_of("email", engine)], source="email", runtime=runtime
-    ) as database:
+    async with (
+        sql_database(
+            engine, folder, [migrations_of("email", engine)], source="email", runtime=runtime
+        ) as database,
+        open_vault(folder, runtime) as vault,
+    ):
+        users = Users(vault)
         needs = EmailNeeds(
             runtime=runtime,
             database=database,

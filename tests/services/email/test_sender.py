@@ -186,12 +186,14 @@ async def test_a_refused_mail_fails_at_once(office: Office, tray: Tray):
     assert tray.batches == [1]
 
 
-async def test_a_mail_to_a_user_who_is_gone_fails(office: Office, tray: Tray):
+async def test_a_mail_to_a_user_who_is_gone_is_dropped(office: Office, tray: Tray):
     await office.deliver(created(1, NOBODY))
     await office.run()
 
     (mail,) = await office.mails()
-    assert mail.status is MailStatus.FAILED
+    assert (mail.status, mail.attempts) == (MailStatus.DROPPED, 0)
+    assert tray.batches == []
+    assert await office.run() is not None
     assert tray.batches == []
 
 

@@ -15,18 +15,21 @@ from emporion.contracts.inventory import InventoryService, Line
 from emporion.contracts.order import OrderService, PlaceOrder
 from emporion.contracts.order_carts import AddToCart, GetCart
 from emporion.contracts.payment import PaymentService
+from emporion.contracts.vault import VaultService
 from emporion.kernel.ids import Sku, UserId
 from emporion.services.order import audit
 from emporion.services.order.service import build
 from tests.services.order.cards import gift_cards
 from tests.services.order.fakes import ADA, NOW, neighbours, signed_in
+from tests.services.vaults import Vault
 
 
 class Shop:
     """The order service over a real database, among in-memory neighbours."""
 
-    def __init__(self, database: Database, runtime: Runtime) -> None:
+    def __init__(self, database: Database, runtime: Runtime, vault: Vault) -> None:
         self.database = database
+        self.vault = vault
         self.catalog, self.inventory, self.payments = neighbours()
         self.cards = gift_cards()
         self.engine = SagaEngine("order", database, runtime)
@@ -40,6 +43,7 @@ class Shop:
             CatalogService: self.catalog,
             InventoryService: self.inventory,
             PaymentService: self.payments,
+            VaultService: self.vault,
             GiftCardService: self.cards,
         }[contract]
 

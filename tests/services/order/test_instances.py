@@ -13,6 +13,7 @@ from emporion.contracts.order_carts import Checkout, EmptyCart
 from emporion.kernel.errors import Conflict
 from tests.services.order.fakes import ADA
 from tests.services.order.rig import Shop
+from tests.services.vaults import open_vault
 
 
 @pytest.fixture
@@ -21,8 +22,12 @@ async def shops(tmp_path: Path) -> AsyncIterator[list[Shop]]:
     async with (
         postgres_database(tmp_path, tables, source="order", runtime=manual_runtime(seed=1)) as one,
         postgres_database(tmp_path, tables, source="order", runtime=manual_runtime(seed=2)) as two,
+        open_vault(tmp_path, manual_runtime()) as vault,
     ):
-        opened = [Shop(one, manual_runtime(seed=1)), Shop(two, manual_runtime(seed=2))]
+        opened = [
+            Shop(database, manual_runtime(seed=seed), vault)
+            for seed, database in enumerate((one, two), start=1)
+        ]
         yield opened
         assert await opened[0].books_balance()
 

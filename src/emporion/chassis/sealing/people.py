@@ -40,6 +40,10 @@ class KeyRing:
     def __init__(self, known: _Known) -> None:
         self._known = known
 
+    def with_keys(self, others: _Known) -> "KeyRing":
+        """These and others."""
+        return KeyRing({**self._known, **others})
+
     def is_erased(self, person_id: UserId) -> bool:
         """Whether the person's key was destroyed."""
         return self.has(person_id) and self._known[person_id] is None
@@ -96,18 +100,23 @@ class People:
                 known[found.person_id] = self._remember(found)
         return KeyRing(known)
 
-    async def ring_to_seal(self, person_id: UserId) -> KeyRing:
-        """For sealing something for a person: with a new key if they have none."""
-        ring = await self.ring([person_id])
-        return ring if ring.has(person_id) else await self.newcomer(person_id)
+    async def ring_to_seal(self, person_ids: Iterable[UserId]) -> KeyRing:
+        """For sealing something for people: with a new key for those who have none."""
+        wanted = list(dict.fromkeys(person_ids))
+        ring = await self.ring(wanted)
+        made = [await self._made(each) for each in wanted if not ring.has(each)]
+        return ring.with_keys(dict(made)) if made else ring
 
     async def newcomer(self, person_id: UserId) -> KeyRing:
         """For sealing something for a person who cannot have a key yet."""
+        return KeyRing(dict([await self._made(person_id)]))
+
+    async def _made(self, person_id: UserId) -> tuple[UserId, Cipher | None]:
         try:
             made = (await self._vault.make_key(PersonOf(person_id=person_id))).key
         except PersonErased:
             made = PersonKey(person_id=person_id, key=b"")
-        return KeyRing({person_id: self._remember(made)})
+        return person_id, self._remember(made)
 
     def forget(self, person_id: UserId) -> None:
         """Ask for the key again the next time."""

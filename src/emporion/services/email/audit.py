@@ -18,7 +18,10 @@ _CHECKS = {
         "SELECT seq, status FROM mail WHERE (status = 'sent')"
         " <> (sent_at_ms IS NOT NULL AND contact IS NOT NULL) LIMIT ?"
     ),
-    QUEUED: "SELECT seq, status FROM mail WHERE status NOT IN ('queued', 'sent', 'failed') LIMIT ?",
+    QUEUED: (
+        "SELECT seq, status FROM mail"
+        " WHERE status NOT IN ('queued', 'sent', 'failed', 'dropped') LIMIT ?"
+    ),
 }
 _CONFIRMATIONS = (
     "SELECT order_id, count(*) FROM mail WHERE order_id > ? AND template = ?"

@@ -1,9 +1,8 @@
 """Sends the queued mails, in batches, beside everything else."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
-
-import msgspec
 
 from emporion.chassis.runtime.alarm import Alarm
 from emporion.chassis.runtime.ports import Runtime
@@ -19,19 +18,30 @@ from emporion.services.email.ports import (
     Mailer,
     MailStore,
     Progress,
+    Seals,
     Verdict,
     Writer,
 )
 from emporion.services.email.queries import contacts_of
 
-_NOBODY = Verdict(Fate.REFUSED, "there is no such user any more")
-_encode = msgspec.json.Encoder().encode
+_NOBODY = Verdict(Fate.POINTLESS, "there is no such user any more")
 
 BATCH_MAX = 100
+SEALED_MAX = 200
+SEAL_AGAIN_MS = 3_600_000
+"""An older version that still runs beside this one may send some more."""
 LINGER_S = 0.1
 """How long a small batch waits for company: a commit for one mail costs as much as for many."""
 LOOK_AGAIN_MS = 60_000
 """The fallback beside the poke: a mail that nobody poked for leaves a minute late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """What letters are written with, and what is kept of them sealed with."""
+
+    writer: Writer
+    seals: Seals
 
 
 class Sender:
@@ -50,13 +60,14 @@ class Sender:
         *,
         users: UserService,
         mailer: Mailer,
-        writer: Writer,
+        letters: Letters,
         runtime: Runtime,
     ) -> None:
         self._store = store
         self._users = users
         self._mailer = mailer
-        self._writer = writer
+        self._writer = letters.writer
+        self._seals = letters.seals
         self._runtime = runtime
         self.alarm = Alarm("send mails", runtime, self.run_due)
 
@@ -91,7 +102,7 @@ class Sender:
         answers = await self._mailer.send(letters) if letters else []
         verdicts = {mail.seq: verdict for mail, verdict in zip(addressed, answers, strict=True)}
         now_ms = self._runtime.clock.now_ms()
-        kept = {user_id: _encode(contact) for user_id, contact in contacts.items()}
+        kept = await self._seals.sealed(contacts)
         progress = [
             _progress(mail, verdict, kept.get(mail.user_id), now_ms=now_ms)
             for mail in mails
@@ -111,12 +122,35 @@ class Sender:
         )
 
 
+class LateSealing:
+    """Seals mails from before contacts were sealed; may stop and start again anywhere."""
+
+    def __init__(self, store: MailStore, seals: Seals, runtime: Runtime) -> None:
+        self._store = store
+        self._seals = seals
+        self._clock = runtime.clock
+        self._next_ms = 0
+        self.alarm = Alarm("seal mails from before", runtime, self.run_due)
+
+    async def run_due(self) -> int:
+        """Seal a batch; when to run again. Poked between, it does nothing. Raises Unavailable."""
+        now_ms = self._clock.now_ms()
+        if now_ms >= self._next_ms:
+            mails = await self._store.readable(SEALED_MAX)
+            if mails:
+                await self._store.seal(await self._seals.sealed_before(mails))
+            self._next_ms = now_ms if len(mails) == SEALED_MAX else now_ms + SEAL_AGAIN_MS
+        return self._next_ms
+
+
 def _progress(mail: DueMail, verdict: Verdict, contact: bytes | None, *, now_ms: int) -> Progress:
     """What a verdict makes of a mail."""
-    attempts = mail.attempts + 1
+    attempts, error = mail.attempts + 1, domain.without_addresses(verdict.error)
     if verdict.fate is Fate.TAKEN:
-        return Progress(Status.SENT, attempts, now_ms, verdict.error, contact, now_ms, mail.seq)
+        return Progress(Status.SENT, attempts, now_ms, error, contact, now_ms, mail.seq)
+    if verdict.fate is Fate.POINTLESS:
+        return Progress(Status.DROPPED, mail.attempts, now_ms, error, None, None, mail.seq)
     is_over = verdict.fate is Fate.REFUSED or domain.is_hopeless(mail.created_at_ms, now_ms)
     status = Status.FAILED if is_over else Status.QUEUED
     next_ms = now_ms + domain.pause_ms(attempts)
-    return Progress(status, attempts, next_ms, verdict.error, None, None, mail.seq)
+    return Progress(status, attempts, next_ms, error, None, None, mail.seq)

@@ -1,6 +1,6 @@
 """What the email service needs from outside: a mailer, a writer of texts, and a store."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -46,6 +46,8 @@ class Fate(StrEnum):
     """Not now, or it is not known: try again later. It may have been taken."""
     REFUSED = "refused"
     """Never: trying again would be in vain."""
+    POINTLESS = "pointless"
+    """There is nobody to write to any more."""
     UNTRIED = "untried"
     """The connection went before its turn: nothing was done about it."""
 
@@ -68,6 +70,35 @@ class Mailer(Protocol):
         ...
 
 
+class ReadableMail(msgspec.Struct, frozen=True, gc=False):
+    """What tells in a mail's row, from before it was sealed, whom it went to."""
+
+    seq: int
+    user_id: UserId
+    contact: bytes
+    last_error: str
+
+
+class Seals(Protocol):
+    """Makes whom a mail went to unreadable without that person's key, and readable.
+
+    Every method raises Unavailable, DeadlineExceeded or ResourceExhausted when the keys cannot be
+    asked for, or one was lost.
+    """
+
+    async def sealed(self, contacts: Mapping[UserId, Contact]) -> dict[UserId, bytes]:
+        """Contacts, for being stored."""
+        ...
+
+    async def sealed_before(self, mails: Sequence[ReadableMail]) -> list[ReadableMail]:
+        """Mails from before, for being stored again."""
+        ...
+
+    async def opened(self, user_id: UserId, contact: bytes) -> Contact:
+        """A stored contact; of somebody who was erased it says so. Raises SealBroken."""
+        ...
+
+
 class Writer(Protocol):
     """Who writes the texts."""
 
@@ -82,7 +113,7 @@ class Writer(Protocol):
 class StoredMail(msgspec.Struct, frozen=True, gc=False):
     """A mail's row. Instants in ms since the epoch.
 
-    `contact` is whom it was sent to, as of that time: JSON, None before.
+    `contact` is whom it was sent to, as of that time: sealed, None before.
     """
 
     seq: int
@@ -167,6 +198,14 @@ class MailStore(Protocol):
 
     async def settle(self, progress: Sequence[Progress]) -> None:
         """Write down what became of mails that are still queued: all of it, or nothing."""
+        ...
+
+    async def readable(self, limit: int) -> list[ReadableMail]:
+        """At most `limit` sent mails from before contacts were sealed, the oldest first."""
+        ...
+
+    async def seal(self, mails: Sequence[ReadableMail]) -> None:
+        """Put sealed contacts in place of readable ones."""
         ...
 
     async def find(self, seq: int) -> StoredMail | None:

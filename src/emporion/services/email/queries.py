@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-import msgspec
-
 from emporion.contracts.email import ListMails, Mail, MailStatus, MailSummary
 from emporion.contracts.refusals import UnknownCursor
 from emporion.contracts.user import Contact, ContactsOf, UserService
@@ -11,16 +9,18 @@ from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import NotFound
 from emporion.kernel.ids import MailId, UserId
 from emporion.services.email import domain
+from emporion.services.email.adapters.seals import erased
 from emporion.services.email.domain import Status
-from emporion.services.email.ports import MailStore, StoredMail, Writer
-
-_decode_contact = msgspec.json.Decoder(Contact).decode
+from emporion.services.email.ports import MailStore, Seals, StoredMail, Writer
 
 
 class Queries:
     """Reads of what is committed."""
 
-    def __init__(self, store: MailStore, *, users: UserService, writer: Writer) -> None:
+    def __init__(
+        self, store: MailStore, *, users: UserService, writer: Writer, seals: Seals
+    ) -> None:
+        self._seals = seals
         self._store = store
         self._users = users
         self._writer = writer
@@ -52,10 +52,9 @@ class Queries:
 
     async def _reader_of(self, mail: StoredMail) -> Contact:
         if mail.contact is not None:
-            return _decode_contact(mail.contact)
+            return await self._seals.opened(mail.user_id, mail.contact)
         contacts = await contacts_of(self._users, [mail.user_id])
-        unknown = Contact(user_id=mail.user_id, email="", name="", locale="en", time_zone="UTC")
-        return contacts.get(mail.user_id, unknown)
+        return contacts.get(mail.user_id) or erased(mail.user_id)
 
 
 async def contacts_of(users: UserService, user_ids: Iterable[UserId]) -> dict[UserId, Contact]:

@@ -1,5 +1,6 @@
-"""What the order service needs from its storage."""
+"""What the order service needs from outside: its storage, and seals of what people write."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -118,6 +119,29 @@ class ReturnStore(Protocol):
         self, tx: Tx, *, status: ReturnStatus | None, before: str, limit: int
     ) -> list[StoredReturn]:
         """Returns by falling id, below `before` unless that is empty."""
+        ...
+
+
+class Notes(Protocol):
+    """Makes what is written about an order unreadable without its owner's key, and readable.
+
+    Of somebody who was erased, every note says so. Every method raises Unavailable,
+    DeadlineExceeded or ResourceExhausted when keys cannot be asked for, or one was lost; those
+    that open also SealBroken.
+    """
+
+    async def sealed(self, user_id: UserId, note: str) -> str:
+        """A note, for being stored; nothing stays nothing."""
+        ...
+
+    async def opened(self, returns: Sequence[StoredReturn]) -> list[StoredReturn]:
+        """Returns with what was written about them."""
+        ...
+
+    async def history(
+        self, user_id: UserId, history: Sequence[Stored[OrderEvent]]
+    ) -> list[Stored[OrderEvent]]:
+        """The events of an order with what was written about it."""
         ...
 
 

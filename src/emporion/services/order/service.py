@@ -2,11 +2,14 @@
 
 from emporion.chassis.calls.clients import Clients
 from emporion.chassis.runtime.assembly import Assembly, Needs
+from emporion.chassis.sealing.people import People
 from emporion.contracts.catalog import CatalogService
 from emporion.contracts.giftcard import GiftCardService
 from emporion.contracts.inventory import InventoryService
 from emporion.contracts.order import OrderService
 from emporion.contracts.payment import PaymentService
+from emporion.contracts.vault import VaultService
+from emporion.services.order.adapters.notes import SealedNotes
 from emporion.services.order.adapters.returns import SqlReturnStore
 from emporion.services.order.adapters.sql import SqlCartStore, SqlOrderStore
 from emporion.services.order.api import OrderApi, Parts
@@ -46,12 +49,13 @@ def build(needs: Needs) -> Assembly:
     methods = PaymentMethods(needs.settings.get("payment_method_key", ""))
     steps = OrderSteps(store, cart_store, clock, methods=methods)
     sagas = _sagas(steps, needs.clients)
-    queries = OrderQueries(needs.database, store, cart_store, clock=clock)
+    notes = SealedNotes(People(needs.clients.get(VaultService), clock))
+    queries = OrderQueries(needs.database, store, cart_store, clock=clock, notes=notes)
     pricing = Pricing(needs.runtime, catalog, cards)
     orders = OrderCommands(needs.runtime, needs.sagas, pricing, queries=queries, definitions=sagas)
     carts = CartCommands(needs.database, cart_store, catalog=catalog, clock=clock)
-    return_books = ReturnBooks(needs.database, store, SqlReturnStore())
-    steps_of_returns = ReturnSteps(store, return_books.returns, clock)
+    books = ReturnBooks(needs.database, store, SqlReturnStore(), notes)
+    steps_of_returns = ReturnSteps(store, books.returns, clock)
     settle = refund_return(steps_of_returns, inventory, needs.clients.get(PaymentService))
     settles = ReturnSagas(settle, refund_gift_card_return(settle, cards))
     return Assembly(
@@ -61,13 +65,13 @@ def build(needs: Needs) -> Assembly:
                 orders,
                 carts,
                 CheckoutCommands(carts, orders),
-                Cancellations(needs.database, store, orders, steps=steps, queries=queries),
+                Cancellations(books, orders, steps=steps, queries=queries),
                 ShipmentCommands(needs.database, store, clock),
                 ReturnCommands(
-                    return_books, needs.runtime, needs.sagas, settles=settles, inventory=inventory
+                    books, needs.runtime, needs.sagas, settles=settles, inventory=inventory
                 ),
                 queries,
-                ReturnQueries(needs.database, store, return_books.returns),
+                ReturnQueries(needs.database, store, books.returns, notes=notes),
             )
         ),
         subscriptions=subscriptions(Reactions(store, clock)),

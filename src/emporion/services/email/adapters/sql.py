@@ -9,7 +9,7 @@ from msgspec.structs import astuple
 from emporion.chassis.data.database import Database, Row, Tx, Value
 from emporion.kernel.ids import OrderId, UserId
 from emporion.services.email.domain import Status, parts_of, stored_name
-from emporion.services.email.ports import DueMail, Progress, Queued, StoredMail
+from emporion.services.email.ports import DueMail, Progress, Queued, ReadableMail, StoredMail
 
 _QUEUE = (
     "INSERT INTO mail (template, order_id, user_id, status, attempts, next_at_ms, last_error,"
@@ -43,8 +43,13 @@ _COUNT_DUE = (
 _NEXT = "SELECT min(next_at_ms) FROM mail WHERE status = 'queued'"
 _SETTLE = (
     "UPDATE mail SET status = ?, attempts = ?, next_at_ms = ?, last_error = ?, contact = ?,"
-    " sent_at_ms = ? WHERE seq = ? AND status = 'queued'"
+    " sent_at_ms = ?, is_sealed = 1 WHERE seq = ? AND status = 'queued'"
 )
+_READABLE = (
+    "SELECT seq, user_id, contact, last_error FROM mail"
+    " WHERE contact IS NOT NULL AND is_sealed = 0 ORDER BY seq LIMIT ?"
+)
+_SEAL = "UPDATE mail SET contact = ?, last_error = ?, is_sealed = 1 WHERE seq = ?"
 _FIND = f"{_SELECT} WHERE seq = ?"
 _PAGE_END = " ORDER BY seq DESC LIMIT ?"
 _PAGE = f"{_SELECT} WHERE seq < ?{_PAGE_END}"
@@ -54,6 +59,7 @@ _PAGE_OF_STATUS = {
     Status.QUEUED: f"{_SELECT} WHERE status = 'queued' AND seq < ?{_PAGE_END}",
     Status.SENT: f"{_SELECT} WHERE status = 'sent' AND seq < ?{_PAGE_END}",
     Status.FAILED: f"{_SELECT} WHERE status = 'failed' AND seq < ?{_PAGE_END}",
+    Status.DROPPED: f"{_SELECT} WHERE status = 'dropped' AND seq < ?{_PAGE_END}",
 }
 
 
@@ -109,6 +115,13 @@ class SqlMails:
     async def settle(self, progress: Sequence[Progress]) -> None:
         rows = [astuple(done) for done in progress]  # its fields are the statement's parameters
         await self._database.transaction(lambda tx: tx.execute_each(_SETTLE, rows))
+
+    async def readable(self, limit: int) -> list[ReadableMail]:
+        return [ReadableMail(*row) for row in await self._read(_READABLE, limit)]
+
+    async def seal(self, mails: Sequence[ReadableMail]) -> None:
+        rows = [(mail.contact, mail.last_error, mail.seq) for mail in mails]
+        await self._database.transaction(lambda tx: tx.execute_each(_SEAL, rows))
 
     async def find(self, seq: int) -> StoredMail | None:
         rows = await self._read(_FIND, seq)

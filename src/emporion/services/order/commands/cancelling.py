@@ -1,15 +1,15 @@
 """Calls orders off: what is decided by the saga that undoes it, what is not by telling its saga."""
 
 from emporion.chassis.auth.identity import Identity
-from emporion.chassis.data.database import Database, Tx
+from emporion.chassis.data.database import Tx
 from emporion.contracts.order import CalledOff, CancelOrder, OrderStatus
 from emporion.contracts.order import Order as OrderView
 from emporion.kernel.errors import Conflict
 from emporion.kernel.ids import OrderId
 from emporion.services.order.commands.orders import OrderCommands
+from emporion.services.order.commands.returns import ReturnBooks
 from emporion.services.order.commands.steps import OrderSteps
 from emporion.services.order.domain import Status
-from emporion.services.order.ports import OrderStore
 from emporion.services.order.queries.orders import OrderQueries
 
 ATTEMPTS_MAX = 5
@@ -21,15 +21,15 @@ class Cancellations:
 
     def __init__(
         self,
-        database: Database,
-        store: OrderStore,
+        books: ReturnBooks,
         orders: OrderCommands,
         *,
         steps: OrderSteps,
         queries: OrderQueries,
     ) -> None:
-        self._database = database
-        self._store = store
+        self._notes = books.notes
+        self._database = books.database
+        self._store = books.orders
         self._orders = orders
         self._steps = steps
         self._queries = queries
@@ -37,7 +37,8 @@ class Cancellations:
     async def cancel(self, request: CancelOrder, caller: Identity) -> OrderView:
         """See OrderService.cancel_order."""
         await self._queries.require_owner(request.order_id, caller)
-        return await self.call_off(request.order_id, request.reason)
+        reason = await self._notes.sealed(caller.user_id, request.reason)
+        return await self.call_off(request.order_id, reason)
 
     async def call_off(self, order_id: OrderId, reason: str) -> OrderView:
         """See OrderService.call_off."""

@@ -32,7 +32,7 @@ from emporion.services.order.domain import (
     TooManyReturns,
     Units,
 )
-from emporion.services.order.ports import OrderStore, ReturnStore, StoredReturn
+from emporion.services.order.ports import Notes, OrderStore, ReturnStore, StoredReturn
 
 WAIT_S = 10.0
 """How long a repeated request waits for the first one before it answers `received`."""
@@ -56,6 +56,7 @@ class ReturnBooks:
     database: Database
     orders: OrderStore
     returns: ReturnStore
+    notes: Notes
 
 
 class ReturnCommands:
@@ -70,6 +71,7 @@ class ReturnCommands:
         settles: ReturnSagas,
         inventory: InventoryService,
     ) -> None:
+        self._notes = books.notes
         self._books = books
         self._runtime = runtime
         self._sagas = sagas
@@ -83,11 +85,12 @@ class ReturnCommands:
             before = units.get(line.sku, Units(line.sku, 0)).quantity
             units[line.sku] = Units(line.sku, before + line.quantity)
         now_ms = self._runtime.clock.now_ms()
+        reason = await self._notes.sealed(caller.user_id, request.reason)
         asked = ReturnRequested(
             ReturnId(self._runtime.ids.new(RETURN)),
             request.idempotency_key,
             tuple(units[sku] for sku in sorted(units)),
-            request.reason,
+            reason,
             now_ms,
         )
 
@@ -108,7 +111,9 @@ class ReturnCommands:
     async def refuse(self, request: RefuseReturn) -> None:
         """See OrderService.refuse_return."""
         id_ = request.return_id
-        await self._change(id_, lambda order: order.refuse_return(id_, request.reason))
+        stored = await self._books.database.read(lambda tx: self._find(tx, id_))
+        reason = await self._notes.sealed(stored.user_id, request.reason)
+        await self._change(id_, lambda order: order.refuse_return(id_, reason))
 
     async def receive(self, request: ReceiveReturn) -> None:
         """See OrderService.receive_return."""
@@ -159,7 +164,7 @@ class ReturnCommands:
                 for each in counted
             ],
             refund=Money(sum(each.refund_minor for each in counted), currency),
-            reason=stored.told.reason,
+            reason=f"return {request.return_id}",
             to_cards=[
                 GiftCardShare(card_id=card_id, amount=Money(minor, currency))
                 for card_id, minor in to_cards

@@ -8,6 +8,7 @@ import msgspec
 
 from emporion.chassis.data.database import Tx
 from emporion.chassis.saga.definition import Saga
+from emporion.chassis.sealing.cipher import is_sealed
 from emporion.contracts.contract import Message
 from emporion.contracts.giftcard import GiftCardShare
 from emporion.contracts.inventory import Line
@@ -189,7 +190,7 @@ class OrderSteps:
                 order_id=calling_off.order_id,
                 user_id=calling_off.user_id,
                 amount=calling_off.total,
-                reason=calling_off.reason,
+                reason=_public(calling_off.reason),
                 cancelled_at=to_datetime(now_ms),
             )
         )
@@ -231,7 +232,14 @@ class OrderSagas:
 
 def called_off(reason: str) -> CalledOff:
     """The refusal that turns the saga of an order that was called off."""
-    return CalledOff(f"called off before it was paid: {reason}" if reason else "")
+    said = _public(reason)
+    what = "called off before it was paid"
+    return CalledOff(f"{what}: {said}" if said else what)
+
+
+def _public(reason: str) -> str:
+    """A reason that the shop itself gave; what a person wrote is nobody else's to read."""
+    return "" if is_sealed(reason) else reason
 
 
 def _lines(taking: TakeOrder) -> tuple[OrderLine, ...]:

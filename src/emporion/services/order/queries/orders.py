@@ -31,6 +31,7 @@ from emporion.services.order.domain import SOLD, Order, OrderEvent, OrderLine, S
 from emporion.services.order.ports import (
     CartStore,
     LoadedOrder,
+    Notes,
     OrderRow,
     OrderStore,
     PageOfOrders,
@@ -43,8 +44,15 @@ class OrderQueries:
     """Orders and carts as their owner sees them."""
 
     def __init__(
-        self, database: Database, orders: OrderStore, carts: CartStore, *, clock: Clock
+        self,
+        database: Database,
+        orders: OrderStore,
+        carts: CartStore,
+        *,
+        clock: Clock,
+        notes: Notes,
     ) -> None:
+        self._notes = notes
         self._database = database
         self._clock = clock
         self._orders = orders
@@ -83,7 +91,9 @@ class OrderQueries:
 
     async def history(self, request: OrderOf) -> OrderHistory:
         """What happened to an order until then, and through whom. Raises NotFound."""
-        changes = changes_of(await self._history(request.order_id), until=request.as_of)
+        stored = await self._history(request.order_id)
+        owner = Order.from_history(request.order_id, (each.event for each in stored)).user_id
+        changes = changes_of(await self._notes.history(owner, stored), until=request.as_of)
         return OrderHistory(order_id=request.order_id, changes=changes)
 
     async def _history(self, order_id: OrderId) -> Sequence[Stored[OrderEvent]]:

@@ -11,7 +11,7 @@ from emporion.kernel.errors import NotFound
 from emporion.kernel.ids import RETURN, OrderId, ReturnId, has_prefix
 from emporion.kernel.money import Money
 from emporion.services.order.domain import ReturnStatus, total_of_shares
-from emporion.services.order.ports import OrderRow, OrderStore, ReturnStore, StoredReturn
+from emporion.services.order.ports import Notes, OrderRow, OrderStore, ReturnStore, StoredReturn
 
 STAFF_SCOPE = "returns:read"
 
@@ -19,7 +19,10 @@ STAFF_SCOPE = "returns:read"
 class ReturnQueries:
     """Returns as their owners and staff see them."""
 
-    def __init__(self, database: Database, orders: OrderStore, returns: ReturnStore) -> None:
+    def __init__(
+        self, database: Database, orders: OrderStore, returns: ReturnStore, *, notes: Notes
+    ) -> None:
+        self._notes = notes
         self._database = database
         self._orders = orders
         self._returns = returns
@@ -29,7 +32,8 @@ class ReturnQueries:
         found = await self._database.read(lambda tx: self._returns.find(tx, return_id))
         if found is None:
             raise NotFound(f"there is no return {return_id}")
-        return view(found)
+        (opened,) = await self._notes.opened([found])
+        return view(opened)
 
     async def get_for(self, return_id: ReturnId, caller: Identity) -> contract.Return:
         """A return that the caller may see. Raises NotFound, also for another customer's."""
@@ -48,7 +52,7 @@ class ReturnQueries:
         if row is None:
             raise NotFound
         caller.require_owner(row.user_id, staff_scope=STAFF_SCOPE)
-        return OrderReturns(returns=[view(each) for each in found])
+        return OrderReturns(returns=[view(each) for each in await self._notes.opened(found)])
 
     async def page(self, request: ListReturns) -> ReturnPage:
         """Returns, newest first. Raises UnknownCursor."""
@@ -60,7 +64,7 @@ class ReturnQueries:
                 tx, status=status, before=request.cursor, limit=request.limit + 1
             )
         )
-        page = found[: request.limit]
+        page = await self._notes.opened(found[: request.limit])
         return ReturnPage(
             returns=[view(each) for each in page],
             next_cursor=page[-1].told.return_id if len(found) > request.limit else "",

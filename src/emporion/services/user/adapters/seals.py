@@ -25,11 +25,11 @@ class PersonalSeals:
         return _sealed(ring, person)
 
     async def sealed(self, person: Person) -> Account:
-        ring = await self._people.ring_to_seal(person.account.user_id)
+        ring = await self._people.ring_to_seal([person.account.user_id])
         return _sealed(ring, person)
 
     async def sealed_name(self, user_id: UserId, name: str) -> str:
-        ring = await self._people.ring_to_seal(user_id)
+        ring = await self._people.ring_to_seal([user_id])
         return ring.seal(user_id, NAME, name)
 
     async def opened(self, account: Account) -> Person:
