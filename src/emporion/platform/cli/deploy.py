@@ -139,6 +139,29 @@ def apply(  # noqa: PLR0913 - each is an option of the command line
     asyncio.run(run())
 
 
+def capacity(
+    *,
+    file: OptionsFile = DEFAULT_FILE,
+    measured: Annotated[
+        Path, typer.Option("--measured", metavar="FILE", help="Where CPU an order was written.")
+    ] = Path("docs/performance.md"),
+) -> None:
+    """Reckon tasks, cost and limits at 1,000 to 100,000 orders a second; draw a flash sale.
+
+    Writes docs/capacity.md and docs/flash-sale.svg. For example:
+
+      emporion deploy capacity
+    """
+    from emporion.platform.deploy.capacity_page import PAGE, PICTURE, page, sale_picture
+    from emporion.platform.deploy.cost import prices
+    from emporion.platform.deploy.measured import cpu_us_per_order
+
+    per_order = cpu_us_per_order(measured)
+    PAGE.write_text(page(_deployment(file), per_order, prices()), "utf-8")
+    PICTURE.write_text(sale_picture(per_order), "utf-8")
+    print(f"{PAGE}\n{PICTURE}")
+
+
 def _deployment(file: Path) -> "Deployment":
     from emporion.platform.deploy.composing import compose
     from emporion.platform.deploy.manifest_file import manifests

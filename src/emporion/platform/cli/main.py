@@ -141,6 +141,7 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., None]]]] = {
             "synth": deploy.synth,
             "check": deploy.check,
             "apply": deploy.apply,
+            "capacity": deploy.capacity,
         },
     ),
     "new": ("Start a new part of the shop.", {"service": new.service}),
