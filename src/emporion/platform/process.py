@@ -16,7 +16,7 @@ from emporion.chassis.runtime.system import SystemTasks, system_runtime
 from emporion.platform.data_folder import write_address
 from emporion.platform.demo.seed import seed
 from emporion.platform.front import http_app
-from emporion.platform.memory import share_one_arena
+from emporion.platform.memory import be_frugal
 from emporion.platform.reading.processes import forget_processes
 from emporion.platform.settings import Settings
 from emporion.platform.shop import STAFF_SCOPES, Shop, open_shop
@@ -45,7 +45,7 @@ def run(settings: Settings, announce: Callable[[Serving], None]) -> None:
     `announce` is called once requests are taken. Raises FolderInUse, AddressInUse, Unavailable
     or MigrationFailed when it cannot start; then nothing was started.
     """
-    share_one_arena()
+    be_frugal()
     uvloop.run(_run(settings, announce))
 
 

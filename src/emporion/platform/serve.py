@@ -25,7 +25,7 @@ from emporion.kernel.errors import DeadlineExceeded, Unavailable
 from emporion.platform.data_folder import DataFolder
 from emporion.platform.demo.seed import seed
 from emporion.platform.front import http_app
-from emporion.platform.memory import share_one_arena
+from emporion.platform.memory import be_frugal
 from emporion.platform.neighbours import Neighbours
 from emporion.platform.operations_everywhere import WholeShopOperations
 from emporion.platform.process import nothing, spare_what_stays, watching
@@ -48,7 +48,7 @@ def serve(path: Path) -> None:
     Raises BadProcessFile, FolderInUse, AddressInUse, Unavailable or MigrationFailed when it cannot
     start; then nothing of it runs.
     """
-    share_one_arena()
+    be_frugal()
     uvloop.run(_serve(ProcessFile.read(path)))
 
 
