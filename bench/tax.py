@@ -72,7 +72,7 @@ async def buyers(
             await shop.start()
             await seed(shop.directory.clients("platform", scopes=STAFF_SCOPES))
             client = AsgiClient(app_of(shop, str))
-            token = await _signed_in(client)
+            token = await signed_in(client)
             keys = (f"{number:08d}" for number in itertools.count())
 
             async def buy() -> None:
@@ -91,7 +91,7 @@ async def buyers(
             await shop.stop()
 
 
-async def _signed_in(client: AsgiClient) -> str:
+async def signed_in(client: AsgiClient) -> str:
     await client.json("POST", "/api/users", PERSON)
     proof = {key: PERSON[key] for key in ("email", "password")}
     answer = await client.json("POST", "/api/users/sessions", proof)

@@ -2,7 +2,11 @@
 
 import base64
 import itertools
+import json
+import logging
 import sqlite3
+from collections import deque
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +14,16 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from emporion.chassis.telemetry.logs import JsonLogs
+from emporion.chassis.telemetry.store.records import LogRow
 from emporion.chassis.testing.asgi import Answer
 from emporion.platform.shop_folder import SERVICES
+from emporion.platform.telling.export.emf import EmbeddedMetrics
+from emporion.platform.telling.export.otlp import Messages
+from emporion.platform.telling.recorder import Batch, Recorder
+from emporion.platform.telling.records import FILE
+from emporion.platform.telling.store.reading import StoreReader, Wanted
+from emporion.platform.telling.store.writing import Limits
 from tests.api.refusals import CROISSANT, ORDER, PRODUCT, VARIANT
 from tests.api.shopfront import JSON, NOBODY, Person, Shopfront, must, open_shopfront
 
@@ -32,6 +44,20 @@ EVERYWHERE = {
     "from": ADDRESS,
     "referer": f"https://{ADDRESS}",
 }
+BODIES = {"payment_token", '"quantity"', '"old_password"', "refresh_token"}
+"""Words that stand in bodies alone: where one is, a body is."""
+PLACES = (
+    "spans",
+    "store: traces",
+    "store: logs",
+    "store: file",
+    "otlp traces",
+    "otlp logs",
+    "otlp metrics",
+    "emf",
+    "log",
+    "metrics",
+)
 
 
 @dataclass
@@ -41,6 +67,7 @@ class Planted:
     front: Shopfront
     secrets: set[str]
     answers: list[Answer]
+    told: dict[str, str]
 
     @property
     def problems(self) -> list[Answer]:
@@ -167,7 +194,56 @@ async def planted(tmp_path_factory):
             await planter.failures(who, monkeypatch)
             await front.until_quiet()
             await front.until_no_saga_is_open()
-            yield Planted(front, planter.secrets, planter.answers)
+            told = await everything_told(front)
+            yield Planted(front, planter.secrets, planter.answers, told)
+
+
+async def everything_told(front: Shopfront) -> dict[str, str]:
+    """What the shop has told of itself by now: in memory, in its store, and to others."""
+    telemetry, clock = front.shop.telemetry, front.shop.runtime.clock
+    (handler,) = (one for one in logging.getLogger().handlers if isinstance(one, JsonLogs))
+    logs = deque(rows_of(front.log.getvalue(), at_ms=clock.now_ms()))
+    batches: list[Batch] = []
+    lines: list[str] = []
+    path = front.folder / FILE
+    recorder = Recorder(
+        telemetry,
+        front.shop.runtime,
+        path=path,
+        limits=Limits(bytes_max=10**8, hours=24),
+        logs=logs,
+        exports=[batches.append],
+    )
+    handler.flush()
+    await recorder.flush()
+    await recorder.stop()
+    reader, messages = StoreReader(path), Messages("shop", started_ns=1)
+    EmbeddedMetrics(telemetry.metrics, "shop", lines.append).tell(clock.now_ms())
+    traces = reader.traces(Wanted(limit=100_000))
+    spans = [span for batch in batches for span in batch.spans]
+    rows = [row for batch in batches for row in batch.logs]
+    assert len(spans) > 50
+    assert rows
+    assert len(traces) > 50
+    return {
+        "spans": repr(spans),
+        "store: traces": repr(traces) + repr([reader.spans(one.trace_id) for one in traces]),
+        "store: logs": repr(reader.logs(Wanted(limit=1_000))),
+        "store: file": path.read_bytes().decode("latin-1"),
+        "otlp traces": messages.traces(spans, epoch_us=1).decode("latin-1"),
+        "otlp logs": messages.logs(rows).decode("latin-1"),
+        "otlp metrics": messages.metrics(telemetry.metrics, now_ns=1).decode("latin-1"),
+        "emf": repr(lines),
+        "log": front.log.getvalue().decode(),
+        "metrics": telemetry.metrics.exposition().decode(),
+    }
+
+
+def rows_of(log: bytes, *, at_ms: int) -> Iterator[LogRow]:
+    """The lines of a log as the store takes them."""
+    for line in log.splitlines():
+        read = json.loads(line)
+        yield LogRow(at_ms, read.get("trace_id", ""), read["level"], read["service"], line)
 
 
 def found(text: str, secrets: set[str]) -> list[str]:
@@ -220,11 +296,20 @@ async def test_no_metric_tells_a_secret(planted):
     assert found(metrics.body.decode(), planted.secrets | {ADDRESS}) == []
 
 
-async def test_no_span_tells_a_secret(planted):
-    ring = planted.front.shop.telemetry.spans.ring
+@pytest.mark.parametrize("place", PLACES)
+async def test_nothing_that_is_told_kept_or_exported_holds_a_secret_or_a_body(planted, place):
+    text = planted.told[place]
 
-    assert len(ring) > 50
-    assert found(repr(ring), planted.secrets | {ADDRESS}) == []
+    assert len(text) > 100
+    assert found(text, planted.secrets | {ADDRESS}) == []
+    assert found(text, BODIES) == []
+
+
+async def test_all_that_is_told_is_searched(planted):
+    assert set(planted.told) == set(PLACES)
+    assert "place_order" in planted.told["otlp traces"]
+    assert "planted defect" in planted.told["otlp logs"]
+    assert "POST /api/orders" in planted.told["store: traces"]
 
 
 @pytest.mark.parametrize("database", SERVICES)

@@ -8,6 +8,7 @@ import msgspec
 
 from emporion import __version__
 from emporion.chassis.auth.verifier import PublicKeys, TokenVerifier
+from emporion.chassis.calls.context import Call, enter, leave
 from emporion.chassis.calls.inbound import Inbound
 from emporion.chassis.http.app import Edge, HttpApp, Served, as_problem
 from emporion.chassis.http.exchange import Exchange, Response
@@ -158,7 +159,6 @@ class _Recorder:
         if served.trace.is_sampled or served.status >= 500 or served.duration_s > SLOW_S:  # noqa: PLR2004 - HTTP's boundary of our own faults
             self._spans.record(served)
         if served.status >= 500:  # noqa: PLR2004 - HTTP's boundary of our own faults
-            _access.warning(
-                "%s %s answered %d", served.verb, served.route, served.status,
-                extra={"request_trace_id": served.trace.trace_id},
-            )  # fmt: skip
+            token = enter(Call(trace=served.trace))
+            _access.warning("%s %s answered %d", served.verb, served.route, served.status)
+            leave(token)

@@ -7,6 +7,7 @@ from collections import deque
 import pytest
 
 from emporion.chassis.telemetry.logs import JsonLogs
+from emporion.chassis.telemetry.store.records import LogRow
 from emporion.contracts.operations import OperationsService
 from emporion.contracts.operations_telemetry import (
     MetricsOf,
@@ -190,3 +191,18 @@ async def test_a_store_that_cannot_be_written_is_said_once_and_tried_again(tmp_p
     ]
     await recorder.stop()
     await shop.close()
+
+
+async def test_a_request_that_failed_on_us_is_in_the_log_of_its_trace(shop):
+    kept: deque[LogRow] = deque()
+    logs = JsonLogs(shop.telemetry.guard, stream=io.BytesIO())
+    logs.kept = kept
+    access = logging.getLogger("emporion.access")
+    access.addHandler(logs)
+
+    shop.closed = "draining"
+    answer = await shop.stranger().get("/readyz")
+    access.removeHandler(logs)
+
+    assert answer.status == 503
+    assert [row.trace_id for row in kept] == [answer.headers["x-trace-id"]]
