@@ -60,6 +60,7 @@ LONG = (
     "tests/chassis/brokers/test_aws",
     "tests/chassis/brokers/test_jetstream_postgres.py",
     "tests/platform/audit/test_audit_split.py",
+    "tests/platform/audit/test_gift_cards_split.py",
     "tests/platform/deploy/test_apply.py",
     "tests/platform/deploy/test_emulated.py",
     "tests/platform/ecs/",

@@ -12,12 +12,13 @@ from pathlib import Path
 from tests.crash.points import Point
 from tests.crash.victim import VARIABLE, order_text
 from tests.system import books, running
-from tests.system.accounts import Customer, sign_up
+from tests.system.accounts import Customer, give_cards, sign_up
 from tests.system.polling import NeverHappened, eventually
 from tests.system.shoppers import Plan, Traffic, settle, shop
 
 VICTIM = (sys.executable, "-m", "tests.crash.victim")
 CUSTOMERS = 6
+SMALL_CARDS = 20
 RECOVERY_S_MAX = 10.0
 SETTLE_S = 5.0
 """How long clients repeat themselves beyond the time that recovery may take."""
@@ -40,11 +41,12 @@ class Template:
 
 
 async def furnish(folder: Path) -> Template:
-    """A shop with the demo catalogue and a few customers, stopped again."""
+    """A shop with the demo catalogue and a few customers with gift cards, stopped again."""
     shop_ = running.start(folder)
     try:
         await shop_.until_open()
         customers = await sign_up(shop_.url, [f"customer-{n}" for n in range(CUSTOMERS)])
+        customers = await give_cards(shop_.url, customers, small=SMALL_CARDS)
         assert await shop_.stop() == 0
     finally:
         shop_.kill()

@@ -174,17 +174,19 @@ TEXT = f"""\
 
 A real `emporion up` serves sixteen shoppers over HTTP (of their orders 15 % are declined, 8 % ask
 for more than there is, 5 % are answered twice by the payment provider and 3 % late or never at
-first, 15 % of the paid ones are called off) and is killed with SIGKILL at a named point: before or
-after a commit, around a call of the provider or the mailer, amid a checkpoint, while it recovers
-from a first kill, or at any moment. A first start is killed while it furnishes an empty folder.
+first, 15 % of the paid ones are called off; at the points of gift cards 70 % name one, which pays
+for all or for a part) and is killed with SIGKILL at a named point: before or after a commit, around
+a call of the provider or the mailer, amid a checkpoint, while it recovers from a first kill, or at
+any moment. A first start is killed while it furnishes an empty folder.
 Then it is started again, as always, and the shoppers repeat whatever was not answered, with the
 same keys; in half of the lives at once, in the other half after the shop has recovered by itself.
 
 - **lost**: an order that was answered as paid and is not, or a sold order without a confirmation.
 - **effects twice**: a second order under one key, a second charge or refund in the provider's own
-  book, a second confirmation.
-- **wrong**: answers that contradict each other, money at the provider that no paid order accounts
-  for, reserved stock that no paid order needs, or any violation that `emporion audit` finds.
+  book, money taken from a gift card or given back to it a second time, a second confirmation.
+- **wrong**: answers that contradict each other, money at the provider, or from gift cards, that no
+  paid order accounts for, reserved stock that no paid order needs, or any violation that
+  `emporion audit` finds.
 - **sagas left**: still under way {RECOVERY_S_MAX:g} s after the shop was open again.
 - **recovery**: the longest of the row, from the start of the new process until every saga that was
   open before is over. It holds the start of the interpreter itself.

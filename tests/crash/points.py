@@ -64,7 +64,7 @@ class Point:
         hook: what is watched.
         when: on which side of it.
         hits: at which occurrences to kill, one kill each.
-        needs: what many orders must meet so that the point is reached: "" or SILENCE.
+        needs: what many orders must meet so that the point is reached: "", SILENCE or CARDS.
     """
 
     stage: str
@@ -104,6 +104,13 @@ PUT_ASIDE = Commit("payment", "cancel-order: do refund payment", "captured")
 REFUNDED = Commit("payment", "cancel-order: do refund payment", "refunded")
 CANCEL_ENDED = Commit("order", "cancel-order: do refund payment")
 
+_CARDS = "create-gift-card-order"
+SPENT = Commit("giftcard", f"{_CARDS}: do spend gift cards")
+REST_CHARGED = Commit("payment", f"{_CARDS}: do charge payment")
+CARD_TURNED = Commit("order", f"{_CARDS}: turn")
+UNSPENT = Commit("giftcard", f"{_CARDS}: undo spend gift cards")
+GIVEN_TO_CARD = Commit("giftcard", "cancel-gift-card-order: do give back to gift cards")
+
 TOLD_EMAIL = Commit("email", "order -> email")
 TOLD_INVENTORY = Commit("inventory", "order -> inventory")
 MAILED = Call(f"{_SERVICES}.email.adapters.kept:KeptMailer.send")
@@ -112,6 +119,8 @@ MARKED_SENT = Commit("email", "mails")
 MADE_DUE = Commit("order", "recover")
 MIGRATED = Call("emporion.chassis.data.sqlite.database:migrate")
 
+CARDS = "gift cards"
+"""Customers of whom most name a gift card."""
 SILENCE = "silence"
 """A payment provider whose answers are lost for longer than a call asks for them."""
 MANY = (1, 4, 15)
@@ -146,6 +155,11 @@ TABLE: tuple[Point, ...] = (
     *around("cancel", "the provider gives the money back", GIVEN_BACK, FEW),
     *around("cancel", "the commit of the refund", REFUNDED, FEW),
     *around("cancel", "the commit that ends the saga", CANCEL_ENDED, FEW),
+    *around("gift card", "the commit that spends a card", SPENT, MANY, needs=CARDS),
+    *around("gift card", "the commit of the charge of the rest", REST_CHARGED, FEW, needs=CARDS),
+    *around("gift card", "the commit that turns the saga", CARD_TURNED, FEW, needs=CARDS),
+    *around("gift card", "the commit that undoes the spending", UNSPENT, FEW, needs=CARDS),
+    *around("gift card", "the commit that gives back", GIVEN_TO_CARD, FEW, needs=CARDS),
     *around("events", "the commit of a batch at email", TOLD_EMAIL, FEW),
     *around("events", "the commit of a batch at inventory", TOLD_INVENTORY, FEW),
     *around("mails", "the mailer takes a batch", MAILED, FEW),

@@ -16,6 +16,7 @@ TELLING = {
     "compensation: after the commit that turns the saga": 2,
     "cancel: after the commit that puts the refund aside": 1,
     "cancel: after the provider gives the money back": 1,
+    "gift card: after the commit that spends a card": 4,
     "events: before the commit of a batch at email": 2,
     "checkpoint: amid the log of order is moved": 40,
 }

@@ -1,7 +1,7 @@
 """Customers with a session, and the first furniture of a shop, made over HTTP."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.system.wire import Reply, Wire
 
@@ -11,12 +11,14 @@ ARRIVING_AT_ONCE = 4
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """An account and its session."""
+    """An account and its session; `card` is worth a great deal, each of `small_cards` 1.00 EUR."""
 
     email: str
     user_id: str
     access_token: str
     refresh_token: str
+    card: str = ""
+    small_cards: tuple[str, ...] = ()
 
     @property
     def headers(self) -> dict[str, str]:
@@ -58,6 +60,26 @@ async def operator(url: str) -> Customer:
     wire = Wire(url)
     try:
         return await sign_in(wire, "operator@emporion.test", "emporion-demo-operator")
+    finally:
+        await wire.close()
+
+
+async def give_cards(url: str, customers: list[Customer], *, small: int) -> list[Customer]:
+    """The same customers, with one gift card for all of them, and so many small ones each."""
+    wire, staff = Wire(url), await operator(url)
+
+    async def issue(amount_minor: int) -> str:
+        worth = {"amount": {"amount_minor": amount_minor, "currency": "EUR"}}
+        return _must(await wire.ask("POST", "/api/gift-cards", worth, headers=staff.headers))[
+            "code"
+        ]
+
+    try:
+        card = await issue(10**9)
+        return [
+            replace(each, card=card, small_cards=tuple([await issue(100) for _ in range(small)]))
+            for each in customers
+        ]
     finally:
         await wire.close()
 

@@ -88,10 +88,11 @@ class Books:
             rows(folder, "order", "SELECT order_id, total_minor FROM orders")
         )
         self.order_of_key = defaultdict[str, list[str]](list)
-        sagas = "SELECT key, id FROM saga WHERE name = 'create-order'"
+        sagas = "SELECT key, id FROM saga WHERE name IN ('create-order', 'create-gift-card-order')"
         for key, order_id in rows(folder, "order", sagas):
             self.order_of_key[key.partition(":")[2]].append(order_id)
         self.charged, self.refunded = _provider(folder)
+        self.spent, self.given_back = _cards(folder)
 
     def examine(self) -> Findings:
         """Everything that does not add up."""
@@ -132,25 +133,36 @@ class Books:
             yield f"{len(self.status)} orders from {len(keys)} keys"
 
     def _money_twice(self) -> Iterator[str]:
-        for kind, entries in (("charged", self.charged), ("refunded", self.refunded)):
+        of_cards = (("spent from a card", self.spent), ("given back to a card", self.given_back))
+        for kind, entries in (("charged", self.charged), ("refunded", self.refunded), *of_cards):
             for order_id, amounts in entries.items():
                 if len(amounts) > 1:
                     yield f"{order_id} was {kind} {len(amounts)} times"
 
     def _wrong_money(self) -> Iterator[str]:
-        for order_id in {*self.status, *self.charged, *self.refunded}:
+        for order_id in {*self.status, *self.charged, *self.refunded, *self.spent}:
             kept = sum(self.charged.get(order_id, [])) - sum(self.refunded.get(order_id, []))
+            kept += sum(self.spent.get(order_id, [])) - sum(self.given_back.get(order_id, []))
             status = self.status.get(order_id, "not there")
             due = self.totals[order_id] if status == "paid" else 0
             if kept != due:
-                yield f"{order_id} is {status}: {kept} are kept at the provider, {due} are due"
+                yield f"{order_id} is {status}: {kept} are kept, {due} are due"
         captured = number(
             self.folder, "payment", "SELECT coalesce(sum(amount_minor - refunded_minor), 0) "
             "FROM payment WHERE status IN ('captured', 'refunded')",
         )  # fmt: skip
+        for amounts in self.spent.values():
+            captured += sum(amounts)
+        for amounts in self.given_back.values():
+            captured -= sum(amounts)
         paid = sum(self.totals[key] for key, status in self.status.items() if status == "paid")
         if captured != paid:
-            yield f"payments keep {captured}, paid orders come to {paid}"
+            yield f"payments and cards keep {captured}, paid orders come to {paid}"
+        sql = "SELECT coalesce(sum(balance_minor), 0) FROM gift_card"
+        entries = "SELECT coalesce(sum(amount_minor), 0) FROM gift_card_entry"
+        on_cards = number(self.folder, "giftcard", sql)
+        if on_cards != (told := number(self.folder, "giftcard", entries)):
+            yield f"{on_cards} are on the cards, their entries come to {told}"
 
     def _mails(self) -> Counter[str]:
         sql = "SELECT order_id FROM mail WHERE template = 'order-confirmation' AND status = 'sent'"
@@ -177,6 +189,15 @@ class Books:
         for sku, reserved in rows(self.folder, "inventory", sql):
             if reserved != wanted[sku]:
                 yield f"{reserved} of {sku} are reserved, paid orders need {wanted[sku]}"
+
+
+def _cards(folder: Path) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
+    """Every amount that an order took from gift cards, and got back."""
+    spent, back = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
+    sql = "SELECT order_id, amount_minor FROM gift_card_entry WHERE order_id <> ''"
+    for order_id, amount_minor in rows(folder, "giftcard", sql):
+        (spent if amount_minor < 0 else back)[order_id].append(abs(amount_minor))
+    return spent, back
 
 
 def _provider(folder: Path) -> tuple[dict[str, list[int]], dict[str, list[int]]]:

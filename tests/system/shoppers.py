@@ -23,6 +23,7 @@ PAUSE_S = 0.05
 class Mix:
     """How often a shopper does what, as shares of all orders.
 
+    `by_card`: half of these name a card that covers all, half one that covers little.
     Declined, timeout, timeout_lost and twice are the ways of the rehearsal provider.
     """
 
@@ -32,10 +33,15 @@ class Mix:
     twice: float = 0.05
     out_of_stock: float = 0.08
     cancelled: float = 0.15
+    by_card: float = 0.0
 
 
-MIXES = {"": Mix(), "silence": Mix(timeout=0.3, timeout_lost=0.2)}
-"""What a crash point needs: the usual mix, or a provider whose answers are mostly lost."""
+MIXES = {
+    "": Mix(),
+    "silence": Mix(timeout=0.3, timeout_lost=0.2),
+    "gift cards": Mix(by_card=0.7),
+}
+"""What a crash point needs: the usual mix, a provider whose answers are mostly lost, gift cards."""
 
 
 @dataclass
@@ -52,6 +58,7 @@ class Attempt:
     lines: list[dict[str, object]]
     token: str
     is_to_be_cancelled: bool
+    cards: list[str] = field(default_factory=list)
     order_id: str = ""
     status: str = ""
     refusal: str = ""
@@ -138,6 +145,7 @@ class Plan:
 async def shop(url: str, customers: Sequence[Customer], plan: Plan, traffic: Traffic) -> None:
     """Order until the shop is gone, or the plan is done; a lost answer ends a shopper's visit."""
     until_s = time.monotonic() + plan.for_s
+    purses = {each.email: iter(each.small_cards) for each in customers}
 
     async def visit(number: int) -> None:
         chance = random.Random(f"{plan.seed}/{number}")
@@ -148,6 +156,9 @@ async def shop(url: str, customers: Sequence[Customer], plan: Plan, traffic: Tra
                 if time.monotonic() > until_s:
                     return
                 attempt = _planned(chance, plan, customer, f"{plan.seed}-{number}-{index}")
+                if plan.mix.by_card and chance.random() < plan.mix.by_card:
+                    small = next(purses[customer.email], customer.card)
+                    attempt.cards.append(chance.choice((customer.card, small)))
                 traffic.attempts.append(attempt)
                 started_s = time.monotonic()
                 await _order(wire, attempt)
@@ -223,7 +234,7 @@ async def _order(wire: Wire, attempt: Attempt) -> bool:
     reply = await wire.ask(
         "POST",
         "/api/orders",
-        {"lines": attempt.lines, "payment_token": attempt.token},
+        {"lines": attempt.lines, "payment_token": attempt.token, "gift_cards": attempt.cards},
         headers=attempt.customer.headers | {"Idempotency-Key": attempt.key},
     )
     attempt.hear(reply)

@@ -29,10 +29,10 @@ STOP_S_MAX = 60.0
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[str]:
-    """The URL of the shop while it runs on this folder."""
+def running(folder: Path, text: str = TOPOLOGY) -> Iterator[str]:
+    """The URL of the shop of that topology while it runs on this folder."""
     topology = folder.with_suffix(".yaml")
-    topology.write_text(TOPOLOGY)
+    topology.write_text(text)
     with folder.with_suffix(".log").open("ab") as log:
         process = subprocess.Popen(
             [
