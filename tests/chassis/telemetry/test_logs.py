@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import threading
+from collections import deque
 from typing import Any
 
 import pytest
@@ -14,14 +15,17 @@ from emporion.chassis.auth.identity import Identity, Kind
 from emporion.chassis.calls.context import Call, Trace, enter, leave
 from emporion.chassis.telemetry.forbidden import FieldGuard, ForbiddenField
 from emporion.chassis.telemetry.logs import BUFFER_BYTES_MAX, FLUSH_S, JsonLogs, install
+from emporion.chassis.telemetry.store.records import LogRow
 
 
 class Log:
     """A logger with its lines."""
 
-    def __init__(self, name: str, *, is_strict: bool = True) -> None:
+    def __init__(self, name: str, *, is_strict: bool = True, is_xray: bool = False) -> None:
         self.stream = io.BytesIO()
-        self.json_logs = JsonLogs(FieldGuard(is_strict=is_strict), stream=self.stream)
+        self.json_logs = JsonLogs(
+            FieldGuard(is_strict=is_strict), stream=self.stream, is_xray=is_xray
+        )
         self.logger = logging.Logger(name)  # noqa: LOG001 - apart from the root's
         self.logger.addHandler(self.json_logs)
 
@@ -157,3 +161,26 @@ def test_installing_replaces_the_root_handlers() -> None:
     finally:
         root.handlers[:] = before
         root.setLevel(level)
+
+
+def test_x_rays_form_of_the_trace_id_stands_beside_it_where_that_is_set() -> None:
+    log = Log("emporion.services.order.commands", is_xray=True)
+    token = enter(Call(trace=Trace("6b0d955f" + "a" * 24, "b" * 16)))
+    log.logger.info("in a trace")
+    leave(token)
+    log.logger.info("in none")
+
+    traced, untraced = log.lines
+    assert traced["xray_trace_id"] == "1-6b0d955f-" + "a" * 24
+    assert "xray_trace_id" not in untraced
+
+
+def test_lines_are_kept_for_whoever_stores_them() -> None:
+    log = Log("emporion.services.order.commands")
+    kept: deque[LogRow] = deque(maxlen=2)
+    log.json_logs.kept = kept
+    for number in range(3):
+        log.logger.warning("%d", number)
+
+    assert [json.loads(row.line)["message"] for row in kept] == ["1", "2"]
+    assert {(row.level, row.service, row.trace_id) for row in kept} == {("warning", "order", "")}
