@@ -95,6 +95,24 @@ async def test_what_was_held_up_for_an_hour_is_still_in_the_trace_of_its_order(s
     assert reaction.fields["waited_ms"] >= 3_600_000
 
 
+async def test_attempts_at_a_reaction_that_fail_are_in_the_trace_too(shop):
+    broken = "CREATE TRIGGER broken BEFORE INSERT ON mail BEGIN SELECT RAISE(ABORT, 'broken'); END"
+    await shop.write("email", broken)
+    ada = await shop.customer("Ada")
+    await shop.stock("croissant", 9)
+    assert (await ada.order(("croissant", 1))).status == 201
+    await shop.deliver()
+    await shop.write("email", "DROP TRIGGER broken")
+    await shop.pass_time(3_600)
+    await shop.deliver()
+
+    told = [s for s in of_last_order(shop) if named(s) == "email react to orders.created"]
+    assert told[-1].outcome == "ok"
+    assert len(told) > 1
+    assert "ok" not in {span.outcome for span in told[:-1]}
+    assert len({span.parent_id for span in told}) == 1
+
+
 async def test_a_saga_that_is_taken_up_again_goes_on_in_the_trace_of_its_order(shop):
     ada = await shop.customer("Ada")
     await shop.stock("croissant", 9)

@@ -144,6 +144,8 @@ class Shop:
     def _delivered(self, delivery: Delivery) -> None:
         """What a subscriber stored may be work for its alarms, now that it is committed."""
         self._reactions.record(delivery)
+        if delivery.error is not None:
+            return
         self._business.record(delivery)
         for alarm in self.assemblies[delivery.subscriber].alarms:
             alarm.poke()

@@ -109,12 +109,16 @@ class ParkedPage:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A committed batch, for telemetry: the reactions of one transaction and how long it took."""
+    """A committed batch, for telemetry: the reactions of one transaction and how long it took.
+
+    With an `error` it is a single event whose reaction failed; it is set aside and tried again.
+    """
 
     source: str
     subscriber: str
     received: Sequence[Received[Any]]
     elapsed_s: float
+    error: Exception | None = None
 
 
 Observer = Callable[[Delivery], None]

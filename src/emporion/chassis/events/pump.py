@@ -380,6 +380,8 @@ class Pump:
         """When a failed event is tried again, or that it is dead."""
         policy = self._config.retry
         attempts = item.attempts + 1
+        if self._observe is not None and item.received is not None:
+            self._observe(Delivery(self.feed.source, self.subscriber, [item.received], 0.0, error))
         first_ms = item.first_failed_at_ms
         what = (self.alarm.name, item.name, item.event_id, attempts)
         if first_ms is not None and policy.is_over(first_failed_at_ms=first_ms, now_ms=now_ms):

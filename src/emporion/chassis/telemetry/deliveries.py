@@ -3,7 +3,7 @@
 from emporion.chassis.events.bus import Delivery
 from emporion.chassis.telemetry.metrics import Durations
 from emporion.chassis.telemetry.spans import OK, Kind, Span
-from emporion.chassis.telemetry.telemetry import Telemetry
+from emporion.chassis.telemetry.telemetry import Telemetry, outcome_of
 from emporion.contracts.contract import Event
 
 HEADER_LENGTH = 55
@@ -11,7 +11,7 @@ SAMPLED = "1"
 
 
 class DeliverySpans:
-    """Records what a committed batch did for each of its events.
+    """Records what a committed batch did for each of its events, and each attempt that failed.
 
     Events that were reacted to together share the time that took; `fields` say how many they
     were, and how long each had waited since it was published: milliseconds, or days where the
@@ -30,7 +30,9 @@ class DeliverySpans:
 
     def record(self, delivery: Delivery) -> None:
         """One span for each event whose publisher was sampled; the batch in the metrics."""
-        self._durations_of(delivery).observe(delivery.elapsed_s)
+        if delivery.error is None:
+            self._durations_of(delivery).observe(delivery.elapsed_s)
+        outcome = OK if delivery.error is None else outcome_of(delivery.error)
         started_s = self._monotonic_s() - delivery.elapsed_s
         number = len(delivery.received)
         began_ms = self._now_ms() - round(delivery.elapsed_s * 1000)
@@ -44,7 +46,7 @@ class DeliverySpans:
             fields: dict[str, object] = {"events": number, "waited_ms": waited_ms}
             span = Span(
                 header[3:35], span_id(), header[36:52], subscriber,
-                names.get(kind) or self._name(kind), source, started_s, elapsed_s, OK, fields,
+                names.get(kind) or self._name(kind), source, started_s, elapsed_s, outcome, fields,
                 Kind.REACTION,
             )  # fmt: skip
             record(span)
