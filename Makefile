@@ -40,8 +40,16 @@ test: lint types imports ## Lint, types, import rules and all tests, on other en
 	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not engines and not cdk"
 
 .PHONY: engines
-engines: $(STAMP)/dev $(STAMP)/timescale ## The rest of the tests: every suite on PostgreSQL, TimescaleDB, MongoDB, SNS and SQS, Envoy (minutes; needs Node.js 20)
+engines: $(STAMP)/dev $(STAMP)/timescale $(STAMP)/axe ## The rest of the tests: every suite on PostgreSQL, TimescaleDB, MongoDB, SNS and SQS, Envoy; pages in Chromium (minutes; needs Node.js 20 and chromium)
 	@$(BIN)/pytest -q -n 2 --dist worksteal -m engines
+
+.PHONY: browser
+browser: $(STAMP)/dev $(STAMP)/axe ## The storefront in a real Chromium, with and without JavaScript, judged by axe (needs npm and chromium)
+	@$(BIN)/pytest -q tests/browser
+
+.PHONY: screenshots
+screenshots: $(STAMP)/dev ## A picture of every page, light and dark, desktop and phone: build/screenshots, docs/images (needs chromium)
+	@$(BIN)/python -m tests.browser.screenshots
 
 .PHONY: check
 check: lint types imports ## The same without starting or killing real processes: under a minute
@@ -101,7 +109,7 @@ bench-split: $(STAMP)/bench ## Measure the split shop beside pgbench and the one
 	@$(BIN)/python -m bench.split
 
 .PHONY: coverage
-coverage: $(STAMP)/dev $(STAMP)/timescale ## Which branches no test takes
+coverage: $(STAMP)/dev $(STAMP)/timescale $(STAMP)/axe ## Which branches no test takes
 	@$(BIN)/coverage erase
 	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not cdk" --cov --cov-report=term-missing:skip-covered
 
@@ -181,6 +189,12 @@ $(STAMP)/deploy: $(STAMP)/package requirements/deploy.lock
 	@echo "Installing the locked AWS CDK and cfn-lint into $(VENV) ..."
 	@$(PIP) install --no-deps --require-hashes -r requirements/deploy.lock
 	@touch $@
+
+$(STAMP)/axe: tests/browser/package-lock.json
+	@command -v npm > /dev/null || { echo "npm is needed: the pages are judged by axe-core, which it brings" >&2; exit 1; }
+	@echo "Installing the locked axe-core of the tests ..."
+	@npm ci --silent --ignore-scripts --no-audit --no-fund --prefix tests/browser
+	@mkdir -p $(STAMP) && touch $@
 
 $(STAMP)/bench: $(STAMP)/dev requirements/bench.lock
 	@$(PIP) install --no-deps --require-hashes -r requirements/bench.lock

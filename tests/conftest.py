@@ -57,6 +57,7 @@ IN_SHORT = (
 )
 """Here every engine is tried also in the short form; elsewhere it is SQLite only."""
 LONG = (
+    "tests/browser/",
     "tests/chassis/brokers/test_aws",
     "tests/chassis/brokers/test_jetstream_postgres.py",
     "tests/platform/audit/test_audit_split.py",

@@ -5,9 +5,15 @@ import re
 
 import pytest
 
+from emporion.chassis.auth.identity import ANONYMOUS
+from emporion.chassis.runtime.system import system_runtime
+from emporion.web.asking import LocalAsking
 from emporion.web.assets import FOLDER
 from emporion.web.cookies import Cookies
 from emporion.web.guard import ForeignForm, proof_of, require_own_form
+from emporion.web.site import Ground
+from emporion.web.storefront.front import Storefront
+from emporion.web.storefront.paths import HOME, PATHS
 from emporion.web.words import safe_path
 
 
@@ -95,3 +101,11 @@ def test_what_others_wrote_is_here_unchanged_with_its_licence():
         assert (
             "Copyright" in (FOLDER / licence).read_text() or "BSD" in (FOLDER / licence).read_text()
         ), licence
+
+
+def test_the_addresses_known_beforehand_are_those_of_the_storefront():
+    runtime = system_runtime()
+    nobody = LocalAsking([], lambda _: ANONYMOUS, runtime.clock)
+    ground = Ground(runtime=runtime, asking=nobody, is_secure=True)
+
+    assert Storefront(ground).paths == [("GET", HOME), *PATHS]

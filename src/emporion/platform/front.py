@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
 
 import msgspec
 
@@ -11,27 +10,16 @@ from emporion.chassis.auth.verifier import PublicKeys, TokenVerifier
 from emporion.chassis.calls.context import Call, enter, leave
 from emporion.chassis.calls.inbound import Inbound
 from emporion.chassis.http.app import Edge, HttpApp, Served, as_problem
-from emporion.chassis.http.exchange import Exchange, Response
 from emporion.chassis.http.health import Health, health_pages
 from emporion.chassis.http.pages import index_page, metrics_page
-from emporion.chassis.http.routes import Page, PageRoute, Route, Shown
+from emporion.chassis.http.routes import Page, PageRoute, Shown
 from emporion.chassis.surfaces.openapi import openapi
 from emporion.chassis.telemetry.requests import RequestSpans
 from emporion.chassis.telemetry.sampling import SLOW_S
 from emporion.chassis.telemetry.telemetry import Telemetry
-from emporion.platform.settings import Environment, Provider
 from emporion.platform.shop import Shop
-from emporion.web.asking import LocalAsking
-from emporion.web.site import Ground
-from emporion.web.storefront.checkout import PaymentChoice
-from emporion.web.storefront.front import Storefront
+from emporion.platform.storefront import storefront_of
 
-REHEARSED: Final = (
-    PaymentChoice("tok_ok", "Test card", "Pays at once; no money moves."),
-    PaymentChoice("tok_timeout", "Slow test card", "Pays, but its bank answers late."),
-    PaymentChoice("tok_declined", "Empty test card", "Is declined."),
-)
-"""The ways to pay of the built-in test provider."""
 _access = logging.getLogger("emporion.access")
 
 
@@ -57,54 +45,22 @@ def http_app(
     doors = shop.directory.inbounds if doors is None else doors
     verifier = TokenVerifier(keys or shop.user.public_keys, shop.runtime.clock)
     index = PageRoute(_index())
-    front = _storefront(shop, doors, verifier) if is_whole else None
+    front = storefront_of(shop, doors, verifier, index=index) if is_whole else None
     edge = Edge(
         runtime=shop.runtime,
         authenticate=verifier.authenticate,
         trace_of=shop.telemetry.trace_of,
         record=_Recorder(shop.telemetry, is_behind_edge=is_behind_edge).record,
         child_of=shop.telemetry.child_of,
-        refuse=front.site.refuse if front is not None else as_problem,
+        refuse=front.refuse if front is not None else as_problem,
     )
-    beside: list[Route] = [index]
-    if front is not None:
-        beside = [_Home(front.home, index), *front.routes]
+    beside = front.routes if front is not None else [index]
     pages = (
         *health_pages(Health(ready=shop.probes, live=shop.live_probes, closed=closed)),
         metrics_page(shop.telemetry.metrics.exposition),
         _openapi_page(doors),
     )
     return HttpApp(doors, edge, pages, beside=beside)
-
-
-def _storefront(shop: Shop, doors: Sequence[Inbound], verifier: TokenVerifier) -> Storefront:
-    return Storefront(
-        Ground(
-            runtime=shop.runtime,
-            asking=LocalAsking(doors, verifier.authenticate, shop.runtime.clock),
-            is_secure=shop.settings.environment is not Environment.DEVELOPMENT,
-        ),
-        REHEARSED if shop.settings.payment_provider is Provider.REHEARSAL else (),
-    )
-
-
-class _Home:
-    """`/`: the shop for a browser, and what there is for a program."""
-
-    verb = "GET"
-    path = "/"
-
-    def __init__(self, home: Route, index: Route) -> None:
-        self._home = home
-        self._index = index
-
-    async def serve(self, exchange: Exchange) -> Response:
-        """The one or the other, by what is accepted."""
-        wants_page = b"text/html" in exchange.headers.get(b"accept", b"")
-        is_of_page = wants_page or b"hx-request" in exchange.headers
-        response = await (self._home if is_of_page else self._index).serve(exchange)
-        response.headers.append((b"vary", b"Accept, HX-Request"))
-        return response
 
 
 def _index() -> Page:

@@ -12,6 +12,7 @@ from emporion.web.forms import message
 from emporion.web.storefront import basket
 from emporion.web.storefront.goods import Goods
 from emporion.web.storefront.pricing import price
+from emporion.web.storefront.stock import FEW, left_of
 from emporion.web.visit import Visit
 
 KEY_BYTES: Final = 16
@@ -87,8 +88,8 @@ class CartPages:
         return visit.part(
             "buy.html",
             product=product,
-            left={},
-            few=0,
+            left=await left_of(visit, product.variants),
+            few=FEW,
             chosen=visit.form.text("sku"),
             form_key=visit.site.runtime.random.token(KEY_BYTES),
             said=refusal.title if refusal is not None else "It is in your cart",

@@ -10,25 +10,19 @@ from emporion.contracts.catalog import (
     GetProduct,
     ListProducts,
     Product,
-    Variant,
 )
-from emporion.contracts.inventory import InventoryService
-from emporion.contracts.inventory_levels import AvailabilityOf
 from emporion.contracts.recommendation import Reason, RecommendationService, RecommendFor
 from emporion.contracts.refusals import UnknownCursor
 from emporion.kernel.errors import EmporionError, NotFound
-from emporion.kernel.ids import Sku
 from emporion.web.forms import message
 from emporion.web.storefront.goods import Goods, SoldAs
+from emporion.web.storefront.stock import FEW, left_of
 from emporion.web.visit import Visit
 
 _log = logging.getLogger(__name__)
 PER_PAGE: Final = 12
-FEW: Final = 10
-"""Below this, a page says how many are left."""
 OPTIONAL_S: Final = 0.5
 """So long a page waits for what it can do without."""
-HINTS_MAX: Final = 20
 GOES_WITH_MAX: Final = 4
 KEY_BYTES: Final = 16
 
@@ -74,7 +68,7 @@ class CataloguePages:
             raise NotFound("this is not sold any more")
         self._goods.learn([product])
         left, goes_with = await asyncio.gather(
-            self._left(visit, product.variants), self._goes_with(visit, product)
+            left_of(visit, product.variants), self._goes_with(visit, product)
         )
         return await visit.show(
             "product.html",
@@ -84,24 +78,6 @@ class CataloguePages:
             goes_with=goes_with,
             form_key=visit.site.runtime.random.token(KEY_BYTES),
         )
-
-    async def _left(self, visit: Visit, variants: list[Variant]) -> dict[Sku, int]:
-        """How many units of each variant there are, as far as that is known in time."""
-        inventory = visit.ask(InventoryService, timeout_s=OPTIONAL_S)
-        asked = [
-            inventory.availability(AvailabilityOf(sku=variant.sku))
-            for variant in variants[:HINTS_MAX]
-        ]
-        found = await asyncio.gather(*asked, return_exceptions=True)
-        left: dict[Sku, int] = {}
-        for answer in found:
-            if isinstance(answer, EmporionError):
-                _log.info("a stock hint is missing: %s", answer.slug)
-            elif isinstance(answer, BaseException):
-                raise answer
-            else:
-                left[answer.sku] = answer.available
-        return left
 
     async def _goes_with(self, visit: Visit, product: Product) -> list[tuple[SoldAs, bool]]:
         """Other products, and whether each is bought together with this one."""

@@ -16,6 +16,7 @@ from emporion.web.storefront.catalogue import CataloguePages
 from emporion.web.storefront.checkout import CheckoutPages, PaymentChoice
 from emporion.web.storefront.goods import Goods
 from emporion.web.storefront.orders import OrderPages
+from emporion.web.storefront.paths import HOME
 from emporion.web.storefront.pictures import PictureRoute
 from emporion.web.visit import Visit
 
@@ -24,7 +25,7 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 
 
 class Storefront:
-    """The storefront: `routes` to be served, and `site`, which also refuses what is not there.
+    """The storefront: its routes, and `site`, which also refuses what is not there.
 
     Args:
         ground: see Ground.
@@ -39,8 +40,8 @@ class Storefront:
         account = AccountPages()
         checkout = CheckoutPages(goods, payments)
         orders = OrderPages(goods)
-        self.home = site.page("/", catalogue.catalogue)
-        self.routes: list[Route] = [
+        routes: list[Route] = [
+            site.page(HOME, catalogue.catalogue),
             AssetRoute(site.assets),
             PictureRoute(),
             site.page("/products/{product_id}", catalogue.product),
@@ -60,6 +61,16 @@ class Storefront:
             site.form("/sign-up", account.sign_up),
             site.form("/sign-out", account.sign_out),
         ]
+        self._routes = {(route.verb, route.path): route for route in routes}
+
+    def route(self, verb: str, path: str) -> Route:
+        """The route of a verb and a template of `paths`."""
+        return self._routes[verb, path]
+
+    @property
+    def paths(self) -> list[tuple[str, str]]:
+        """Verb and template of every route."""
+        return list(self._routes)
 
     async def _around(self, visit: Visit) -> dict[str, Any]:
         """How many units are in the cart, for the bar on top; unknown while nobody answers."""

@@ -1,0 +1,114 @@
+"""The storefront of a process: loaded when somebody asks for its first page, and not before."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from emporion.chassis.auth.verifier import TokenVerifier
+from emporion.chassis.calls.inbound import Inbound
+from emporion.chassis.http.exchange import Exchange, Response
+from emporion.chassis.http.routes import Route
+from emporion.kernel.errors import EmporionError
+from emporion.platform.settings import Environment, Provider
+from emporion.platform.shop import Shop
+from emporion.web.storefront.paths import HOME, PATHS
+
+if TYPE_CHECKING:
+    from emporion.web.storefront.front import Storefront
+
+CARDS: Final = (
+    ("tok_ok", "Test card", "Pays at once; no money moves."),
+    ("tok_timeout", "Slow test card", "Pays, but its bank answers late."),
+    ("tok_declined", "Empty test card", "Is declined."),
+)
+"""The ways to pay of the built-in test provider: token, name, what it does."""
+
+
+class LaterStorefront:
+    """Stands for the storefront: a process that shows no page does not carry its modules.
+
+    Args:
+        make: loads and makes it; called once, in a thread, so that orders go on meanwhile.
+        index: what programs find at `/`.
+    """
+
+    def __init__(self, make: Callable[[], "Storefront"], index: Route) -> None:
+        self._make = make
+        self._made: Storefront | None = None
+        self._making: asyncio.Lock | None = None
+        home = _Home(_Later(self, "GET", HOME), index)
+        self.routes: list[Route] = [home, *(_Later(self, verb, path) for verb, path in PATHS)]
+
+    async def route(self, verb: str, path: str) -> Route:
+        """A route of the storefront by its template."""
+        if self._made is None:
+            self._making = self._making or asyncio.Lock()
+            async with self._making:
+                if self._made is None:
+                    self._made = await asyncio.to_thread(self._make)
+        return self._made.route(verb, path)
+
+    def refuse(self, exchange: Exchange, error: EmporionError) -> Response | None:
+        """See Edge.refuse; a person's first page may be one that is not there."""
+        if b"text/html" not in exchange.headers.get(b"accept", b""):
+            return None
+        if self._made is None:
+            self._made = self._make()
+        return self._made.site.refuse(exchange, error)
+
+
+class _Later:
+    """A route of a storefront that may not be there yet."""
+
+    def __init__(self, front: LaterStorefront, verb: str, path: str) -> None:
+        self.verb = verb
+        self.path = path
+        self._front = front
+
+    async def serve(self, exchange: Exchange) -> Response:
+        """What the storefront answers."""
+        route = await self._front.route(self.verb, self.path)
+        return await route.serve(exchange)
+
+
+class _Home:
+    """`/`: the shop for a browser, and what there is for a program."""
+
+    verb = "GET"
+    path = HOME
+
+    def __init__(self, home: Route, index: Route) -> None:
+        self._home = home
+        self._index = index
+
+    async def serve(self, exchange: Exchange) -> Response:
+        """The one or the other, by what is accepted."""
+        wants_page = b"text/html" in exchange.headers.get(b"accept", b"")
+        is_of_page = wants_page or b"hx-request" in exchange.headers
+        response = await (self._home if is_of_page else self._index).serve(exchange)
+        response.headers.append((b"vary", b"Accept, HX-Request"))
+        return response
+
+
+def storefront_of(
+    shop: Shop, doors: Sequence[Inbound], verifier: TokenVerifier, *, index: Route
+) -> LaterStorefront:
+    """The storefront over the services of this process."""
+
+    def make() -> "Storefront":
+        from emporion.web.asking import LocalAsking  # noqa: PLC0415 - see LaterStorefront
+        from emporion.web.site import Ground  # noqa: PLC0415 - same
+        from emporion.web.storefront.checkout import PaymentChoice  # noqa: PLC0415 - same
+        from emporion.web.storefront.front import Storefront  # noqa: PLC0415 - same
+
+        settings = shop.settings
+        is_rehearsed = settings.payment_provider is Provider.REHEARSAL
+        ground = Ground(
+            runtime=shop.runtime,
+            asking=LocalAsking(doors, verifier.authenticate, shop.runtime.clock),
+            is_secure=settings.environment is not Environment.DEVELOPMENT,
+        )
+        cards = CARDS if is_rehearsed else ()
+        return Storefront(ground, [PaymentChoice(*card) for card in cards])
+
+    return LaterStorefront(make, index)

@@ -1,0 +1,121 @@
+"""Takes a picture of every page of the storefront: `make screenshots`, then look at them.
+
+All of them, light and dark, on a desktop and on a phone, go to build/screenshots; those that the
+documentation shows go to docs/images, as JPEG.
+"""
+
+import asyncio
+import re
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from playwright.async_api import Browser, Page, expect
+
+from tests.api.live import live_shop
+from tests.browser.chromium import DESKTOP, PHONE, chromium, watched
+from tests.browser.customer import add_to_cart, search, sign_up
+
+ROOT = Path(__file__).parents[2]
+ALL = ROOT / "build" / "screenshots"
+SHOWN = ROOT / "docs" / "images"
+IN_DOCS = {
+    ("catalogue", "desktop", "light"),
+    ("product", "desktop", "dark"),
+    ("checkout", "desktop", "light"),
+    ("order", "phone", "light"),
+}
+JPEG_QUALITY = 80
+JPEG_BYTES_MAX = 150_000
+
+
+async def pages(page: Page) -> AsyncIterator[str]:
+    """Goes through the shop, and says the name of each page that is worth a picture."""
+    await page.goto("/")
+    yield "catalogue"
+    await page.goto("/?q=nosuchthing")
+    yield "search-empty"
+    await page.goto("/nothing")
+    yield "not-found"
+    await page.goto("/cart")
+    yield "cart-empty"
+    await page.goto("/sign-in")
+    yield "sign-in"
+    await page.goto("/sign-up")
+    await page.get_by_label("Name").fill("Ada")
+    await page.get_by_label("E-mail address").fill("ada@example.test")
+    await page.get_by_label("Password").fill("x" * 10)
+    yield "sign-up"
+    await sign_up(page)
+    await page.goto("/orders")
+    yield "orders-empty"
+    async for name in _buying(page):
+        yield name
+
+
+async def _buying(page: Page) -> AsyncIterator[str]:
+    await search(page, "flat", product="Flat white")
+    await add_to_cart(page)
+    await search(page, "crois", product="Croissant")
+    await add_to_cart(page, units=4)
+    await search(page, "scone", product="Scone")
+    await page.get_by_role("button", name="Add to cart").click()
+    await expect(page.get_by_role("status").filter(has_text="in your cart")).to_be_visible()
+    yield "product"
+    await page.goto("/cart")
+    yield "cart"
+    await page.get_by_role("link", name="Check out").click()
+    await page.get_by_label("Country").select_option("DE")
+    await page.get_by_label("By post").check()
+    await page.get_by_label("Code").fill("WELCOME-10")
+    await page.get_by_role("button", name="Apply").click()
+    await expect(page.locator("#summary")).to_contain_text("Welcome")
+    yield "checkout"
+    await page.get_by_label("Empty test card").check()
+    await page.get_by_role("button", name="Order and pay").click()
+    await expect(page.get_by_role("alert")).to_be_visible()
+    yield "checkout-declined"
+    await page.get_by_label("Pays at once").check()
+    await page.get_by_role("button", name="Order and pay").click()
+    await page.wait_for_url(re.compile("/orders/ord_"))
+    yield "order"
+    await page.goto("/orders")
+    yield "orders"
+
+
+async def _take(browser: Browser, url: str, *, where: str, scheme: str) -> None:
+    size = DESKTOP if where == "desktop" else PHONE
+    async with watched(browser, url, viewport=size, color_scheme=scheme) as seen:
+        async for name in pages(seen.page):
+            await seen.page.wait_for_load_state("networkidle")
+            await seen.page.evaluate("scrollTo(0, 0)")
+            path = ALL / f"{name}-{where}-{scheme}.png"
+            await seen.page.screenshot(path=path, full_page=True, animations="disabled")
+            if (name, where, scheme) in IN_DOCS:
+                await _for_docs(seen.page, SHOWN / f"storefront-{name}.jpg")
+
+
+async def _for_docs(page: Page, path: Path) -> None:
+    taken = await page.screenshot(type="jpeg", quality=JPEG_QUALITY, animations="disabled")
+    assert len(taken) <= JPEG_BYTES_MAX, f"{path.name} has {len(taken)} bytes"
+    path.write_bytes(taken)
+
+
+async def _all(url: str) -> None:
+    async with chromium() as browser:
+        for where in ("desktop", "phone"):
+            for scheme in ("light", "dark"):
+                await _take(browser, url, where=where, scheme=scheme)
+
+
+def main() -> None:
+    """Take them all."""
+    ALL.mkdir(parents=True, exist_ok=True)
+    SHOWN.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, live_shop(Path(folder) / "data") as shop:
+        asyncio.run(_all(shop.url))
+    print(f"{len(list(ALL.iterdir()))} pictures in {ALL.relative_to(ROOT)}")  # noqa: T201 - a command
+
+
+if __name__ == "__main__":
+    main()
