@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from emporion.platform.topology.model import ENGINES_OF
-from tests.reliability.email_outage import compare
+from tests.reliability.bystanders import compare
 from tests.reliability.faults import FAULTS, Fault
 from tests.reliability.full_disk import MountRefused, filled, small_disk
 from tests.reliability.partition import NetworksRefused, partitions, shop_on_hosts
@@ -192,13 +192,13 @@ def write(name: str, text: str) -> None:
     PAGE.write_text(f"{before}{start}\n{text}{end}{after}")
 
 
-async def mail() -> None:
+async def bystanders() -> None:
     """The comparison, on a shop of its own."""
     with tempfile.TemporaryDirectory() as folder:
         async with SplitShop(Path(folder) / "shop") as shop:
             found = await compare(shop)
     say(found)
-    write("email", f"On {machine()}.\n\n{found}\n")
+    write("bystanders", f"On {machine()}.\n\n{found}\n")
 
 
 def main(words: Sequence[str]) -> None:
@@ -209,7 +209,7 @@ def main(words: Sequence[str]) -> None:
         if not words or list(words) == [word]:
             outcomes += asyncio.run(drills())
     if not words or list(words) == ["checkout"]:
-        asyncio.run(mail())
+        asyncio.run(bystanders())
     unnoticed = {fault.name for fault in faults if fault.is_unnoticed}
     sys.exit(
         any(

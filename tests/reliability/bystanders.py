@@ -1,4 +1,4 @@
-"""What shoppers notice of the e-mail service: the same load with it up, down and hung."""
+"""What shoppers notice of who only listens: the same load with them up, down and hung."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,9 @@ from typing import Any
 from tests.reliability.split_shop import SplitShop
 from tests.system.report import table
 
-SERVICE = "email"
+OTHERS = ("fraud", "analytics", "recommendation")
+EVERYBODY = ("email", *OTHERS)
+"""Who reacts to orders, and is asked for nothing that an order needs."""
 SECONDS = 8.0
 ROUNDS = 3
 """Each state in turn, so that what else the machine does meets all of them alike."""
@@ -20,18 +22,13 @@ KILL_EVERY_S = 0.05
 
 
 @asynccontextmanager
-async def up(_: SplitShop) -> AsyncIterator[None]:
-    """Nothing is wrong."""
-    yield
-
-
-@asynccontextmanager
-async def down(shop: SplitShop) -> AsyncIterator[None]:
-    """Killed as soon as it is started again."""
+async def down(shop: SplitShop, services: Sequence[str]) -> AsyncIterator[None]:
+    """Killed as soon as they are started again."""
 
     async def kill() -> None:
         while True:
-            shop.kill_if_up(shop.instance(SERVICE))
+            for service in services:
+                shop.kill_if_up(shop.instance(service))
             await asyncio.sleep(KILL_EVERY_S)
 
     killing = asyncio.create_task(kill())
@@ -41,38 +38,47 @@ async def down(shop: SplitShop) -> AsyncIterator[None]:
         killing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await killing
-        await shop.until_ready(SERVICE)
+        for service in services:
+            await shop.until_ready(service)
 
 
 @asynccontextmanager
-async def hung(shop: SplitShop) -> AsyncIterator[None]:
-    """It stands still, its connections stay open."""
-    part = shop.instance(SERVICE)
-    shop.signal(part, signal.SIGSTOP)
+async def hung(shop: SplitShop, services: Sequence[str]) -> AsyncIterator[None]:
+    """They stand still, their connections stay open."""
+    parts = [shop.instance(service) for service in services]
+    for part in parts:
+        shop.signal(part, signal.SIGSTOP)
     try:
         yield
     finally:
-        shop.signal(part, signal.SIGCONT)
+        for part in parts:
+            shop.signal(part, signal.SIGCONT)
 
 
-STATES: dict[str, Callable[[SplitShop], AbstractAsyncContextManager[None]]] = {
-    "up": up,
-    "down (killed whenever it starts)": down,
-    "hung": hung,
+State = tuple[
+    Callable[[SplitShop, Sequence[str]], AbstractAsyncContextManager[None]], Sequence[str]
+]
+STATES: dict[str, State] = {
+    "all up": (hung, ()),
+    "e-mail down (killed whenever it starts)": (down, ("email",)),
+    "e-mail hung": (hung, ("email",)),
+    **{f"{service} hung": (hung, (service,)) for service in OTHERS},
+    "all four down": (down, EVERYBODY),
+    "all four hung": (hung, EVERYBODY),
 }
 
 
 async def compare(shop: SplitShop) -> str:
-    """The table: a state of the e-mail service a line, medians of ROUNDS loads."""
+    """The table: a state a line, medians of ROUNDS loads."""
     reports: dict[str, list[dict[str, Any]]] = {name: [] for name in STATES}
     for _ in range(ROUNDS):
-        for name, state in STATES.items():
-            async with state(shop):
+        for name, (state, services) in STATES.items():
+            async with state(shop, services):
                 with shop.load(seconds=SECONDS, shoppers=SHOPPERS) as load:
                     reports[name].append(await load.report())
             await shop.until_quiet()
     head = (
-        "e-mail service", "orders paid", "paid at the first try %", "p50 ms", "p99 ms",
+        "who only listens", "orders paid", "paid at the first try %", "p50 ms", "p99 ms",
         "p99 ms of each round",
     )  # fmt: skip
     return table(head, [line(name, found) for name, found in reports.items()], words=1)
