@@ -21,7 +21,9 @@ from emporion.chassis.auth.identity import ANONYMOUS, Identity, Kind
 from emporion.chassis.calls.context import NO_TRACE, Trace
 from emporion.chassis.calls.inbound import ServedMethod
 from emporion.chassis.http.app import Edge, HttpApp
+from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.runtime.system import system_runtime
+from emporion.chassis.telemetry.sampling import TRACES_PER_S
 from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.chassis.testing.asgi import AsgiClient
 from emporion.platform.demo.seed import seed
@@ -52,7 +54,7 @@ class Silent(Telemetry):
 
 async def tax_share() -> float:
     """The part of an order's CPU time that telemetry and tokens take."""
-    async with buyers(Telemetry, http_app) as taxed, buyers(Silent, _unguarded) as bare:
+    async with buyers(_by_default, http_app) as taxed, buyers(Silent, _unguarded) as bare:
         with_us, without_us = [], []
         for _ in range(TURNS):
             with_us.append(await taxed())
@@ -60,9 +62,13 @@ async def tax_share() -> float:
     return 1 - min(without_us) / min(with_us)
 
 
+def _by_default(runtime: Runtime) -> Telemetry:
+    return Telemetry(runtime, traces_per_s=TRACES_PER_S)
+
+
 @asynccontextmanager
 async def buyers(
-    kind: type[Telemetry], app_of: Callable[[Shop, Callable[[], str]], HttpApp]
+    kind: Callable[[Runtime], Telemetry], app_of: Callable[[Shop, Callable[[], str]], HttpApp]
 ) -> AsyncIterator[Turn]:
     """A shop, and turns of orders on it that give the CPU time of one order (us)."""
     runtime = system_runtime()

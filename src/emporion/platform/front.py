@@ -49,7 +49,7 @@ def http_app(
     edge = Edge(
         runtime=shop.runtime,
         authenticate=verifier.authenticate,
-        trace_of=shop.telemetry.trace_of,
+        trace_of=shop.telemetry.outside_trace_of,
         record=_Recorder(shop.telemetry, is_behind_edge=is_behind_edge).record,
         child_of=shop.telemetry.child_of,
         refuse=front.refuse if front is not None else as_problem,

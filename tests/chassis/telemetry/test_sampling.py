@@ -1,7 +1,7 @@
 """So many traces of a second are recorded, and the decision is kept wherever a trace goes."""
 
 from emporion.chassis.calls.context import NO_TRACE, Call, Trace, enter, leave
-from emporion.chassis.telemetry.sampling import BURST_S, SLOW_S, Sampler
+from emporion.chassis.telemetry.sampling import BURST_S, OUTSIDE_FACTOR, SLOW_S, Sampler
 from emporion.chassis.telemetry.spans import NO_PARENT
 from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.chassis.testing.time import ManualClock, manual_runtime
@@ -41,6 +41,18 @@ def test_the_callers_decision_counts_whatever_was_taken_already():
 
     assert telemetry.trace_of(f"00-{'a' * 32}-{'b' * 16}-01").is_sampled
     assert telemetry.sampler.skipped == 0
+
+
+def test_what_clients_want_recorded_has_a_bound_of_its_own():
+    telemetry = Telemetry(manual_runtime(), traces_per_s=2)
+    bound = 2 * OUTSIDE_FACTOR * BURST_S
+
+    wanted = [telemetry.outside_trace_of(f"00-{n:032x}-{'b' * 16}-01") for n in range(1, bound + 9)]
+    assert [trace.is_sampled for trace in wanted].count(True) == bound
+    assert wanted[-1] == Trace(f"{bound + 8:032x}", "b" * 16, is_sampled=False)
+    assert telemetry.outside_trace_of(None).is_sampled
+    everything = Telemetry(manual_runtime())
+    assert all(everything.outside_trace_of(wanted[0].header()).is_sampled for _ in range(500))
 
 
 def test_slow_work_is_recorded_in_whatever_trace():

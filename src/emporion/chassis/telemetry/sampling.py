@@ -6,6 +6,8 @@ TRACES_PER_S = 20
 """So many new traces of each second are recorded by default: all of a small shop's."""
 BURST_S = 15
 """What was not taken in so many seconds may be taken at once."""
+OUTSIDE_FACTOR = 5
+"""So many times as many are recorded because a client's header asks for it."""
 SLOW_S = 1.0
 """Work that took longer is recorded by itself, in whatever trace, as failed work is."""
 

@@ -8,7 +8,7 @@ from emporion.chassis.calls.context import Call, Trace, current_call, enter, lea
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.telemetry.forbidden import FieldGuard
 from emporion.chassis.telemetry.metrics import Metrics
-from emporion.chassis.telemetry.sampling import SLOW_S, Sampler
+from emporion.chassis.telemetry.sampling import OUTSIDE_FACTOR, SLOW_S, Sampler
 from emporion.chassis.telemetry.spans import NO_PARENT, OK, Kind, Span, Spans
 from emporion.chassis.telemetry.trace_ids import TraceIds, parse_xray
 from emporion.kernel.errors import EmporionError
@@ -35,6 +35,8 @@ class Telemetry:
         self.clock = runtime.clock
         self.sampler = Sampler(runtime.clock, per_s=traces_per_s)
         self.is_xray = is_xray
+        outside = None if traces_per_s is None else traces_per_s * OUTSIDE_FACTOR
+        self._outside = Sampler(runtime.clock, per_s=outside)
         self.ids = TraceIds(runtime.clock, runtime.random)
         self._span_id = self.ids.span_id
         self.spans = Spans(runtime.clock)
@@ -55,6 +57,17 @@ class Telemetry:
         """
         trace = self._continued(header) if header else None
         return trace or self._begun(self.ids.trace_id())
+
+    def outside_trace_of(self, header: str | None) -> Trace:
+        """The same for a header from anybody: what it wants recorded has a bound.
+
+        Otherwise whoever sends a flag could have every request recorded, which costs a third more.
+        """
+        trace = self.trace_of(header)
+        is_asked_for = trace.is_sampled and trace.span_id != NO_PARENT
+        if is_asked_for and not self._outside.takes():
+            return Trace(trace.trace_id, trace.span_id, is_sampled=False)
+        return trace
 
     def child_of(self, trace: Trace) -> Trace:
         """The trace context of work caused by `trace`; of a new trace when there is none."""

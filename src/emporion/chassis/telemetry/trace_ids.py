@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import chain, count
 
-from emporion.chassis.calls.context import Trace
 from emporion.kernel.clock import Clock
 from emporion.kernel.ids import Randomness
 
@@ -35,12 +34,6 @@ def parse_xray(header: str) -> tuple[str, str, bool | None] | None:
         parent.group(1) if parent else "",
         None if decision == "?" else decision == "1",
     )
-
-
-def xray_header(trace: Trace) -> str:
-    """The `X-Amzn-Trace-Id` of a trace."""
-    flag = int(trace.is_sampled)
-    return f"Root={xray_id(trace.trace_id)};Parent={trace.span_id};Sampled={flag}"
 
 
 class TraceIds:

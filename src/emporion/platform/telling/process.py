@@ -5,12 +5,13 @@ import sys
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from emporion.chassis.runtime.lifecycle import Part
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.telemetry.logs import JsonLogs, install
 from emporion.chassis.telemetry.telemetry import Telemetry
-from emporion.platform.settings import Settings, TraceForm
+from emporion.platform.settings import Settings, TraceForm, UnknownSetting
 from emporion.platform.shop import Shop
 from emporion.platform.telling.export.emf import EmbeddedMetrics
 from emporion.platform.telling.machine import QueueAges, watch_machine
@@ -69,16 +70,26 @@ def _exporter(settings: Settings, shop: Shop) -> "OtlpExporter":
     from emporion.platform.telling.export.exporter import OtlpExporter  # noqa: PLC0415 - see above
     from emporion.platform.telling.export.otlp import Messages  # noqa: PLC0415 - see above
 
-    name, _, value = settings.otlp_header.partition(":")
-    headers = {name.strip(): value.strip()} if name else {}
     started_ns = shop.runtime.clock.now_ms() * 1_000_000
     return OtlpExporter(
         settings.otlp_url,
-        headers,
+        header_of(settings),
         telemetry=shop.telemetry,
         runtime=shop.runtime,
         messages=Messages(shop.fabric.process, started_ns=started_ns),
     )
+
+
+def header_of(settings: Settings) -> dict[str, str]:
+    """What every request to the collector carries besides. Raises UnknownSetting."""
+    if urlsplit(settings.otlp_url).scheme not in {"http", "https"}:
+        raise UnknownSetting("otlp_url: an address that begins with http:// or https://")
+    if not settings.otlp_header:
+        return {}
+    name, colon, value = settings.otlp_header.partition(":")
+    if not colon or not name.strip() or not settings.otlp_header.isprintable():
+        raise UnknownSetting("otlp_header: one line, like `x-api-key: ...`")
+    return {name.strip(): value.strip()}
 
 
 def _print(line: str) -> None:
