@@ -260,6 +260,6 @@ async def test_a_folder_is_read_as_that_of_the_shop_that_was_started_last(stoppe
 
     forget_processes(tmp_path)
 
-    with pytest.raises(NoShopHere, match=r"no user\.sqlite"):
+    with pytest.raises(NoShopHere, match=r"no vault\.sqlite"):
         async with open_for_reading(tmp_path):
             pass
