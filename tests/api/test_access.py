@@ -231,9 +231,16 @@ async def _erase_me(front: Shopfront, ann: Person, bob: Person) -> None:
     assert slug_of(await front.send(bob, "GET", "/api/users/me")) == "unauthenticated"
 
 
+async def _own_data(front: Shopfront, ann: Person, bob: Person) -> None:
+    for who in (ann, bob):
+        found = must(await front.send(who, "GET", "/api/users/me/data"))
+        assert (found["user"]["email"], len(found["sessions"])) == (who.email, 1)
+
+
 OWNED: dict[str, Scenario] = {
     **parcels.OWNED,
     "user.me": _me,
+    "user.own_data": _own_data,
     "user.change_profile": _change_profile,
     "user.set_preferences": _set_preferences,
     "user.change_password": _change_password,

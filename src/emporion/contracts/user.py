@@ -177,6 +177,20 @@ class User(Reply, frozen=True, kw_only=True):
     created_at: Instant
 
 
+class OpenSession(Message, frozen=True, kw_only=True):
+    """A session: since when, and until when if it is not used before."""
+
+    started_at: Instant
+    expires_at: Instant
+
+
+class OwnData(Reply, frozen=True, kw_only=True):
+    """All that is kept of a person here: account, preferences, sessions. Orders are elsewhere."""
+
+    user: User
+    sessions: list[OpenSession]
+
+
 class Session(Reply, frozen=True, kw_only=True):
     """A short-lived access token (Authorization: Bearer) and a refresh token to renew it with."""
 
@@ -291,6 +305,10 @@ class UserService(Service, Protocol):
     @query(access=owner("profile"), rest=get("/api/users/me"))
     async def me(self, request: Nothing) -> User:
         """The caller's own account."""
+
+    @query(access=owner("profile"), rest=get("/api/users/me/data"))
+    async def own_data(self, request: Nothing) -> OwnData:
+        """All that this service keeps of the caller, to take along."""
 
     @command(access=owner("profile"), rest=patch("/api/users/me"))
     async def change_profile(self, request: ChangeProfile) -> User:

@@ -201,3 +201,19 @@ async def test_contacts_of_unknown_people_are_left_out(world) -> None:
     ]
     assert {contact.time_zone for contact in reply.contacts} == {"UTC"}
     assert (await world.api.contacts(ContactsOf(user_ids=[]))).contacts == []
+
+
+async def test_the_owner_gets_all_that_is_kept_of_them(world) -> None:
+    user = await world.sign_up()
+    await world.sign_up("bea@example.test")
+    await world.sign_in("bea@example.test")
+    await world.sign_in()
+    world.clock.advance(60)
+
+    with world.signed_in(await world.sign_in()):
+        data = await world.api.own_data(Nothing())
+
+    assert data.user == user
+    first, second = data.sessions
+    assert (second.started_at - first.started_at).total_seconds() == 60
+    assert all((each.expires_at - each.started_at).days == 30 for each in data.sessions)

@@ -19,6 +19,8 @@ from emporion.contracts.user import (
     Jwk,
     Jwks,
     Nothing,
+    OpenSession,
+    OwnData,
     Preferences,
     RefreshToken,
     Session,
@@ -76,6 +78,18 @@ class UserApi(UserService):
 
     async def me(self, request: Nothing) -> User:
         return _user(await self._queries.me(caller().user_id))
+
+    async def own_data(self, request: Nothing) -> OwnData:
+        user_id = caller().user_id
+        user = _user(await self._queries.me(user_id))
+        sessions = [
+            OpenSession(
+                started_at=to_datetime(session.started_at_ms),
+                expires_at=to_datetime(session.expires_at_ms),
+            )
+            for session in await self._queries.sessions(user_id)
+        ]
+        return OwnData(user=user, sessions=sessions)
 
     async def change_profile(self, request: ChangeProfile) -> User:
         return _user(await self._profiles.change_profile(caller().user_id, request))

@@ -102,6 +102,10 @@ class Sessions(Protocol):
         """The session of that id, expired or not."""
         ...
 
+    async def of(self, tx: Tx, user_id: UserId) -> list[Session]:
+        """Those of an account, expired or not, the oldest first."""
+        ...
+
     async def replace(self, tx: Tx, old: Session, new: Session) -> bool:
         """Store `new` if `old`'s token is still the good one; whether it was."""
         ...

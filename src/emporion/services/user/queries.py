@@ -4,16 +4,17 @@ from emporion.chassis.data.database import Database, Tx
 from emporion.contracts.user import ContactsOf
 from emporion.kernel.errors import Unauthenticated
 from emporion.kernel.ids import UserId
-from emporion.services.user.domain import Account, Person
-from emporion.services.user.ports import Accounts, Reachable, Seals
+from emporion.services.user.domain import Account, Person, Session
+from emporion.services.user.ports import Reachable, Seals, Stores
 
 
 class AccountQueries:
     """Point reads of accounts."""
 
-    def __init__(self, database: Database, accounts: Accounts, seals: Seals) -> None:
+    def __init__(self, database: Database, stores: Stores, seals: Seals) -> None:
         self._database = database
-        self._accounts = accounts
+        self._accounts = stores.accounts
+        self._sessions = stores.sessions
         self._seals = seals
 
     async def me(self, user_id: UserId) -> Person:
@@ -26,6 +27,10 @@ class AccountQueries:
         if account is None:
             raise Unauthenticated("the account of this token is gone")
         return await self._seals.opened(account)
+
+    async def sessions(self, user_id: UserId) -> list[Session]:
+        """Somebody's sessions, the oldest first."""
+        return await self._database.read(lambda tx: self._sessions.of(tx, user_id))
 
     async def contacts(self, request: ContactsOf) -> list[Reachable]:
         """Those of at most 500 people that have an account, and were not erased."""

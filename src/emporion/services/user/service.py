@@ -117,7 +117,7 @@ def _parts(
         erasing=Erasing(
             database, STORES, credentials=credentials, saga=Begin(erasure, needs.sagas, runtime.ids)
         ),
-        queries=AccountQueries(database, STORES.accounts, privacy.seals),
+        queries=AccountQueries(database, STORES, privacy.seals),
         ring=ring,
     )
 

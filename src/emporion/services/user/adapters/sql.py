@@ -155,6 +155,15 @@ class SqlSessions:
         )
         return Session(*row) if row else None
 
+    async def of(self, tx: Tx, user_id: UserId) -> list[Session]:
+        rows = await tx.fetch(
+            "SELECT session_id, user_id, token_hash, started_at_ms, expires_at_ms FROM session"
+            " WHERE user_id = ? ORDER BY started_at_ms, session_id LIMIT ?",
+            user_id,
+            SESSIONS_PER_ACCOUNT_MAX,
+        )
+        return [Session(*row) for row in rows]
+
     async def replace(self, tx: Tx, old: Session, new: Session) -> bool:
         changed = await tx.execute(
             "UPDATE session SET token_hash = ?, expires_at_ms = ?"
