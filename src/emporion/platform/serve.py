@@ -60,6 +60,22 @@ async def _serve(told: ProcessFile) -> None:
 @asynccontextmanager
 async def serving_process(told: ProcessFile) -> AsyncIterator[Lifecycle]:
     """The process with its databases open, whose parts the lifecycle starts and stops."""
+    async with _opened(told) as process:
+        yield process.lifecycle()
+
+
+@asynccontextmanager
+async def opened_shop(told: ProcessFile) -> AsyncIterator[Shop]:
+    """The services of the process, open and not started: they reach others, nobody reaches them."""
+    async with _opened(told) as process:
+        try:
+            yield process.shop
+        finally:
+            await process.neighbours.close()
+
+
+@asynccontextmanager
+async def _opened(told: ProcessFile) -> AsyncIterator["_Process"]:
     runtime = system_runtime()
     telling = process_telling(told.settings, runtime, service=told.instance)
     async with AsyncExitStack() as stack:
@@ -67,7 +83,7 @@ async def serving_process(told: ProcessFile) -> AsyncIterator[Lifecycle]:
         process = _Process(told, runtime, telling)
         stack.push_async_callback(process.shop.close)
         await process.shop.open(Binding.LOCAL_FAST)
-        yield process.lifecycle()
+        yield process
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,7 @@ class Emulator:
             Parameters=[
                 {"ParameterKey": key, "ParameterValue": offered[key]}
                 for key in template.get("Parameters", {})
+                if key in offered
             ],
         )
         stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
@@ -192,7 +193,8 @@ class Emulator:
         return {"Ref": made["taskDefinition"]["taskDefinitionArn"]}
 
     def _service(self, properties: Mapping[str, Any]) -> dict[str, str]:
-        made = self.client("ecs").create_service(**_in_words_of_ecs(properties))["service"]
+        said = {**_in_words_of_ecs(properties), "desiredCount": int(properties["DesiredCount"])}
+        made = self.client("ecs").create_service(**said)["service"]
         return {"Ref": made["serviceArn"], "Name": made["serviceName"]}
 
     def _egress(self, properties: Mapping[str, Any]) -> dict[str, str]:

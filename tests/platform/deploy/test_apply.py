@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from urllib.request import Request, urlopen
 
+import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -56,7 +57,7 @@ def test_every_committed_template_can_be_sent_with_its_request():
 
 async def test_an_unknown_service_is_refused_by_name(url):
     async with Aws(REGION, endpoint_url=url) as aws:
-        with pytest.raises(InvalidArgument, match="no service 'orders'; there are user, catalog"):
+        with pytest.raises(InvalidArgument, match="no service 'orders'; there are "):
             await apply(
                 committed_deployment(),
                 committed_templates(),
@@ -73,3 +74,38 @@ async def test_an_aws_that_cannot_be_reached_is_said_to_be(monkeypatch: pytest.M
     async with Aws(REGION, endpoint_url="http://127.0.0.1:9") as aws:
         with pytest.raises(Unavailable, match="AWS: EndpointConnectionError"):
             await aws.template("emporion-order")
+
+
+async def test_a_deployment_keeps_as_many_tasks_as_scaling_has_made(url):
+    templates = committed_templates()
+    parameter = {"Type": "Number", "Default": 3}
+    topic = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": {"Ref": "ImageTag"}}}
+    small = {
+        "Parameters": {"ImageTag": {"Type": "String"}, "DesiredCount": parameter},
+        "Resources": {"Topic": topic},
+    }
+    templates |= {"emporion-order": small, "emporion-tasks": small}
+    ecs = boto3.client("ecs", region_name=REGION, endpoint_url=url)
+    cloudformation = boto3.client("cloudformation", region_name=REGION, endpoint_url=url)
+
+    def deployed() -> dict[str, str]:
+        stack = cloudformation.describe_stacks(StackName="emporion-order")["Stacks"][0]
+        return {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
+
+    async def release(tag: str) -> None:
+        async with Aws(REGION, endpoint_url=url) as aws:
+            wanted = Release(tag, service="order", runs_tasks=False)
+            await apply(committed_deployment(), templates, wanted, aws=aws, say=print)
+
+    await release("v1")
+    assert deployed() == {"ImageTag": "v1", "DesiredCount": "3"}
+    ecs.create_cluster(clusterName="emporion")
+    task = ecs.register_task_definition(family="order", containerDefinitions=[])["taskDefinition"]
+    ecs.create_service(
+        cluster="emporion",
+        serviceName="order",
+        taskDefinition=task["taskDefinitionArn"],
+        desiredCount=11,
+    )
+    await release("v2")
+    assert deployed() == {"ImageTag": "v2", "DesiredCount": "11"}

@@ -86,6 +86,11 @@ PLANTS: list[tuple[str, Break, str]] = [
     ("order", lambda t: properties("Task")(t).update(Cpu="256"), "the manifest says 512"),
     ("order", lambda t: properties("Scaling")(t).update(MaxCapacity=19), "the manifest says 20"),
     ("order", lambda t: properties("Scaling")(t).update(MinCapacity=1), "the manifest says 2"),
+    (
+        "order",
+        lambda t: t["Parameters"]["DesiredCount"].update(Default=2),
+        "is 2, but the manifest says 3",
+    ),
     ("order", lambda t: t["Resources"].pop("CpuPolicy"), "does not track 70 % of CPU"),
     (
         "network",

@@ -108,6 +108,11 @@ class Rehearsal:
         """A command of emporion; what it says on standard output. Fails when the command does."""
         return await command(*words, environ={})
 
+    async def task(self, process: str, *words: str) -> str:
+        """A command in another task of a process, as `aws ecs run-task` with other words."""
+        told = self.tasks[process].told
+        return await command("task", *words, environ={TASK: _text(told)})
+
     async def audited(self) -> dict[str, Any]:
         """What the audit says once every event has arrived, or after SETTLED_WITHIN_S."""
         until_s = time.monotonic() + SETTLED_WITHIN_S

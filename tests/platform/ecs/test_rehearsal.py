@@ -22,4 +22,10 @@ async def test_bakery_baskets_are_sold_over_sns_sqs_cloud_map_and_secrets(tmp_pa
         assert audit["is_balanced"]
         assert findings["one confirmation per sold order"]["examined"] == BASKETS
         assert findings["events delivered"]["total"] == 0
+        secrets = shop.aws.client("secretsmanager")
+        secrets.put_secret_value(
+            SecretId="emporion/settings/operator_password", SecretString="a-long-password-indeed"
+        )
+        said = await shop.task("core", "operator", "ada@shop.test")
+        assert said.startswith("ada@shop.test is an operator (usr_")
         assert [task.stop() for task in shop.tasks.values()] == [0, 0]

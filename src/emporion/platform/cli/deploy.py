@@ -162,6 +162,39 @@ def capacity(
     print(f"{PAGE}\n{PICTURE}")
 
 
+def changed(*, file: OptionsFile = DEFAULT_FILE) -> None:
+    """Say which services to deploy, from paths of changed files on standard input.
+
+    For example:
+
+      git diff --name-only v12 | emporion deploy changed
+    """
+    import sys
+
+    from emporion.platform.deploy.changed import changed as concerned
+
+    paths = [line.strip() for line in sys.stdin]
+    for name in concerned(_deployment(file), paths):
+        print(name)
+
+
+def sbom() -> None:
+    """Print the bill of materials of the image (CycloneDX), from requirements/image.lock.
+
+    For example:
+
+      emporion deploy sbom > sbom.json
+    """
+    from importlib.metadata import version
+
+    import msgspec
+
+    from emporion.platform.deploy.sbom import bill_of_materials
+
+    document = bill_of_materials(version=version("emporion"))
+    print(msgspec.json.format(msgspec.json.encode(document), indent=1).decode())
+
+
 def _deployment(file: Path) -> "Deployment":
     from emporion.platform.deploy.composing import compose
     from emporion.platform.deploy.manifest_file import manifests

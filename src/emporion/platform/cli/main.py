@@ -124,7 +124,12 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., None]]]] = {
     "why": ("Why something is as it is.", {"sku": why.sku, "order": why.order}),
     "task": (
         "What a container of Amazon ECS runs.",
-        {"serve": task.serve, "migrate": task.migrate, "prepare": task.prepare},
+        {
+            "serve": task.serve,
+            "migrate": task.migrate,
+            "prepare": task.prepare,
+            "operator": task.operator,
+        },
     ),
     "topology": (
         "Which services run together, and on which engines.",
@@ -142,6 +147,8 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., None]]]] = {
             "check": deploy.check,
             "apply": deploy.apply,
             "capacity": deploy.capacity,
+            "changed": deploy.changed,
+            "sbom": deploy.sbom,
         },
     ),
     "new": ("Start a new part of the shop.", {"service": new.service}),

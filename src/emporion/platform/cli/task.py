@@ -1,5 +1,9 @@
 """`emporion task`: what a container of Amazon ECS runs, or a person who looks for a fault."""
 
+from typing import Annotated
+
+import typer
+
 
 def serve() -> None:
     """Serve the process that EMPORION_TASK describes, until SIGTERM."""
@@ -27,3 +31,14 @@ def prepare() -> None:
 
     made = asyncio.run(prepare_task())
     print(f"made: {', '.join(made)}" if made else "nothing to make; trust is written")
+
+
+def operator(
+    email: Annotated[str, typer.Argument(metavar="EMAIL", help="Whose account it is.")],
+) -> None:
+    """Make the first operator, with the password in the secret of the setting operator_password."""
+    import asyncio
+
+    from emporion.platform.ecs.process import operator_task
+
+    print(f"{email} is an operator ({asyncio.run(operator_task(email))})")

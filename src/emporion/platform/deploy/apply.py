@@ -82,7 +82,11 @@ class _Rollout:
         stack = f"{self._prefix}-{name}"
         template = self.templates[stack]
         offered = {"ImageTag": self.release.tag, "CertificateArn": self.release.certificate}
-        parameters = {key: offered[key] for key in template.get("Parameters", {}) if offered[key]}
+        running = await self.aws.tasks_wanted(self._prefix, name)
+        if running is not None:  # or the deployment would undo what scaling did
+            offered["DesiredCount"] = str(running)
+        asked = template.get("Parameters", {})
+        parameters = {key: offered[key] for key in asked if offered.get(key)}
         tags = {"shop": self._prefix}
         owners = [one.owners for one in self.deployment.ecs_services if one.name == name]
         if owners:

@@ -75,6 +75,23 @@ class Aws:
             for output in found["Stacks"][0].get("Outputs", ())
         }
 
+    async def tasks_wanted(self, cluster: str, service: str) -> int | None:
+        """How many tasks run as scaling has it now; None before the first deployment.
+
+        Raises Unavailable.
+        """
+        async with _answered():
+            try:
+                found = await self._clients["ecs"].describe_services(
+                    cluster=cluster, services=[service]
+                )
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") == "ClusterNotFoundException":
+                    return None
+                raise
+        active = [one for one in found["services"] if one["status"] == "ACTIVE"]
+        return int(active[0]["desiredCount"]) if active else None
+
     async def deploy(
         self,
         stack: str,
@@ -101,7 +118,7 @@ class Aws:
                 ChangeSetType="UPDATE" if exists else "CREATE",
                 TemplateBody=body,
                 Capabilities=["CAPABILITY_IAM"],
-                Parameters=_pairs("ParameterKey", "ParameterValue", parameters),
+                Parameters=_parameters(template, parameters, is_update=exists),
                 Tags=_pairs("Key", "Value", tags),
             )
             if not await self._has_changes(stack, change_set):
@@ -201,6 +218,17 @@ async def _answered() -> AsyncIterator[None]:
 
 def _is_unknown(error: ClientError) -> bool:
     return "does not exist" in str(error.response.get("Error", {}).get("Message", ""))
+
+
+def _parameters(
+    template: Mapping[str, Any], said: Mapping[str, str], *, is_update: bool
+) -> list[dict[str, Any]]:
+    """What is not said keeps the value that it has, or the default of the template."""
+    found: list[dict[str, Any]] = [*_pairs("ParameterKey", "ParameterValue", said)]
+    if is_update:
+        kept = [key for key in template.get("Parameters", {}) if key not in said]
+        found += [{"ParameterKey": key, "UsePreviousValue": True} for key in kept]
+    return found
 
 
 def _pairs(key: str, value: str, of: Mapping[str, str]) -> list[dict[str, str]]:

@@ -201,7 +201,7 @@ def _numbers(template: Template, one: EcsService) -> Iterator[tuple[str, str]]:
     scaling = one.auto_scaling
     wanted: Mapping[str, Mapping[str, object]] = {
         "Task": {"Cpu": str(one.cpu), "Memory": str(one.memory)},
-        "Service": {"DesiredCount": one.desired_count, "ServiceName": one.name},
+        "Service": {"DesiredCount": {"Ref": "DesiredCount"}, "ServiceName": one.name},
         "Targets": {"Port": one.container_port, "HealthCheckPath": one.health_path},
         "Scaling": {"MinCapacity": scaling.min_capacity, "MaxCapacity": scaling.max_capacity},
     }
@@ -210,6 +210,9 @@ def _numbers(template: Template, one: EcsService) -> Iterator[tuple[str, str]]:
         for key, value in values.items():
             if properties.get(key) != value:
                 yield name, f"{key} is {properties.get(key)}, but the manifest says {value}"
+    first = template.get("Parameters", {}).get("DesiredCount", {}).get("Default")
+    if first != one.desired_count:
+        yield "DesiredCount", f"is {first}, but the manifest says {one.desired_count}"
     tracked = (
         resources.get("CpuPolicy", {})
         .get("Properties", {})

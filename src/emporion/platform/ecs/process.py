@@ -24,7 +24,7 @@ from emporion.platform.ecs.told import (
     trust_secret,
 )
 from emporion.platform.fabric import migrations_of
-from emporion.platform.serve import serving_process
+from emporion.platform.serve import opened_shop, serving_process
 from emporion.platform.services import SERVICES
 from emporion.platform.settings import SECRET, Environment, Settings, load
 from emporion.platform.split_fabric import open_engine
@@ -70,6 +70,21 @@ async def migrate_task(environ: Mapping[str, str] = os.environ) -> list[str]:
         finally:
             await database.close()
     return [one.name for one in held]
+
+
+async def operator_task(email: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Make the shop's first operator, with the password in the setting `operator_password`; its id.
+
+    An account of that address becomes an operator's, with that password. Raises what `serve_task`
+    raises, and BadTask where the user service is not in the task or no password is set.
+    """
+    told = read_told(TaskTold, environ, TASK)
+    if "user" not in {one.name for one in told.services} or "operator_password" not in told.secrets:
+        raise BadTask("an operator is made by a task of the user service with operator_password")
+    process = await process_file(told, environ)
+    async with opened_shop(process) as shop:
+        password = process.settings.operator_password
+        return str(await shop.user.operators.put(email, password))
 
 
 async def process_file(told: TaskTold, environ: Mapping[str, str]) -> ProcessFile:

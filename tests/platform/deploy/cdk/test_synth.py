@@ -34,8 +34,8 @@ def test_a_change_of_one_manifest_changes_that_service_only():
 
     assert {change.stack for change in found} == {"emporion-order"}
     assert {change.what for change in found} == {
+        "Parameters.DesiredCount",
         "Task",
-        "Service",
         "Scaling",
         "CpuPolicy",
         "AtItsLimitAlarm",

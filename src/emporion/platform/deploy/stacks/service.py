@@ -58,7 +58,7 @@ def service_stack(app: cdk.App, deployment: Deployment, one: EcsService) -> cdk.
         service_name=one.name,
         cluster=imported(deployment, "cluster"),
         task_definition=definition.ref,
-        desired_count=one.desired_count,
+        desired_count=_desired_count(made, one),
         capacity_provider_strategy=[on_demand],
         availability_zone_rebalancing="ENABLED",
         health_check_grace_period_seconds=HEALTH_GRACE_S,
@@ -74,6 +74,17 @@ def service_stack(app: cdk.App, deployment: Deployment, one: EcsService) -> cdk.
         service.add_resource_dependency(rule)
     scaling.scale(made, deployment, one, service, groups[0])
     return made
+
+
+def _desired_count(made: cdk.Stack, one: EcsService) -> Any:
+    wanted = cdk.CfnParameter(
+        made,
+        "DesiredCount",
+        type="Number",
+        default=one.desired_count,
+        description="Tasks now; `emporion deploy apply` says here what scaling made of it.",
+    )
+    return wanted.value_as_number
 
 
 def _task_definition(
