@@ -129,6 +129,10 @@ deploy-check: $(STAMP)/dev $(STAMP)/deploy ## Whether deploy/cloudformation is f
 	@$(BIN)/emporion deploy check
 	@$(BIN)/pytest -q -m cdk
 
+.PHONY: sbom
+sbom: $(STAMP)/package ## Print what is in the image as a bill of materials (CycloneDX)
+	@$(BIN)/emporion deploy sbom
+
 .PHONY: aws-rehearsal
 aws-rehearsal: $(STAMP)/dev ## Sell bakery baskets over an emulator's SNS, SQS, Cloud Map and Secrets Manager, then audit (BASKETS=)
 	@$(BIN)/python -m tests.platform.ecs.rehearsal $(or $(BASKETS),300)
@@ -142,6 +146,7 @@ lock: $(STAMP)/dev ## Resolve the locks again (UPGRADE=--upgrade for newer versi
 	@$(LOCK) pyproject.toml -o requirements/runtime.lock
 	@$(LOCK) pyproject.toml --group engines -c requirements/runtime.lock -o requirements/engines.lock
 	@$(LOCK) pyproject.toml --group dev --group build -c requirements/engines.lock -o requirements/dev.lock
+	@$(LOCK) pyproject.toml --extra mongo --extra stripe -c requirements/dev.lock -o requirements/image.lock
 	@$(LOCK) pyproject.toml --group deploy -c requirements/dev.lock -o requirements/deploy.lock
 	@$(LOCK) pyproject.toml --group bench -c requirements/runtime.lock -o requirements/bench.lock
 	@$(LOCK) --group build -c requirements/dev.lock -o requirements/build.lock
