@@ -254,18 +254,22 @@ async def test_an_unexpected_error_is_told_by_its_trace_only_and_logged(front, m
     assert "the secret detail" in logged
 
 
-async def test_too_many_sign_ups_from_one_address_are_told_when_to_come_back(front):
-    stranger = AsgiClient(front.app, address="203.0.113.77")
+@pytest.mark.parametrize(
+    ("target", "content", "status", "host"),
+    [
+        ("/api/users/sessions/refresh", {"refresh_token": "no.token"}, 401, 10),
+        ("/api/gift-cards/balance", {"code": "0000-0000-0000-0000-0000"}, 404, 20),
+    ],
+)
+async def test_too_many_guesses_from_one_address_are_told_when_to_come_back(
+    front, target, content, status, host
+):
+    stranger = AsgiClient(front.app, address=f"203.0.113.{host}")
 
-    answers = [
-        await stranger.json("POST", "/api/users/sessions/refresh", {"refresh_token": "no.token"})
-        for _ in range(60)
-    ]
+    answers = [await stranger.json("POST", target, content) for _ in range(60)]
 
     refused = [answer for answer in answers if answer.status == 429]
     assert refused and slug_of(refused[-1]) == "too-many-requests"
     assert int(refused[-1].headers["retry-after"]) >= 1
-    others = await AsgiClient(front.app, address="203.0.113.78").json(
-        "POST", "/api/users/sessions/refresh", {"refresh_token": "no.token"}
-    )
-    assert others.status == 401
+    neighbour = AsgiClient(front.app, address=f"203.0.113.{host + 1}")
+    assert (await neighbour.json("POST", target, content)).status == status

@@ -1,5 +1,6 @@
 """Refunds of orders that gift cards helped to pay: to the payment first, the rest to the cards."""
 
+import json
 from typing import Any
 
 import pytest
@@ -171,3 +172,5 @@ async def test_a_return_of_an_order_without_cards_asks_nobody_about_cards(shop) 
 
         assert s.cards.calls == []
         assert back.to_gift_cards is None
+        rows = await s.database.read(lambda tx: tx.fetch("SELECT details FROM order_return"))
+        assert [len(json.loads(details)) for (details,) in rows] == [9]
