@@ -66,7 +66,13 @@ def span(number: int = 1, **but: Any) -> Span:
         "started_s": 2.0,
         "duration_s": 0.25,
         "outcome": "ok",
-        "fields": {"status": 201, "route": "/api/orders", "share": 0.5, "is_new": True},
+        "fields": {
+            "status": 201,
+            "route": "/api/orders",
+            "share": 0.5,
+            "is_new": True,
+            "large": 2**70,
+        },
         "kind": Kind.EDGE,
     }
     return Span(**given | but)
@@ -94,6 +100,7 @@ async def test_a_span_arrives_with_all_that_is_known_of_it(rig):
         "route": "/api/orders",
         "share": 0.5,
         "is_new": True,
+        "large": str(2**70),
     }
     assert child.parent_span_id == root.span_id
     assert (child.status.code, child.status.message) == (2, "Unavailable")

@@ -5,9 +5,13 @@ import logging
 from collections import deque
 
 import pytest
+import pytest_asyncio
 
+from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.telemetry.logs import JsonLogs
 from emporion.chassis.telemetry.store.records import LogRow
+from emporion.chassis.telemetry.telemetry import Telemetry
+from emporion.chassis.testing.time import ManualClock, ManualTasks, SeededRandomness, settle
 from emporion.contracts.operations import OperationsService
 from emporion.contracts.operations_telemetry import (
     MetricsOf,
@@ -20,10 +24,14 @@ from emporion.contracts.operations_telemetry import (
 from emporion.kernel.errors import NotFound, Unavailable
 from emporion.platform.telling.everywhere import RecordsEverywhere, Teller
 from emporion.platform.telling.machine import QueueAges, watch_machine
-from emporion.platform.telling.recorder import Recorder
+from emporion.platform.telling.recorder import FLUSH_S, Batch, Recorder
 from emporion.platform.telling.records import FILE
 from emporion.platform.telling.store.writing import Limits
+from tests.defects.steered import TimedIds
 from tests.defects.whole_shop import WholeShop
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+DAY_S = 86_400
 
 
 def recorder_of(shop: WholeShop) -> Recorder:
@@ -34,9 +42,10 @@ def recorder_of(shop: WholeShop) -> Recorder:
     return made
 
 
-@pytest.fixture
-async def shop(tmp_path):
-    shop = WholeShop(tmp_path / "shop")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shop(tmp_path_factory):
+    """Of which two orders were wanted, and one refused."""
+    shop = WholeShop(tmp_path_factory.mktemp("records") / "shop")
     await shop.open()
     recorder = recorder_of(shop)
     ada = await shop.customer("Ada")
@@ -57,7 +66,7 @@ def records(shop: WholeShop) -> TelemetryOfShop:
 
 
 async def test_the_map_tells_who_calls_whom_how_often_and_how_well(shop):
-    told = await records(shop).service_map(ServiceMapOf(window_s=60))
+    told = await records(shop).service_map(ServiceMapOf(window_s=DAY_S))
 
     edges = {(edge.kind, edge.caller, edge.service): edge for edge in told.edges}
     assert edges["local", "edge", "order"].calls == 2
@@ -66,12 +75,12 @@ async def test_the_map_tells_who_calls_whom_how_often_and_how_well(shop):
     assert edges["local", "order", "payment"].calls == 1
     assert edges["local", "order", "inventory"].errors == 1
     assert edges["event", "order", "email"].calls >= 1
-    assert edges["local", "order", "catalog"].rate_per_s == round(2 / 60, 3)
+    assert edges["local", "order", "catalog"].rate_per_s == round(2 / DAY_S, 3)
     assert sum(edges["local", "edge", "order"].buckets) == 2
     assert [each.process for each in told.processes] == ["shop"]
     assert "order" in told.processes[0].services
 
-    by_method = await records(shop).service_map(ServiceMapOf(window_s=60, is_by_method=True))
+    by_method = await records(shop).service_map(ServiceMapOf(window_s=DAY_S, is_by_method=True))
     assert ("order", "inventory", "reserve") in {
         (edge.caller, edge.service, edge.method) for edge in by_method.edges
     }
@@ -86,7 +95,7 @@ async def test_a_window_tells_nothing_of_what_was_before_it(shop):
 
 async def test_a_trace_is_found_and_told(shop):
     page = await records(shop).search_traces(SearchTraces(contains="POST /api/orders"))
-    failed = await records(shop).search_traces(SearchTraces(is_failed=True))
+    failed = await records(shop).search_traces(SearchTraces(is_failed=True, contains="POST"))
 
     assert len(page.traces) == 2
     assert [each.trace_id for each in failed.traces] == [page.traces[0].trace_id]
@@ -157,7 +166,7 @@ async def test_of_several_processes_each_is_asked_and_one_that_is_away_is_named(
         return [Teller("one", here), Teller("two", here), Teller("three", Away())]
 
     everywhere = RecordsEverywhere(tellers)
-    edges = (await everywhere.service_map(ServiceMapOf(window_s=60))).edges
+    edges = (await everywhere.service_map(ServiceMapOf(window_s=DAY_S))).edges
     (edge,) = (each for each in edges if (each.caller, each.service) == ("edge", "order"))
     assert (edge.calls, edge.errors) == (4, 2)
     page = await everywhere.search_traces(SearchTraces(contains="POST /api/orders"))
@@ -202,7 +211,31 @@ async def test_a_request_that_failed_on_us_is_in_the_log_of_its_trace(shop):
 
     shop.closed = "draining"
     answer = await shop.stranger().get("/readyz")
+    shop.closed = ""
     access.removeHandler(logs)
 
     assert answer.status == 503
     assert [row.trace_id for row in kept] == [answer.headers["x-trace-id"]]
+
+
+async def test_a_gauge_that_cannot_be_looked_up_stops_nothing(tmp_path):
+    clock = ManualClock()
+    tasks = ManualTasks(clock)
+    runtime = Runtime(clock, TimedIds(clock), SeededRandomness(), tasks)
+    batches: list[Batch] = []
+    recorder = Recorder(
+        Telemetry(runtime), runtime, None, Limits(1, 1), deque(), exports=[batches.append]
+    )
+
+    async def away() -> None:
+        raise Unavailable
+
+    recorder.refreshes.append(away)
+    await recorder.start()
+    for _ in range(3):
+        await settle()
+        clock.advance(FLUSH_S)
+    await settle()
+
+    assert len(batches) == 3
+    await recorder.stop()

@@ -1,10 +1,12 @@
 """The story of an order: every hop with its time, what changed, mails and webhooks, in one line."""
 
 import io
+import itertools
 import json
 
 import msgspec
 import pytest
+import pytest_asyncio
 from rich.console import Console
 
 from emporion.contracts.webhook import CreateHook, WebhookService
@@ -16,10 +18,13 @@ from emporion.platform.telling.waterfall import show_story
 from tests.defects.whole_shop import WholeShop
 from tests.platform.telling.test_records import recorder_of
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+KEYS = (f"key-{number}" for number in itertools.count())
 
-@pytest.fixture
-async def shop(tmp_path):
-    shop = WholeShop(tmp_path / "shop")
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shop(tmp_path_factory):
+    shop = WholeShop(tmp_path_factory.mktemp("story") / "shop")
     await shop.open()
     recorder = recorder_of(shop)
     await shop.stock("croissant", 9)
@@ -31,7 +36,7 @@ async def shop(tmp_path):
 async def bought(shop: WholeShop, **headers: str) -> OrderId:
     ada = await shop.customer("Ada")
     content = {"lines": [{"sku": "croissant", "quantity": 1}], "payment_token": "tok_ok"}
-    answer = await ada.send("POST", "/api/orders", content, key="k", **headers)
+    answer = await ada.send("POST", "/api/orders", content, key=next(KEYS), **headers)
     return OrderId(answer.json()["order_id"])
 
 
@@ -109,7 +114,7 @@ async def test_of_what_is_not_there_no_story_is_told(shop):
         await story_of_trace(clients, "f" * 32)
 
 
-def test_what_a_log_line_quotes_does_not_steer_the_terminal():
+async def test_what_a_log_line_quotes_does_not_steer_the_terminal():
     line = Entry(kind="log", at_us=1, service="order", what="[red]\x1b[2J\x07 oh", outcome="error")
     text = "\n".join(printed(Story("", ["a" * 32], [], ["two"], [line])))
 
@@ -118,7 +123,7 @@ def test_what_a_log_line_quotes_does_not_steer_the_terminal():
     assert "did not answer: two" in text
 
 
-def test_a_story_without_entries_is_its_heading():
+async def test_a_story_without_entries_is_its_heading():
     assert printed(Story("", ["a" * 32], [], ["one"], [])) == [
         f"trace {'a' * 32}",
         "did not answer: one",

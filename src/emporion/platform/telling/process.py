@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -93,8 +94,9 @@ def header_of(settings: Settings) -> dict[str, str]:
 
 
 def _print(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    with suppress(OSError):  # whoever read it is gone: there is nobody left to tell
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
 
 
 def process_telling(settings: Settings, runtime: Runtime, *, service: str = "emporion") -> Telling:

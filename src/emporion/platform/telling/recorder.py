@@ -49,6 +49,7 @@ class Recorder:
         path: the file of the store; None: nothing is kept.
         logs: where the process's log puts its lines.
         exports: told of each batch; quick, on the loop.
+        refreshes: what looks up values of gauges; one that fails is tried again a second later.
     """
 
     telemetry: Telemetry
@@ -100,8 +101,11 @@ class Recorder:
     async def _serve(self) -> None:
         while True:
             await self.runtime.tasks.sleep(FLUSH_S)
-            for refresh in self.refreshes:
-                await refresh()
+            try:
+                for refresh in self.refreshes:
+                    await refresh()
+            except Exception as error:  # noqa: BLE001 - a database that is away is no reason to stop
+                _log.debug("a gauge cannot be read now: %s", error)
             await self.flush()
 
     def _taken(self, *, for_reader: bool) -> Batch:

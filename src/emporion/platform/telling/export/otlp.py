@@ -24,6 +24,8 @@ from emporion.chassis.telemetry.spans import NO_PARENT, OK, Kind, Span
 from emporion.chassis.telemetry.store.records import LogRow
 
 SCOPE: Final = "emporion"
+INT_BELOW: Final = 2**63
+"""What protobuf's integers end at; beyond it a number is told as text."""
 KINDS: Final = {
     Kind.EDGE: OtlpSpan.SPAN_KIND_SERVER,
     Kind.SERVED: OtlpSpan.SPAN_KIND_SERVER,
@@ -175,7 +177,7 @@ def _attribute(name: str, value: object) -> KeyValue:
     match value:
         case bool():
             told.value.bool_value = value
-        case int():
+        case int() if -INT_BELOW <= value < INT_BELOW:
             told.value.int_value = value
         case float():
             told.value.double_value = value
