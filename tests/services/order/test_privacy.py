@@ -8,10 +8,11 @@ from emporion.chassis.sealing.people import REMEMBERED_S
 from emporion.contracts.order import CancelOrder, OrderOf
 from emporion.contracts.order_returns import AskReturn, RefuseReturn, ReturnOf
 from emporion.contracts.refusals import KeyReused
+from emporion.contracts.user import UserErased
 from emporion.contracts.vault import PersonOf
 from emporion.kernel.errors import Unavailable
 from emporion.kernel.ids import OrderId
-from tests.services.order.fakes import ADA
+from tests.services.order.fakes import ADA, BOB, NOW
 from tests.services.order.test_returns import approved, arrived, ask, receive
 
 WHY = "my neighbour Mary Somerville bought one"
@@ -128,3 +129,15 @@ async def test_without_the_vault_an_order_can_be_placed_and_called_off_without_a
 
         assert cancelled.status == "cancelled"
         assert s.vault.asked == 0
+
+
+async def test_the_cart_of_somebody_erased_is_emptied_and_no_others(shop) -> None:
+    async with shop() as s:
+        await s.add("bread", 2)
+        await s.add("tea", 1, user=BOB)
+
+        for _ in range(2):
+            await s.hear(UserErased(user_id=ADA, erased_at=NOW))
+
+        assert await s.cart() == {}
+        assert await s.cart(BOB) == {"tea": 1}

@@ -8,7 +8,7 @@ from emporion.contracts.giftcard import GiftCardsRefunded
 from emporion.contracts.order import OrderCancelled, OrderCreated, OrderRefunded, OrderRejected
 from emporion.contracts.payment import PaymentRefunded
 from emporion.contracts.shipping import ShipmentDelivered, ShipmentShipped
-from emporion.contracts.user import UserRegistered
+from emporion.contracts.user import UserErased, UserRegistered
 from emporion.platform.contracts import EVENTS
 
 
@@ -36,7 +36,7 @@ REACTS_TO: Mapping[str, Sequence[str]] = {
     "fraud": _names(OrderCreated, OrderCancelled, OrderRejected),
     "inventory": _names(OrderCreated),
     "recommendation": _names(OrderCreated, OrderCancelled),
-    "order": _names(ShipmentShipped, ShipmentDelivered),
+    "order": _names(ShipmentShipped, ShipmentDelivered, UserErased),
     "shipping": _names(OrderCreated, OrderCancelled, ScreeningCompleted, ReviewDecided),
     "webhook": _names(*EVENTS),
 }

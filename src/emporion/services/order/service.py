@@ -74,7 +74,7 @@ def build(needs: Needs) -> Assembly:
                 ReturnQueries(needs.database, store, books.returns, notes=notes),
             )
         ),
-        subscriptions=subscriptions(Reactions(store, clock)),
+        subscriptions=subscriptions(Reactions(store, cart_store, clock)),
         sagas=(*sagas.all, settle, settles.refund_gift_card_return),
     )
 
