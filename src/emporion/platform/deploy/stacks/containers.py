@@ -9,7 +9,6 @@ from aws_cdk import aws_ecs as ecs
 
 from emporion.platform.deploy.deployment import Deployment, EcsService
 from emporion.platform.deploy.stacks.pieces import imported
-from emporion.platform.deploy.stacks.roles import METRICS
 from emporion.platform.deploy.task_words import GRPC_PORT, hosts_of, task_told
 from emporion.platform.ecs.told import TASK
 from emporion.platform.settings import PREFIX
@@ -19,6 +18,7 @@ USER: Final = "10001:10001"
 DATA: Final = "/data"
 STOP_TIMEOUT_S: Final = 60
 """What a task is told to take for its drain fits into it."""
+COLLECTED_AT: Final = "127.0.0.1:4318"
 PROBE: Final = (
     "import urllib.request as r;r.urlopen('http://127.0.0.1:{port}/livez',timeout=3).read()"
 )
@@ -104,8 +104,8 @@ def serving_container(deployment: Deployment, one: EcsService, log_group: Any) -
     )
 
 
-def collector_container(deployment: Deployment, one: EcsService, log_group: Any) -> Any:
-    """The collector of AWS: traces to X-Ray, what `/metrics` says to CloudWatch."""
+def collector_container(deployment: Deployment, log_group: Any) -> Any:
+    """The collector of AWS: traces to X-Ray. Metrics go with the log, logs to CloudWatch anyway."""
     return ecs.CfnTaskDefinition.ContainerDefinitionProperty(
         name="collector",
         image=COLLECTOR,
@@ -118,50 +118,36 @@ def collector_container(deployment: Deployment, one: EcsService, log_group: Any)
         ),
         environment=[
             ecs.CfnTaskDefinition.KeyValuePairProperty(
-                name="AOT_CONFIG_CONTENT", value=_collected(deployment, one)
+                name="AOT_CONFIG_CONTENT", value=_collected(deployment)
             )
         ],
         log_configuration=logs(log_group, "collector"),
     )
 
 
-def _collected(deployment: Deployment, one: EcsService) -> str:
-    """The collector's configuration, in its own words."""
-    local = {"targets": [f"127.0.0.1:{one.container_port}"]}
-    scraped = {"job_name": one.name, "scrape_interval": "60s", "static_configs": [local]}
+def _collected(deployment: Deployment) -> str:
+    """The collector's configuration, in its own words.
+
+    The process posts metrics and log lines to it, too. CloudWatch has them from the log already:
+    of those the collector only says now and then that they came.
+    """
+    said_already = {"receivers": ["otlp"], "exporters": ["debug"]}
+    traces = {
+        "receivers": ["otlp"],
+        "processors": ["resourcedetection", "batch"],
+        "exporters": ["awsxray"],
+    }
     configuration = {
-        "receivers": {
-            "otlp": {"protocols": {"http": {"endpoint": "127.0.0.1:4318"}}},
-            "prometheus": {"config": {"scrape_configs": [scraped]}},
-        },
+        "receivers": {"otlp": {"protocols": {"http": {"endpoint": COLLECTED_AT}}}},
         "processors": {
             "batch": {},
             "resourcedetection": {"detectors": ["ecs"], "timeout": "5s"},
         },
         "exporters": {
             "awsxray": {"region": deployment.options.region},
-            "awsemf": {
-                "region": deployment.options.region,
-                "namespace": METRICS,
-                "log_group_name": f"/{deployment.options.name}/{one.name}",
-                "log_stream_name": "metrics-{TaskId}",
-                "dimension_rollup_option": "NoDimensionRollup",
-            },
+            "debug": {"sampling_initial": 1, "sampling_thereafter": 100_000},
         },
-        "service": {
-            "pipelines": {
-                "traces": {
-                    "receivers": ["otlp"],
-                    "processors": ["resourcedetection", "batch"],
-                    "exporters": ["awsxray"],
-                },
-                "metrics": {
-                    "receivers": ["prometheus"],
-                    "processors": ["resourcedetection", "batch"],
-                    "exporters": ["awsemf"],
-                },
-            }
-        },
+        "service": {"pipelines": {"traces": traces, "metrics": said_already, "logs": said_already}},
     }
     return json.dumps(configuration, separators=(",", ":"))
 

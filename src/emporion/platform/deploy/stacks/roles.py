@@ -12,8 +12,6 @@ from emporion.platform.deploy.stacks.pieces import allow, arn, assumed_by, polic
 from emporion.platform.ecs.told import setting_secret
 
 TASKS: Final = "ecs-tasks.amazonaws.com"
-METRICS: Final = "Emporion"
-"""The namespace of our metrics in CloudWatch."""
 TRACES: Final = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 """They know no resources: AWS takes them for `*` only."""
 
@@ -39,7 +37,7 @@ def _repository(image: str) -> str:
     return rest if "." in host else image
 
 
-def task_role(made: cdk.Stack, deployment: Deployment, one: EcsService, log_group: Any) -> Any:
+def task_role(made: cdk.Stack, deployment: Deployment, one: EcsService) -> Any:
     """For the code in the task."""
     name = deployment.options.name
     own = [arn("secretsmanager", f"secret:{name}/{one.name}/*")]
@@ -61,12 +59,6 @@ def task_role(made: cdk.Stack, deployment: Deployment, one: EcsService, log_grou
             {"StringEquals": {"servicediscovery:NamespaceName": deployment.namespace}},
         ),
         allow(TRACES, ["*"]),
-        allow(
-            ["cloudwatch:PutMetricData"],
-            ["*"],
-            {"StringEquals": {"cloudwatch:namespace": METRICS}},
-        ),
-        allow(["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.attr_arn]),
         *_bus(name, one),
     ]
     domain = deployment.options.mail_domain

@@ -103,11 +103,11 @@ def _task_definition(
             operating_system_family="LINUX",
         ),
         execution_role_arn=execution_role(made, [one.image], log_group).attr_arn,
-        task_role_arn=task_role(made, deployment, one, log_group).attr_arn,
+        task_role_arn=task_role(made, deployment, one).attr_arn,
         volumes=[ecs.CfnTaskDefinition.VolumeProperty(name="data")],
         container_definitions=[
             serving_container(deployment, one, log_group),
-            collector_container(deployment, one, log_group),
+            collector_container(deployment, log_group),
         ],
     )
 
