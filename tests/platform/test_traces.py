@@ -167,6 +167,20 @@ async def test_of_an_order_that_is_not_recorded_only_what_failed_is(shop):
     assert ("inventory reserve", "FailedPrecondition") in failed
 
 
+async def test_who_only_looks_how_the_shop_does_is_not_recorded(shop):
+    operator = await shop.operator()
+    wanted = f"00-{'a' * 32}-{'b' * 16}-01"
+    shop.telemetry.spans.take()
+    for target in ("/readyz", "/livez/order", "/metrics", "/api/operations/service-map"):
+        answer = await operator.send("GET", target, traceparent=wanted)
+        assert answer.status == 200
+        assert answer.headers["x-trace-id"] not in {"a" * 32, "0" * 32}
+    assert not shop.telemetry.spans.ring
+
+    await operator.send("GET", "/api/products")
+    assert shop.telemetry.spans.ring
+
+
 async def test_reactions_to_several_orders_together_are_in_the_trace_of_each_order(shop):
     ada = await shop.customer("Ada")
     await shop.stock("croissant", 9)

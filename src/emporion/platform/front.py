@@ -51,6 +51,7 @@ def http_app(
         authenticate=verifier.authenticate,
         trace_of=shop.telemetry.outside_trace_of,
         record=_Recorder(shop.telemetry, is_behind_edge=is_behind_edge).record,
+        unrecorded=shop.telemetry.unrecorded,
         child_of=shop.telemetry.child_of,
         refuse=front.refuse if front is not None else as_problem,
     )

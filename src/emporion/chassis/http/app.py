@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from emporion.chassis.auth.identity import Identity
-from emporion.chassis.calls.context import Trace
+from emporion.chassis.calls.context import NO_TRACE, Trace
 from emporion.chassis.http.body import BodyReader
 from emporion.chassis.http.exchange import (
     ClientGone,
@@ -33,6 +33,16 @@ from emporion.kernel.errors import EmporionError, Internal, Unavailable
 _log = logging.getLogger(__name__)
 
 CLIENT_GONE: Final = 499
+LOOKS: Final = (
+    b"/livez",
+    b"/readyz",
+    b"/metrics",
+    b"/api/operations/service-map",
+    b"/api/operations/traces",
+    b"/api/operations/logs",
+    b"/api/operations/metrics",
+)
+"""Whoever looks how the shop does, every second, is not recorded: it would crowd out the rest."""
 EDGE_HEADER: Final = b"x-edge-start"
 """When the proxy in front took the request, in seconds since the epoch."""
 VERBS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -68,6 +78,11 @@ def as_problem(_exchange: Exchange, _error: EmporionError) -> None:
     """Everybody understands a problem document."""
 
 
+def _none() -> Trace:
+    """For applications without telemetry."""
+    return NO_TRACE
+
+
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
     """Bounds on what clients may send; sizes of bodies are the contract's."""
@@ -84,6 +99,7 @@ class Edge:
         runtime: clock and tasks.
         authenticate: from an Authorization header to an identity; raises Unauthenticated.
         trace_of: the trace context of a `traceparent` header, or a new one (None: absent).
+        unrecorded: the trace context of a request that only looks; by default none.
         child_of: the trace context of the request itself, given what `trace_of` returned.
         record: told of every request once it is answered; must not raise.
         limits: see HttpLimits.
@@ -95,6 +111,7 @@ class Edge:
     authenticate: Callable[[bytes | None], Identity]
     trace_of: Callable[[str | None], Trace]
     record: Callable[[Served], None]
+    unrecorded: Callable[[], Trace] = _none
     child_of: Callable[[Trace], Trace] = _same
     limits: HttpLimits = field(default_factory=HttpLimits)
     refuse: Callable[[Exchange, EmporionError], Response | None] = as_problem
@@ -154,7 +171,10 @@ class HttpApp:
         headers = exchange.headers
         sent_trace = headers.get(b"traceparent") or headers.get(b"x-amzn-trace-id")
         edge = self._edge
-        exchange.parent = edge.trace_of(sent_trace.decode("latin-1") if sent_trace else None)
+        if scope["raw_path"].startswith(LOOKS):
+            exchange.parent = edge.unrecorded()
+        else:
+            exchange.parent = edge.trace_of(sent_trace.decode("latin-1") if sent_trace else None)
         exchange.trace = edge.child_of(exchange.parent)
         try:
             response = await self._route(exchange).serve(exchange)

@@ -69,6 +69,10 @@ class Telemetry:
             return Trace(trace.trace_id, trace.span_id, is_sampled=False)
         return trace
 
+    def unrecorded(self) -> Trace:
+        """The parent of work that is not worth a record, whatever a caller wants."""
+        return Trace(self.ids.trace_id(), self._span_id(), is_sampled=False)
+
     def child_of(self, trace: Trace) -> Trace:
         """The trace context of work caused by `trace`; of a new trace when there is none."""
         if trace.is_sampled or trace.span_id != NO_PARENT:
