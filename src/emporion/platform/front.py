@@ -50,7 +50,7 @@ def http_app(
         runtime=shop.runtime,
         authenticate=verifier.authenticate,
         trace_of=shop.telemetry.outside_trace_of,
-        record=_Recorder(shop.telemetry, is_behind_edge=is_behind_edge).record,
+        record=Recorder(shop.telemetry, is_behind_edge=is_behind_edge).record,
         unrecorded=shop.telemetry.unrecorded,
         child_of=shop.telemetry.child_of,
         refuse=front.refuse if front is not None else as_problem,
@@ -91,7 +91,7 @@ def _openapi_page(doors: Sequence[Inbound]) -> Page:
     return Page("/openapi.json", show)
 
 
-class _Recorder:
+class Recorder:
     """Counts every answered request by route, verb and status; logs those that failed on us."""
 
     def __init__(self, telemetry: Telemetry, *, is_behind_edge: bool) -> None:

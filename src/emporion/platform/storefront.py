@@ -8,12 +8,14 @@ from emporion.chassis.auth.verifier import TokenVerifier
 from emporion.chassis.calls.inbound import Inbound
 from emporion.chassis.http.exchange import Exchange, Response
 from emporion.chassis.http.routes import Route
+from emporion.chassis.runtime.ports import Runtime
 from emporion.kernel.errors import EmporionError
-from emporion.platform.settings import Environment, Provider
+from emporion.platform.settings import Environment, Provider, Settings
 from emporion.platform.shop import Shop
 from emporion.web.storefront.paths import HOME, PATHS
 
 if TYPE_CHECKING:
+    from emporion.web.asking import Asking
     from emporion.web.storefront.front import Storefront
 
 CARDS: Final = (
@@ -97,18 +99,20 @@ def storefront_of(
 
     def make() -> "Storefront":
         from emporion.web.asking import LocalAsking  # noqa: PLC0415 - see LaterStorefront
-        from emporion.web.site import Ground  # noqa: PLC0415 - same
-        from emporion.web.storefront.checkout import PaymentChoice  # noqa: PLC0415 - same
-        from emporion.web.storefront.front import Storefront  # noqa: PLC0415 - same
 
-        settings = shop.settings
-        is_rehearsed = settings.payment_provider is Provider.REHEARSAL
-        ground = Ground(
-            runtime=shop.runtime,
-            asking=LocalAsking(doors, verifier.authenticate, shop.runtime.clock),
-            is_secure=settings.environment is not Environment.DEVELOPMENT,
-        )
-        cards = CARDS if is_rehearsed else ()
-        return Storefront(ground, [PaymentChoice(*card) for card in cards])
+        asking = LocalAsking(doors, verifier.authenticate, shop.runtime.clock)
+        return storefront_over(shop.settings, asking, shop.runtime)
 
     return LaterStorefront(make, index)
+
+
+def storefront_over(settings: Settings, asking: "Asking", runtime: Runtime) -> "Storefront":
+    """The storefront over whatever carries its calls; loads it."""
+    from emporion.web.site import Ground  # noqa: PLC0415 - see LaterStorefront
+    from emporion.web.storefront.checkout import PaymentChoice  # noqa: PLC0415 - same
+    from emporion.web.storefront.front import Storefront  # noqa: PLC0415 - same
+
+    is_secure = settings.environment is not Environment.DEVELOPMENT
+    cards = CARDS if settings.payment_provider is Provider.REHEARSAL else ()
+    ground = Ground(runtime=runtime, asking=asking, is_secure=is_secure)
+    return Storefront(ground, [PaymentChoice(*card) for card in cards])

@@ -26,6 +26,7 @@ from emporion.platform.cli import (
     sagas,
     serve,
     split,
+    storefront,
     task,
     topology,
     trace,
@@ -52,6 +53,7 @@ Each command explains itself: emporion COMMAND --help.
 COMMANDS: Mapping[str, Callable[..., None]] = {
     "up": up.up,
     "split": split.split,
+    "storefront": storefront.storefront,
     "roll": roll.roll,
     "import": import_catalog.import_,
     "load": load.load,
