@@ -185,6 +185,11 @@ def reachable(settings: Settings) -> Callable[[Address], bool]:
 
 
 def _mailer(settings: Settings) -> Mailer:
+    if settings.ses_region:
+        # The library of AWS takes 20 MB and a second to start: only who uses it pays.
+        from emporion.services.email.adapters import ses  # noqa: PLC0415 - see above
+
+        return ses.SesMailer(ses.SesConfig(settings.ses_region, settings.mail_from))
     if not settings.smtp_host:
         return KeptMailer()
     return SmtpMailer(

@@ -77,6 +77,7 @@ class Settings:
         is_network_closed: whether nobody but the shop is on the network on which the processes of
             a split shop listen, where that is not loopback: development is in order there, too.
         operator_email, operator_password: the operator that a development start creates.
+        ses_region: the region of Amazon SES that sends mails instead; empty: SMTP, or none.
         smtp_host, smtp_port, smtp_user, smtp_password, mail_from: where mails are sent; an
             empty host keeps them.
         smtp_security: none, starttls or tls.
@@ -118,6 +119,7 @@ class Settings:
     is_network_closed: bool = False
     operator_email: str = "operator@emporion.test"
     operator_password: str = "emporion-demo-operator"  # noqa: S105 - loopback development only
+    ses_region: str = ""
     smtp_host: str = ""
     smtp_port: int = 587
     smtp_security: SmtpSecurity = SmtpSecurity.STARTTLS

@@ -181,6 +181,8 @@ def _settings(
     if empty and not told.is_development:
         names = ", ".join(told.secrets[name] for name in empty)
         raise Unavailable(f"nobody has filled in the secret {names}; see docs/aws.md")
+    if told.mail_domain:
+        kept |= {"ses_region": told.region, "mail_from": f"shop@{told.mail_domain}"}
     return replace(
         settings,
         **{name: value for name, value in kept.items() if name not in empty},

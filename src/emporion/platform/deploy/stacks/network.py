@@ -18,7 +18,6 @@ TLS_POLICY: Final = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 POSTGRES_PORT: Final = 5_432
 MONGODB_PORT: Final = 27_017
 HTTPS_PORT: Final = 443
-SMTP_PORT: Final = 587
 PREPARING: Final = "prepare"
 ANYWHERE: Final = "0.0.0.0/0"
 IDLE_TIMEOUT_S: Final = 60
@@ -151,8 +150,6 @@ def _security_groups(made: cdk.Stack, deployment: Deployment, vpc: Any) -> dict[
             _edge(made, groups, one.name, callee, GRPC_PORT)
         _edge(made, groups, one.name, "data", POSTGRES_PORT)
         ports = [HTTPS_PORT]
-        if "email" in one.services and deployment.options.mail_domain:
-            ports.append(SMTP_PORT)
         if "mongodb" in one.services.values():
             ports.append(MONGODB_PORT)
         for port in ports:

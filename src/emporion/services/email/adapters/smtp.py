@@ -6,17 +6,14 @@ commit, it is sent again, with the same Message-ID.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from email.errors import MessageError
-from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP as SMTP_POLICY
 from enum import StrEnum
 from http import HTTPStatus
 
 import aiosmtplib
 
-from emporion.contracts.user import Contact
 from emporion.kernel.errors import EmporionError, Unavailable
+from emporion.services.email.adapters.message import message_of
 from emporion.services.email.ports import Fate, Letter, Verdict
 
 TIMEOUT_S = 15.0
@@ -111,24 +108,8 @@ class SmtpMailer:
         Raises ValueError when the address or name cannot stand in a header, and whatever
         `letter.write` raises.
         """
-        text = letter.write()
-        message = EmailMessage(policy=SMTP_POLICY)
-        message["From"] = Address(self._config.sender_name, addr_spec=self._config.sender)
-        message["To"] = _address(letter.to)
-        message["Subject"] = text.subject
-        message["Date"] = letter.dated
-        message["Message-ID"] = f"<{letter.name}@{self._config.domain}>"
-        message["Auto-Submitted"] = "auto-generated"
-        message.set_content(text.body)
-        return message
-
-
-def _address(to: Contact) -> Address:
-    """Raises ValueError when the address cannot stand in a header."""
-    try:
-        return Address(" ".join(to.name.split()), addr_spec=to.email)
-    except (IndexError, MessageError) as error:  # how the parser says "no", beside ValueError
-        raise ValueError(str(error)) from error
+        config = self._config
+        return message_of(letter, sender=config.sender, sender_name=config.sender_name)
 
 
 def _fate(error: Exception) -> Fate:
