@@ -4,12 +4,13 @@ import asyncio
 import hashlib
 import io
 import logging
-import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import apsw
 
 from emporion.chassis.http.app import HttpApp
 from emporion.chassis.runtime.system import SystemTasks, system_runtime
@@ -21,6 +22,7 @@ from emporion.platform.front import http_app
 from emporion.platform.process import furnish
 from emporion.platform.settings import Settings
 from emporion.platform.shop import Shop, open_shop
+from tests.system.files import open_file
 from tests.system.polling import POLL_S, eventually
 
 JSON = "application/json"
@@ -113,7 +115,7 @@ class Shopfront:
     async def _is_quiet(self) -> bool:
         if any(lag.waiting or lag.parked for lag in await self.shop.bus.lag()):
             return False
-        with closing(_reader(self.folder / "email.sqlite")) as mails:
+        with closing(open_file(self.folder / "email.sqlite")) as mails:
             return mails.execute("SELECT 1 FROM mail WHERE status = 'queued'").fetchone() is None
 
     async def until_no_saga_is_open(self) -> None:
@@ -121,7 +123,7 @@ class Shopfront:
         sql = "SELECT 1 FROM saga WHERE state IN ('running', 'compensating')"
 
         def is_over() -> bool:
-            with closing(_reader(self.folder / "order.sqlite")) as orders:
+            with closing(open_file(self.folder / "order.sqlite")) as orders:
                 return orders.execute(sql).fetchone() is None
 
         await eventually(is_over, within_s=PATIENCE_S, what="every saga ends")
@@ -155,13 +157,13 @@ class Ledger:
     """The tables of one database; read again only after somebody has written to it."""
 
     def __init__(self, path: Path) -> None:
-        self._file = _reader(path)
-        self._version = -1
+        self._file = open_file(path)
+        self._version: object = -1
         self._known: Books = {}
 
     def read(self) -> Books:
         """How many rows each table has, and a digest of them; without BACKGROUND."""
-        (version,) = self._file.execute("PRAGMA data_version").fetchone()
+        ((version,),) = self._file.execute("PRAGMA data_version").fetchall()
         if version != self._version:
             self._version = version
             tables = [table for table in _tables(self._file) if table not in BACKGROUND]
@@ -249,17 +251,13 @@ class _logging_to:  # noqa: N801 - reads like a function
         self._handler.flush()
 
 
-def _reader(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-
-
-def _tables(file: sqlite3.Connection) -> list[str]:
+def _tables(file: apsw.Connection) -> list[str]:
     rows = file.execute(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
     )
     return sorted(name for (name,) in rows)
 
 
-def _digest(file: sqlite3.Connection, table: str) -> tuple[int, str]:
+def _digest(file: apsw.Connection, table: str) -> tuple[int, str]:
     rows = sorted(map(repr, file.execute(f'SELECT * FROM "{table}"')))
     return len(rows), hashlib.blake2b("\n".join(rows).encode(), digest_size=8).hexdigest()

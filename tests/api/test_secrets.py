@@ -4,7 +4,6 @@ import base64
 import itertools
 import json
 import logging
-import sqlite3
 from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
@@ -26,6 +25,7 @@ from emporion.platform.telling.store.reading import StoreReader, Wanted
 from emporion.platform.telling.store.writing import Limits
 from tests.api.refusals import CROISSANT, ORDER, PRODUCT, VARIANT
 from tests.api.shopfront import JSON, NOBODY, Person, Shopfront, must, open_shopfront
+from tests.system.files import open_file
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PASSWORD = "Pa55-planted-in-the-body"
@@ -253,9 +253,7 @@ def found(text: str, secrets: set[str]) -> list[str]:
 
 def cells(front: Shopfront, database: str) -> dict[str, str]:
     """Everything that stands in each table of a database, as text."""
-    with closing(
-        sqlite3.connect(f"file:{front.folder / database}.sqlite?mode=ro", uri=True)
-    ) as file:
+    with closing(open_file(front.folder / f"{database}.sqlite")) as file:
         tables = [
             name
             for (name,) in file.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")

@@ -1,7 +1,6 @@
 """What the shop's files say, read with nothing of the shop's own code."""
 
 import json
-import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.system.files import open_file
 from tests.system.shoppers import Attempt, Traffic
 
 REACTS_TO = {
@@ -26,8 +26,7 @@ END_OF_TIME_MS = 2**53
 
 def rows(folder: Path, service: str, sql: str, *args: object) -> list[tuple[Any, ...]]:
     """The rows of a statement on a service's file, also beside the running shop."""
-    uri = f"file:{folder / service}.sqlite?mode=ro"
-    with closing(sqlite3.connect(uri, uri=True, timeout=10.0)) as connection:
+    with closing(open_file(folder / f"{service}.sqlite")) as connection:
         return connection.execute(sql, args).fetchall()
 
 
