@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from emporion.chassis.auth.verifier import TokenExpired
 from emporion.contracts.order import OrderService
 from emporion.kernel.errors import DeadlineExceeded
 from emporion.web.asking import LocalAsking
@@ -245,3 +246,22 @@ async def test_only_so_many_pages_are_followed_at_once(front, monkeypatch):
 
     assert [stream.status for stream in one_after_the_other] == [200, 200, 200]
     assert refused.status == 503
+
+
+async def test_a_stream_renews_no_session_whose_cookies_can_no_longer_leave(front, monkeypatch):
+    visitor, page = await ready(front)
+    shown = await visitor.submit(page, "/checkout", **GOOD)
+    ask, asked = LocalAsking.ask, []
+
+    async def expiring(self, it):
+        asked.append(it.rpc.name)
+        if asked.count("get_order") > 1 and it.rpc.name == "get_order":
+            raise TokenExpired
+        return await ask(self, it)
+
+    monkeypatch.setattr(LocalAsking, "ask", expiring)
+    monkeypatch.setattr("emporion.web.storefront.orders.SLOW_S", 0.01)
+    stream = await visitor.get(f"{shown.path}/live")
+
+    assert stream.html.startswith("retry: 2000") and "event: over" not in stream.html
+    assert asked.count("get_order") == 2 and "refresh" not in asked
