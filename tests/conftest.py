@@ -70,6 +70,7 @@ LONG = (
     "tests/platform/supervisor/test_external.py",
     "tests/platform/supervisor/test_supervisor.py",
     "tests/services/analytics/test_timescale.py",
+    "tests/services/email/test_ses.py",
     "tests/services/inventory/test_mongodb.py",
 )
 ON_CDK = "tests/platform/deploy/cdk/"

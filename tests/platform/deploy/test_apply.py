@@ -109,3 +109,17 @@ async def test_a_deployment_keeps_as_many_tasks_as_scaling_has_made(url):
     )
     await release("v2")
     assert deployed() == {"ImageTag": "v2", "DesiredCount": "11"}
+
+
+async def test_what_services_stand_on_can_be_deployed_alone(url):
+    empty = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
+    templates = dict.fromkeys(committed_templates(), empty)
+    cloudformation = boto3.client("cloudformation", region_name=REGION, endpoint_url=url)
+    release = Release("v1", has_services=False, runs_tasks=False)
+
+    async with Aws(REGION, endpoint_url=url) as aws:
+        await apply(committed_deployment(), templates, release, aws=aws, say=print)
+
+    stacks = cloudformation.list_stacks()["StackSummaries"]
+    names = ("network", "data", "bus", "tasks")
+    assert {one["StackName"] for one in stacks} == {f"emporion-{name}" for name in names}

@@ -110,6 +110,9 @@ def apply(  # noqa: PLR0913 - each is an option of the command line
     certificate: Annotated[
         str, typer.Option(metavar="ARN", help="Of the load balancer; needed the first time.")
     ] = "",
+    services: Annotated[
+        bool, typer.Option("--services/--no-services", help="Or only what they stand on.")
+    ] = True,
     tasks: Annotated[
         bool, typer.Option("--tasks/--no-tasks", help="Prepare and migrate databases first.")
     ] = True,
@@ -130,7 +133,7 @@ def apply(  # noqa: PLR0913 - each is an option of the command line
     from emporion.platform.deploy.aws import Aws
 
     deployment = _deployment(file)
-    release = Release(tag, certificate, service, runs_tasks=tasks)
+    release = Release(tag, certificate, service, has_services=services, runs_tasks=tasks)
 
     async def run() -> None:
         async with Aws(deployment.options.region, endpoint_url=endpoint_url) as aws:

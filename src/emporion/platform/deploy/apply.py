@@ -22,12 +22,14 @@ class Release:
         tag: of the image.
         certificate: of the load balancer, by its ARN; empty keeps the one that is there.
         service: only that ECS service, and its migration; empty: everything.
+        has_services: whether more is deployed than what services stand on.
         runs_tasks: whether databases are prepared and migrated; not in an emulator.
     """
 
     tag: str
     certificate: str = ""
     service: str = ""
+    has_services: bool = True
     runs_tasks: bool = True
 
 
@@ -55,6 +57,8 @@ async def apply(
     for name in BASIS:
         await rollout.stack(name)
     await rollout.run("prepare", "prepare")
+    if not release.has_services:
+        return
     for name in names:
         await rollout.service(name)
     await rollout.stack(LAST)

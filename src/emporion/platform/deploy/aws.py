@@ -137,7 +137,13 @@ class Aws:
             if _is_unknown(error):
                 return False
             raise
-        return str(found["Stacks"][0]["StackStatus"]) != "REVIEW_IN_PROGRESS"
+        status = str(found["Stacks"][0]["StackStatus"])
+        if status == "ROLLBACK_COMPLETE":  # its first deployment failed: AWS changes it no more
+            raise DeploymentFailed(
+                f"{stack}: nothing is left of its first deployment, which failed: "
+                f"aws cloudformation delete-stack --stack-name {stack}, then again"
+            )
+        return status != "REVIEW_IN_PROGRESS"
 
     async def _has_changes(self, stack: str, change_set: str) -> bool:
         client = self._clients["cloudformation"]
