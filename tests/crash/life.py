@@ -76,6 +76,7 @@ class Outcome:
         kills: how often the shop was killed.
         orders_before: how many orders had been answered when the process died.
         orders: how many there were in the end.
+        refunds: how many of them were shipped, sent back and refunded, as was answered.
         is_reached: whether it died at the point, by SIGKILL.
         open_s: from the start of the last process until it took requests.
         recovery_s: from the same start until no saga was open that was open before.
@@ -87,6 +88,7 @@ class Outcome:
     kills: int = 1
     orders_before: int = 0
     orders: int = 0
+    refunds: int = 0
     is_reached: bool = True
     open_s: float = 0.0
     recovery_s: float = 0.0
@@ -201,6 +203,7 @@ class Life:
         finally:
             survivor.kill()
         outcome.orders = len(traffic.attempts)
+        outcome.refunds = sum(sale.refund_minor is not None for sale in traffic.sales)
         outcome.findings = books.Books(self.data, traffic).examine()
         code, said = running.audit(self.data, environ=self.environ)
         outcome.audit = "" if code == 0 else said

@@ -4,7 +4,19 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.crash.points import CONFIRMED, RESERVED, TAKEN, TOLD_EMAIL, TURNED, Hook, Point, When
+from tests.crash.points import (
+    AFTERSALES,
+    CONFIRMED,
+    PART_GIVEN_BACK,
+    RESERVED,
+    RESTOCKED,
+    TAKEN,
+    TOLD_EMAIL,
+    TURNED,
+    Hook,
+    Point,
+    When,
+)
 from tests.system.running import ROOT
 
 _ENGINE = "chassis/saga/engine.py"
@@ -12,6 +24,7 @@ _TENURE = "chassis/saga/tenure.py"
 _PUMP = "chassis/events/pump.py"
 _ORDERS = "services/order/commands/orders.py"
 _PAYMENT = "services/payment/domain/names.py"
+_STOCK = "services/inventory/commands.py"
 _TX = "chassis/data/sqlite/transaction.py"
 _COMMIT = "chassis/data/sqlite/group_commit.py"
 
@@ -35,6 +48,7 @@ class Defect:
         hook, hit: the kill that brings it to light; after the hook.
         shows: what one of the complaints must say.
         is_audited: whether `emporion audit` alone must notice.
+        needs: what the orders must meet, a name in shoppers.MIXES.
     """
 
     name: str
@@ -43,6 +57,7 @@ class Defect:
     hit: int
     shows: str
     is_audited: bool = True
+    needs: str = ""
 
     @property
     def point(self) -> Point:
@@ -180,6 +195,51 @@ CURSOR_FIRST = Defect(
     3,
     shows="was not confirmed",
 )
+NEW_REFUND_KEY = Defect(
+    "every attempt at a refund has a new key at the provider",
+    (
+        Edit(
+            _PAYMENT,
+            """\
+    return f"refund-{order_id}-{refund_id}" if refund_id else f"refund-{order_id}"
+""",
+            """\
+    import time
+    return f"refund-{order_id}-{refund_id}#{time.time_ns()}"
+""",
+        ),
+    ),
+    PART_GIVEN_BACK,
+    2,
+    shows="was refunded 2 times",
+    needs=AFTERSALES,
+)
+NEW_RESTOCK_KEY = Defect(
+    "every attempt at restocking has a new key",
+    (
+        Edit(
+            _STOCK,
+            "movement_key=movement_key(COMEBACK, request.return_id, sku),\n",
+            "movement_key=movement_key(COMEBACK, f'{request.return_id}{now_ms}', sku),\n",
+        ),
+        Edit(
+            _STOCK,
+            """\
+        units = units_per_sku([(line.sku, line.quantity) for line in request.lines])
+        moves = [
+""",
+            """\
+        units = units_per_sku([(line.sku, line.quantity) for line in request.lines])
+        now_ms = self._clock.now_ms()
+        moves = [
+""",
+        ),
+    ),
+    RESTOCKED,
+    2,
+    shows="returned, more than was asked for",
+    needs=AFTERSALES,
+)
 NOT_TAKEN_UP = Defect(
     "open sagas are not taken up at the start",
     (Edit(_TENURE, "await journal.make_all_due(tx, now_ms=now_ms)\n", "pass\n"),),
@@ -195,6 +255,8 @@ DEFECTS = (
     PUBLISHED_LATE,
     COMPLETED_EARLY,
     NEW_CHARGE_KEY,
+    NEW_REFUND_KEY,
+    NEW_RESTOCK_KEY,
     CURSOR_FIRST,
     NOT_TAKEN_UP,
 )

@@ -32,9 +32,15 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call of a function, `module:Class.name` or `module:name`."""
+    """A call of a function, `module:Class.name` or `module:name`.
+
+    Args:
+        target: the function.
+        work: only calls within what victim.py labels so; empty: all.
+    """
 
     target: str
+    work: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ class Point:
         hook: what is watched.
         when: on which side of it.
         hits: at which occurrences to kill, one kill each.
-        needs: what many orders must meet so that the point is reached: "", SILENCE or CARDS.
+        needs: what many orders must meet so that the point is reached: a name in shoppers.MIXES.
     """
 
     stage: str
@@ -116,6 +122,21 @@ TOLD_INVENTORY = Commit("inventory", "order -> inventory")
 MAILED = Call(f"{_SERVICES}.email.adapters.kept:KeptMailer.send")
 MARKED_SENT = Commit("email", "mails")
 
+SHIPPING = Commit("shipping", "send-shipment: start")
+CLEARED = Commit("order", "send-shipment: do clear with order")
+DEPARTED = Commit("inventory", "send-shipment: do take from stock")
+SHIPPED = Commit("shipping", "send-shipment: do ship")
+SHIP_ANSWERED = Call(f"{_SERVICES}.shipping.api:ShippingApi.ship")
+
+RETURN_ASKED = Call(f"{_SERVICES}.order.api:OrderApi.ask_return")
+RECEIVED = Commit("order", "refund-return: start")
+PART_PUT_ASIDE = Commit("payment", "refund_part: put aside")
+PART_GIVEN_BACK = Call(f"{_PROVIDER}.refund", "refund-return: do refund payment")
+PART_REFUNDED = Commit("payment", "refund-return: do refund payment")
+RESTOCKED = Commit("inventory", "refund-return: do restock")
+CLOSED = Commit("order", "refund-return: do close return")
+RECEIVE_ANSWERED = Call(f"{_SERVICES}.order.api:OrderApi.receive_return")
+
 MADE_DUE = Commit("order", "recover")
 MIGRATED = Call("emporion.chassis.data.sqlite.database:migrate")
 
@@ -123,6 +144,8 @@ CARDS = "gift cards"
 """Customers of whom most name a gift card."""
 SILENCE = "silence"
 """A payment provider whose answers are lost for longer than a call asks for them."""
+AFTERSALES = "aftersales"
+"""Orders that are shipped, delivered, sent back and refunded."""
 MANY = (1, 4, 15)
 FEW = (1, 2, 4)
 """For what happens to a few orders of a hundred."""
@@ -136,6 +159,27 @@ def around(
     sides = (When.BEFORE, When.AFTER)
     return tuple(Point(stage, f"{when} {name}", hook, when, hits, needs) for when in sides)
 
+
+def after_the_sale(stage: str, name: str, hook: Hook) -> tuple[Point, ...]:
+    """Two points in the life of an order that was sold."""
+    return around(stage, name, hook, FEW, needs=AFTERSALES)
+
+
+AFTER_THE_SALE: tuple[Point, ...] = (
+    *after_the_sale("shipment", "the commit that starts the saga", SHIPPING),
+    *after_the_sale("shipment", "the commit that clears it with the order", CLEARED),
+    *after_the_sale("shipment", "the commit that takes it from stock", DEPARTED),
+    *after_the_sale("shipment", "the commit that marks it as shipped", SHIPPED),
+    *after_the_sale("shipment", "all commits, before the answer", SHIP_ANSWERED)[1:],
+    *after_the_sale("return", "it is asked for, before the answer", RETURN_ASKED)[1:],
+    *after_the_sale("return", "the commit that receives it", RECEIVED),
+    *after_the_sale("return", "the commit that puts its refund aside", PART_PUT_ASIDE),
+    *after_the_sale("return", "the provider gives its money back", PART_GIVEN_BACK),
+    *after_the_sale("return", "the commit of its refund", PART_REFUNDED),
+    *after_the_sale("return", "the commit that restocks it", RESTOCKED),
+    *after_the_sale("return", "the commit that closes it", CLOSED),
+    *after_the_sale("return", "all commits, before the answer", RECEIVE_ANSWERED)[1:],
+)
 
 TABLE: tuple[Point, ...] = (
     *around("order", "the commit that starts the saga", STARTED),
@@ -160,6 +204,7 @@ TABLE: tuple[Point, ...] = (
     *around("gift card", "the commit that turns the saga", CARD_TURNED, FEW, needs=CARDS),
     *around("gift card", "the commit that undoes the spending", UNSPENT, FEW, needs=CARDS),
     *around("gift card", "the commit that gives back", GIVEN_TO_CARD, FEW, needs=CARDS),
+    *AFTER_THE_SALE,
     *around("events", "the commit of a batch at email", TOLD_EMAIL, FEW),
     *around("events", "the commit of a batch at inventory", TOLD_INVENTORY, FEW),
     *around("mails", "the mailer takes a batch", MAILED, FEW),
@@ -215,6 +260,14 @@ RELAPSES: tuple[tuple[Point, tuple[Point, ...]], ...] = (
             *around("recovery", "the commit of a batch at email", TOLD_EMAIL, FIRST),
             *around("recovery", "the commit that marks a batch as sent", MARKED_SENT, FIRST),
         ),
+    ),
+    (
+        after_the_sale("return", "the commit that puts its refund aside", PART_PUT_ASIDE)[1],
+        around("recovery", "the money of a return is given back", GIVEN_BACK, FIRST),
+    ),
+    (
+        after_the_sale("return", "the provider gives its money back", PART_GIVEN_BACK)[1],
+        around("recovery", "the commit that closes a return", CLOSED, FIRST),
     ),
 )
 """Where a second kill meets a shop that recovers from a first one."""

@@ -17,6 +17,8 @@ TELLING = {
     "cancel: after the commit that puts the refund aside": 1,
     "cancel: after the provider gives the money back": 1,
     "gift card: after the commit that spends a card": 4,
+    "shipment: after the commit that takes it from stock": 2,
+    "return: after the provider gives its money back": 2,
     "events: before the commit of a batch at email": 2,
     "checkpoint: amid the log of order is moved": 40,
 }

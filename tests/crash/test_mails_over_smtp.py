@@ -8,7 +8,7 @@ from aiosmtpd.controller import Controller
 from emporion.platform.supervisor.ports import free_port
 from tests.crash.life import Death, Life, Template
 from tests.crash.points import Call, Point, When
-from tests.system import books
+from tests.system import files
 from tests.system.mailbox import Mailbox, smtp_settings
 from tests.system.shoppers import Plan
 
@@ -32,5 +32,5 @@ async def test_mails_handed_over_in_the_instant_of_a_kill_come_again_under_the_s
     assert outcome.complaints == []
     times = Counter(str(mail["Message-ID"]) for mail in mailbox.mails)
     assert set(times.values()) == {1, 2}
-    marked = books.number(life.data, "email", "SELECT count(*) FROM mail WHERE status = 'sent'")
+    marked = files.number(life.data, "email", "SELECT count(*) FROM mail WHERE status = 'sent'")
     assert len(times) == marked

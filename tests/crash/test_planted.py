@@ -4,7 +4,7 @@ import pytest
 
 from tests.crash.life import Death, Life, Template
 from tests.crash.planted import DEFECTS, Defect, plant
-from tests.system.shoppers import Plan
+from tests.system.shoppers import MIXES, Plan
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(240)]
 
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.crash, pytest.mark.timeout(240)]
 async def test_a_planted_defect_is_found(template: Template, tmp_path, defect: Defect):
     life = Life(
         template.copy(tmp_path / "data"),
-        Plan(seed=2),
+        Plan(seed=2, mix=MIXES[defect.needs]),
         source=plant(defect, tmp_path),
         patience_s=4.0,
     )

@@ -26,6 +26,7 @@ from emporion.chassis.saga.port import SagaState
 from emporion.platform import process
 from emporion.services.email.commands import Sender
 from emporion.services.payment.adapters.rehearsal import RehearsalProvider
+from emporion.services.payment.commands.refunds import RefundCommands
 from tests.crash.dying_file import open_dying_at_a_page
 from tests.crash.points import SILENCE, Call, Checkpoint, Commit, Point, Step, When
 
@@ -79,7 +80,7 @@ def install(order: Order) -> None:
         case Commit.__name__:
             watch_commits(Commit(**order.fields), order.when, executioner)
         case Call.__name__:
-            watch_calls(order.fields["target"], order.when, executioner)
+            watch_calls(Call(**order.fields), order.when, executioner)
         case Step.__name__:
             watch_steps(order.fields["work"], order.when, executioner)
         case Checkpoint.__name__:
@@ -102,6 +103,7 @@ def label_work() -> None:
     label(SagaEngine, "_turn", lambda _self, run, _refusal: f"{run.saga.name}: turn")
     label(SagaEngine, "_defer", lambda _self, run, _error: f"{run.saga.name}: defer")
     label(SagaEngine, "recover", lambda _self: "recover")
+    label(RefundCommands, "_begin", lambda _self, _request: "refund_part: put aside")
     label(Pump, "run_due", lambda pump: f"{pump.feed.source} -> {pump.subscriber}")
     label(Sender, "run_due", lambda _self: "mails")
     label(process, "furnish", lambda _shop: "seed")
@@ -161,30 +163,33 @@ def _is_about(job: group_commit.Job, hook: Commit) -> bool:
     return not hook.result or getattr(job.result, "status", "") == hook.result
 
 
-def watch_calls(target: str, when: When, executioner: Executioner) -> None:
+def watch_calls(hook: Call, when: When, executioner: Executioner) -> None:
     """Strike around a call of a function, be it a coroutine or not."""
-    place, _, path = target.partition(":")
+    place, _, path = hook.target.partition(":")
     owner: Any = importlib.import_module(place)
     *inside, name = path.split(".")
     for word in inside:
         owner = getattr(owner, word)
     original = getattr(owner, name)
 
+    def is_it() -> bool:
+        return not hook.work or _work.get() == hook.work
+
     @wraps(original)
     def called(*args: Any, **named: Any) -> Any:
-        if when is When.BEFORE:
+        if is_it() and when is When.BEFORE:
             executioner.strike()
         result = original(*args, **named)
-        if when is When.AFTER:
+        if is_it() and when is When.AFTER:
             executioner.strike()
         return result
 
     @wraps(original)
     async def awaited(*args: Any, **named: Any) -> Any:
-        if when is When.BEFORE:
+        if is_it() and when is When.BEFORE:
             executioner.strike()
         result = await original(*args, **named)
-        if when is When.AFTER:
+        if is_it() and when is When.AFTER:
             executioner.strike()
         return result
 

@@ -3,53 +3,49 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tests.system.files import open_file
-from tests.system.shoppers import Attempt, Traffic
+from tests.system.files import number, rows
+from tests.system.goods import Goods
+from tests.system.shoppers import GOES_ON, Attempt, Traffic
 
+SHIPMENTS = ("shipments.shipped", "shipments.delivered")
 REACTS_TO = {
-    "email": ("orders.created", "orders.cancelled", "orders.rejected"),
-    "inventory": ("orders.created",),
-    "analytics": ("orders.created", "orders.cancelled", "orders.rejected"),
-    "recommendation": ("orders.created", "orders.cancelled"),
-}
-"""Who reacts to which events of the orders."""
+    ("email", "order"): (
+        "orders.created", "orders.cancelled", "orders.rejected", "orders.refunded",
+    ),
+    ("inventory", "order"): ("orders.created",),
+    ("analytics", "order"): ("orders.created", "orders.cancelled", "orders.rejected"),
+    ("recommendation", "order"): ("orders.created", "orders.cancelled"),
+    ("email", "shipping"): SHIPMENTS,
+    ("order", "shipping"): SHIPMENTS,
+}  # fmt: skip
+"""Who reacts to which events of whom."""
+HAVE_SAGAS = ("order", "shipping")
+SOLD = frozenset({"paid", "cancelled", *GOES_ON})
 OPEN_SAGAS = (
     "SELECT count(*) FROM saga WHERE state NOT IN ('completed', 'refused') AND started_at_ms < ?"
 )
 END_OF_TIME_MS = 2**53
 
 
-def rows(folder: Path, service: str, sql: str, *args: object) -> list[tuple[Any, ...]]:
-    """The rows of a statement on a service's file, also beside the running shop."""
-    with closing(open_file(folder / f"{service}.sqlite")) as connection:
-        return connection.execute(sql, args).fetchall()
-
-
-def number(folder: Path, service: str, sql: str, *args: object) -> int:
-    """The one number that a statement answers."""
-    return int(rows(folder, service, sql, *args)[0][0])
-
-
 def open_sagas(folder: Path, *, before_ms: int = END_OF_TIME_MS) -> int:
     """How many sagas that were started before an instant are under way."""
-    return number(folder, "order", OPEN_SAGAS, before_ms)
+    return sum(number(folder, service, OPEN_SAGAS, before_ms) for service in HAVE_SAGAS)
 
 
 def is_delivered(folder: Path) -> bool:
     """Whether every event has reached who reacts to it, and every mail has left."""
-    for subscriber, names in REACTS_TO.items():
+    for (subscriber, source), names in REACTS_TO.items():
         if rows(folder, subscriber, "SELECT 1 FROM parked LIMIT 1"):
             return False
-        cursor = rows(folder, subscriber, "SELECT position FROM bus_cursor WHERE source = 'order'")
+        heard = "SELECT position FROM bus_cursor WHERE source = ?"
+        cursor = rows(folder, subscriber, heard, source)
         position = cursor[0][0] if cursor else 0
         marks = ", ".join("?" for _ in names)
         unread = f"SELECT 1 FROM outbox WHERE position > ? AND name IN ({marks}) LIMIT 1"
-        if rows(folder, "order", unread, position, *names):
+        if rows(folder, source, unread, position, *names):
             return False
     return not rows(folder, "email", "SELECT 1 FROM mail WHERE status = 'queued' LIMIT 1")
 
@@ -92,13 +88,24 @@ class Books:
             self.order_of_key[key.partition(":")[2]].append(order_id)
         self.charged, self.refunded = _provider(folder)
         self.spent, self.given_back = _cards(folder)
+        self.goods = Goods(folder, traffic.sales, self.refunded)
 
     def examine(self) -> Findings:
         """Everything that does not add up."""
         return Findings(
-            [*self._lost_orders(), *self._lost_mails()],
-            [*self._orders_twice(), *self._money_twice(), *self._mails_twice()],
-            [*self.traffic.contradictions, *self._wrong_money(), *self._wrong_stock()],
+            [*self._lost_orders(), *self._lost_mails(), *self.goods.lost()],
+            [
+                *self._orders_twice(),
+                *self._money_twice(),
+                *self._mails_twice(),
+                *self.goods.twice(),
+            ],
+            [
+                *self.traffic.contradictions,
+                *self._wrong_money(),
+                *self._wrong_stock(),
+                *self.goods.wrong(),
+            ],
         )
 
     def _attempts(self, *, is_paid: bool) -> Iterator[Attempt]:
@@ -110,12 +117,14 @@ class Books:
         for attempt in self._attempts(is_paid=True):
             status = self.status.get(attempt.order_id, "not there")
             expected = {"cancelled"} if attempt.is_cancelled else {"paid"}
+            if attempt.sale is not None and attempt.sale.is_done:
+                expected = {"refunded" if attempt.sale.is_all_returned else "delivered"}
             if attempt.is_cancel_sent and not attempt.is_cancelled:
                 expected = {"paid", "cancelled"}
             if status not in expected:
                 yield f"{attempt.order_id} was told {attempt.status}, and is {status}"
         told = sum(1 for _ in self._attempts(is_paid=True))
-        sold = sum(status in ("paid", "cancelled") for status in self.status.values())
+        sold = sum(status in SOLD for status in self.status.values())
         if told > sold:
             yield f"{told} orders were told as paid, {sold} are"
 
@@ -126,7 +135,7 @@ class Books:
                 yield f"the key {key} has the orders {found}"
         told = {attempt.order_id for attempt in self._attempts(is_paid=True)}
         for order_id, status in self.status.items():
-            if status in ("paid", "cancelled") and order_id not in told:
+            if status in SOLD and order_id not in told:
                 yield f"{order_id} is {status}, and no shopper knows of it"
         if len(self.status) > len(keys):
             yield f"{len(self.status)} orders from {len(keys)} keys"
@@ -143,7 +152,7 @@ class Books:
             kept = sum(self.charged.get(order_id, [])) - sum(self.refunded.get(order_id, []))
             kept += sum(self.spent.get(order_id, [])) - sum(self.given_back.get(order_id, []))
             status = self.status.get(order_id, "not there")
-            due = self.totals[order_id] if status == "paid" else 0
+            due = self._due_minor(order_id)
             if kept != due:
                 yield f"{order_id} is {status}: {kept} are kept, {due} are due"
         captured = number(
@@ -154,7 +163,7 @@ class Books:
             captured += sum(amounts)
         for amounts in self.given_back.values():
             captured -= sum(amounts)
-        paid = sum(self.totals[key] for key, status in self.status.items() if status == "paid")
+        paid = sum(self._due_minor(order_id) for order_id in self.status)
         if captured != paid:
             yield f"payments and cards keep {captured}, paid orders come to {paid}"
         sql = "SELECT coalesce(sum(balance_minor), 0) FROM gift_card"
@@ -163,6 +172,12 @@ class Books:
         if on_cards != (told := number(self.folder, "giftcard", entries)):
             yield f"{on_cards} are on the cards, their entries come to {told}"
 
+    def _due_minor(self, order_id: str) -> int:
+        """What of its price the shop keeps."""
+        if self.status.get(order_id) not in SOLD - {"cancelled"}:
+            return 0
+        return self.totals[order_id] - self.goods.due_back_minor(order_id)
+
     def _mails(self) -> Counter[str]:
         sql = "SELECT order_id FROM mail WHERE template = 'order-confirmation' AND status = 'sent'"
         return Counter(order_id for (order_id,) in rows(self.folder, "email", sql))
@@ -170,12 +185,12 @@ class Books:
     def _lost_mails(self) -> Iterator[str]:
         sent = self._mails()
         for order_id, status in self.status.items():
-            if status in ("paid", "cancelled") and not sent[order_id]:
+            if status in SOLD and not sent[order_id]:
                 yield f"{order_id} is {status} and was not confirmed"
 
     def _mails_twice(self) -> Iterator[str]:
         for order_id, times in self._mails().items():
-            if times > 1 or self.status.get(order_id) not in ("paid", "cancelled"):
+            if times > 1 or self.status.get(order_id) not in SOLD:
                 yield f"{order_id} ({self.status.get(order_id)}) was confirmed {times} times"
 
     def _wrong_stock(self) -> Iterator[str]:
@@ -204,7 +219,7 @@ def _provider(folder: Path) -> tuple[dict[str, list[int]], dict[str, list[int]]]
     charged, refunded = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
     for line in (folder / "provider.log").read_bytes().splitlines():
         entry = json.loads(line)
-        order_id = entry["key"].partition("-")[2].partition("#")[0]
+        order_id = entry["key"].partition("#")[0].split("-")[1]
         book = charged if entry["kind"] == "charge" else refunded
         book[order_id].append(int(entry["amount"]["amount_minor"]))
     return charged, refunded

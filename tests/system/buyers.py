@@ -15,8 +15,8 @@ from typing import Any
 
 from tests.system.accounts import Customer
 from tests.system.running import ROOT
-from tests.system.shoppers import PAUSE_S, UNKNOWN
-from tests.system.wire import NoAnswer, NotSent, Wire
+from tests.system.shoppers import PAUSE_S
+from tests.system.wire import UNKNOWN, NoAnswer, NotSent, Wire
 
 PATIENCE_S = 30.0
 

@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.system import books, running
+from tests.system import books, files, running
 from tests.system.accounts import Customer, put_on_sale, sign_up
 from tests.system.buyers import Bought, Purchase, rush
 from tests.system.polling import eventually
@@ -58,7 +58,7 @@ async def oversell(
     refused = Counter(one.slug for one in bought if one.status != 201)
     out_of_stock = refused.pop("out-of-stock", 0)
     sql = "SELECT sum(reserved), sum(on_hand) FROM level WHERE sku = 'last-loaf'"
-    ((reserved, on_hand),) = books.rows(data, "inventory", sql)
+    ((reserved, on_hand),) = files.rows(data, "inventory", sql)
     charges = _charges(data) - before
     return Oversell(paid, out_of_stock, refused, charges, reserved, on_hand, _elapsed_s(bought))
 

@@ -1,6 +1,8 @@
 """Reads the database files of a shop, also one that runs in this very process."""
 
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -18,3 +20,14 @@ def open_file(path: Path) -> apsw.Connection:
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     connection.set_busy_timeout(BUSY_MS)
     return connection
+
+
+def rows(folder: Path, service: str, sql: str, *args: object) -> list[tuple[Any, ...]]:
+    """The rows of a statement on a service's file, also beside the running shop."""
+    with closing(open_file(folder / f"{service}.sqlite")) as connection:
+        return connection.execute(sql, args).fetchall()
+
+
+def number(folder: Path, service: str, sql: str, *args: object) -> int:
+    """The one number that a statement answers."""
+    return int(rows(folder, service, sql, *args)[0][0])

@@ -7,16 +7,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from tests.system.accounts import Customer
-from tests.system.wire import NoAnswer, NotSent, Reply, Wire
+from tests.system.accounts import Customer, operator
+from tests.system.aftersales import Aftersale
+from tests.system.wire import UNKNOWN, NoAnswer, NotSent, Reply, Wire
 
 SKUS = ("croissant", "baguette", "espresso", "cappuccino", "flat-white", "tea-assam", "scone")
 MORE_THAN_THERE_IS = 9_999
-UNKNOWN = frozenset({429, 500, 503, 504})
-"""Statuses after which a request is repeated: nothing happened, or nobody can say."""
 FINAL_REFUSALS = frozenset({"out-of-stock", "payment-declined"})
 PATIENCE_S = 15.0
 PAUSE_S = 0.05
+HALF = 0.5
+GOES_ON = frozenset({"shipped", "delivered", "returned", "refunded"})
+"""What a repeated request for an order that was paid may be told of it later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Mix:
     """How often a shopper does what, as shares of all orders.
 
     `by_card`: half of these name a card that covers all, half one that covers little.
+    `returned`: shipped and sent back, of the orders that are paid and not called off.
     Declined, timeout, timeout_lost and twice are the ways of the rehearsal provider.
     """
 
@@ -34,14 +37,19 @@ class Mix:
     out_of_stock: float = 0.08
     cancelled: float = 0.15
     by_card: float = 0.0
+    returned: float = 0.0
 
 
 MIXES = {
     "": Mix(),
     "silence": Mix(timeout=0.3, timeout_lost=0.2),
     "gift cards": Mix(by_card=0.7),
+    "aftersales": Mix(returned=0.6),
 }
-"""What a crash point needs: the usual mix, a provider whose answers are mostly lost, gift cards."""
+"""What a crash point needs.
+
+The usual mix, a provider whose answers are mostly lost, gift cards, or shipments and returns.
+"""
 
 
 @dataclass
@@ -50,7 +58,8 @@ class Attempt:
 
     `order_id` and `status` are the last that a whole answer told: paid, pending, cancelled, or
     refused with `refusal`; empty while nothing is known. Cancelling is asked for at most once
-    by each shopper, and repeated until it is answered.
+    by each shopper, and repeated until it is answered. `aftersale` is what is to be done when it
+    is paid and stays so.
     """
 
     customer: Customer
@@ -59,6 +68,7 @@ class Attempt:
     token: str
     is_to_be_cancelled: bool
     cards: list[str] = field(default_factory=list)
+    aftersale: Aftersale | None = None
     order_id: str = ""
     status: str = ""
     refusal: str = ""
@@ -77,6 +87,12 @@ class Attempt:
         """Whether the shop once said that it is paid."""
         return self.status in ("paid", "cancelled")
 
+    @property
+    def sale(self) -> Aftersale | None:
+        """What is to be done after the sale, of an order that is paid and stays so."""
+        stays = self.status == "paid" and not self.is_to_be_cancelled
+        return self.aftersale if stays else None
+
     def hear_cancelled(self, status: str) -> None:
         """Take the answer to a cancellation in."""
         self.is_cancelled = status == "cancelled"
@@ -87,7 +103,9 @@ class Attempt:
         """Take an answer in; anything that contradicts an earlier one is noted."""
         if reply.status in (201, 202):
             order = reply.document
-            self._note(str(order["order_id"]), str(order["status"]), "")
+            status = str(order["status"])
+            status = "paid" if status in GOES_ON else status
+            self._note(str(order["order_id"]), status, "")
         elif reply.status in (402, 409):
             slug = str(reply.document["type"]).rpartition(":")[2]
             if slug in FINAL_REFUSALS:
@@ -108,10 +126,15 @@ class Attempt:
 
 @dataclass
 class Traffic:
-    """Everything that the shoppers of a shop have done."""
+    """Everything that the shoppers of a shop have done.
+
+    Args:
+        staff: who ships and takes back, when anything is to be.
+    """
 
     attempts: list[Attempt] = field(default_factory=list)
     latencies_s: list[float] = field(default_factory=list)
+    staff: Customer | None = None
 
     @property
     def answered(self) -> int:
@@ -121,7 +144,13 @@ class Traffic:
     @property
     def contradictions(self) -> list[str]:
         """Answers that cannot both be true, and answers that no shop should give."""
-        return [text for attempt in self.attempts for text in attempt.contradictions]
+        told = [text for attempt in self.attempts for text in attempt.contradictions]
+        return told + [text for sale in self.sales for text in sale.contradictions]
+
+    @property
+    def sales(self) -> list[Aftersale]:
+        """What was to be done after the sale of orders that were paid."""
+        return [attempt.sale for attempt in self.attempts if attempt.sale is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +173,8 @@ class Plan:
 
 async def shop(url: str, customers: Sequence[Customer], plan: Plan, traffic: Traffic) -> None:
     """Order until the shop is gone, or the plan is done; a lost answer ends a shopper's visit."""
+    if plan.mix.returned:
+        traffic.staff = await operator(url)
     until_s = time.monotonic() + plan.for_s
     purses = {each.email: iter(each.small_cards) for each in customers}
 
@@ -165,6 +196,7 @@ async def shop(url: str, customers: Sequence[Customer], plan: Plan, traffic: Tra
                 traffic.latencies_s.append(time.monotonic() - started_s)
                 if attempt.is_to_be_cancelled and attempt.status == "paid":
                     await _cancel(wire, attempt)
+                await _until_sent_back(wire, attempt, traffic.staff, until_s=until_s)
         except (NotSent, NoAnswer):
             return  # what is open is taken up by `settle`
         finally:
@@ -189,10 +221,14 @@ async def settle(
         for attempt in traffic.attempts
         if not attempt.is_known
         or (attempt.is_cancel_sent and not attempt.is_cancelled)
+        or (attempt.sale is not None and not attempt.sale.is_done)
         or chance.random() < repeats
     ]
     lanes = asyncio.Semaphore(16)
     until_s = time.monotonic() + patience_s
+
+    async def follow_up(wire: Wire, attempt: Attempt) -> bool:
+        return await _follow_up(wire, attempt, traffic.staff)
 
     async def finish(attempt: Attempt) -> None:
         async with lanes:
@@ -204,6 +240,10 @@ async def settle(
                     _cancel, wire, attempt, until_s=until_s
                 ):
                     attempt.contradictions.append(f"{attempt.key}: cancelling was not answered")
+                if attempt.sale is not None:
+                    attempt.sale.again()
+                if not await _repeated(follow_up, wire, attempt, until_s=until_s):
+                    attempt.contradictions.append(f"{attempt.key}: not shipped and sent back")
             finally:
                 await wire.close()
 
@@ -241,6 +281,20 @@ async def _order(wire: Wire, attempt: Attempt) -> bool:
     return attempt.is_known
 
 
+async def _follow_up(wire: Wire, attempt: Attempt, staff: Customer | None) -> bool:
+    """Ask for what comes after the sale, if anything does; whether all its answers are final."""
+    sale = attempt.sale
+    return sale is None or staff is None or await sale.go_on(wire, staff, attempt.order_id)
+
+
+async def _until_sent_back(
+    wire: Wire, attempt: Attempt, staff: Customer | None, *, until_s: float
+) -> None:
+    """Follow up until every answer is final, or it is late. Raises NotSent or NoAnswer."""
+    while not await _follow_up(wire, attempt, staff) and time.monotonic() < until_s:
+        await asyncio.sleep(PAUSE_S)
+
+
 async def _cancel(wire: Wire, attempt: Attempt) -> bool:
     """Ask for its end; whether the answer is final."""
     attempt.is_cancel_sent = True
@@ -273,4 +327,13 @@ def _planned(chance: random.Random, plan: Plan, customer: Customer, key: str) ->
             1 - mix.declined - mix.timeout - mix.timeout_lost - mix.twice,
         ),
     )[0]
-    return Attempt(customer, key, lines, token, chance.random() < mix.cancelled)
+    attempt = Attempt(customer, key, lines, token, chance.random() < mix.cancelled)
+    units = {str(line["sku"]): int(str(line["quantity"])) for line in lines}
+    is_usual = MORE_THAN_THERE_IS not in units.values()  # the first may get them, from everywhere
+    if mix.returned and is_usual and chance.random() < mix.returned:
+        attempt.aftersale = Aftersale(
+            key, customer, units,
+            is_whole=chance.random() < HALF,
+            is_restocked=chance.random() < HALF,
+        )  # fmt: skip
+    return attempt

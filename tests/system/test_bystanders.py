@@ -12,7 +12,7 @@ from emporion.platform.process import serving
 from emporion.platform.settings import Settings
 from emporion.services.analytics.adapters.sql import SqlFigures
 from emporion.services.recommendation.adapters.sql import SqlCounts
-from tests.system import books
+from tests.system import files
 from tests.system.accounts import Customer, sign_up
 from tests.system.polling import eventually
 from tests.system.running import ROOT
@@ -106,7 +106,7 @@ async def test_what_a_bystander_missed_it_learns_later(shop, service, tmp_path, 
         await orders_taken(url, ada, "missed")
 
     await eventually(
-        lambda: books.number(tmp_path / "shop", service, known) == ORDERS,
+        lambda: files.number(tmp_path / "shop", service, known) == ORDERS,
         within_s=30,
         what="every order is known",
     )

@@ -7,7 +7,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from emporion.platform.supervisor.ports import free_port
-from tests.system import books, running
+from tests.system import books, files, running
 from tests.system.accounts import Customer, sign_up
 from tests.system.drills import ONLY_BUYERS
 from tests.system.mailbox import Mailbox, smtp_settings
@@ -28,7 +28,7 @@ async def test_orders_go_on_without_a_mail_server_and_each_mail_leaves_once_late
         customers = await sign_up(running_shop.url, ["ada", "bob"])
         await _orders_per_s(running_shop.url, customers, traffic, seed=1)  # warms up
         without = await _orders_per_s(running_shop.url, customers, traffic, seed=2)
-        assert books.rows(data, "email", "SELECT 1 FROM mail WHERE status = 'sent'") == []
+        assert files.rows(data, "email", "SELECT 1 FROM mail WHERE status = 'sent'") == []
         server.start()
         try:
             await eventually(lambda: books.is_delivered(data), within_s=60, what="the mails leave")

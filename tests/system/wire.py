@@ -7,6 +7,8 @@ from typing import Any
 
 CONNECT_TIMEOUT_S = 10.0
 ANSWER_TIMEOUT_S = 30.0
+UNKNOWN = frozenset({429, 500, 503, 504})
+"""Statuses after which a request is repeated: nothing happened, or nobody can say."""
 
 
 class NotSent(Exception):
