@@ -1,6 +1,7 @@
 """The deployment that the tests look at, put together once."""
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,10 @@ from tests.system.running import ROOT
 
 @cache
 def committed_deployment() -> Deployment:
-    return compose(read_options(ROOT / "deploy/shop.yaml"), manifests())
+    """Put together on another thread: it runs a loop of its own, and a test may be in one."""
+    with ThreadPoolExecutor(max_workers=1) as aside:
+        options = read_options(ROOT / "deploy/shop.yaml")
+        return aside.submit(compose, options, manifests()).result()
 
 
 def committed_templates() -> dict[str, dict[str, Any]]:
