@@ -135,6 +135,7 @@ PART_GIVEN_BACK = Call(f"{_PROVIDER}.refund", "refund-return: do refund payment"
 PART_REFUNDED = Commit("payment", "refund-return: do refund payment")
 RESTOCKED = Commit("inventory", "refund-return: do restock")
 CLOSED = Commit("order", "refund-return: do close return")
+GIVEN_TO_RETURN = Commit("giftcard", "refund-gift-card-return: do give back to gift cards")
 RECEIVE_ANSWERED = Call(f"{_SERVICES}.order.api:OrderApi.receive_return")
 
 MADE_DUE = Commit("order", "recover")
@@ -146,6 +147,8 @@ SILENCE = "silence"
 """A payment provider whose answers are lost for longer than a call asks for them."""
 AFTERSALES = "aftersales"
 """Orders that are shipped, delivered, sent back and refunded."""
+CARD_AFTERSALES = "aftersales of gift cards"
+"""The same, and most name a gift card."""
 MANY = (1, 4, 15)
 FEW = (1, 2, 4)
 """For what happens to a few orders of a hundred."""
@@ -178,6 +181,13 @@ AFTER_THE_SALE: tuple[Point, ...] = (
     *after_the_sale("return", "the commit of its refund", PART_REFUNDED),
     *after_the_sale("return", "the commit that restocks it", RESTOCKED),
     *after_the_sale("return", "the commit that closes it", CLOSED),
+    *around(
+        "return",
+        "the commit that gives back to a card",
+        GIVEN_TO_RETURN,
+        FEW,
+        needs=CARD_AFTERSALES,
+    ),
     *after_the_sale("return", "all commits, before the answer", RECEIVE_ANSWERED)[1:],
 )
 

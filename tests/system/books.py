@@ -88,7 +88,7 @@ class Books:
             self.order_of_key[key.partition(":")[2]].append(order_id)
         self.charged, self.refunded = _provider(folder)
         self.spent, self.given_back = _cards(folder)
-        self.goods = Goods(folder, traffic.sales, self.refunded)
+        self.goods = Goods(folder, traffic.sales, {*self.refunded, *self.given_back})
 
     def examine(self) -> Findings:
         """Everything that does not add up."""

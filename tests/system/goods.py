@@ -1,7 +1,7 @@
 """What left and came back, and the money for it: the files against what was answered."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.system.aftersales import Aftersale, prices_minor
@@ -26,12 +26,10 @@ class Goods:
     Args:
         folder: the shop's data.
         sales: what was to be done after the sale, of orders that were paid.
-        refunded: every amount that the provider gave back, by order.
+        refunded: the orders of which money went back, by the provider or to gift cards.
     """
 
-    def __init__(
-        self, folder: Path, sales: Sequence[Aftersale], refunded: Mapping[str, list[int]]
-    ) -> None:
+    def __init__(self, folder: Path, sales: Sequence[Aftersale], refunded: Collection[str]) -> None:
         self._sales = {sale.order_id: sale for sale in sales if sale.order_id}
         self._refunded = refunded
         self._prices = prices_minor()
@@ -61,8 +59,8 @@ class Goods:
                 continue
             if self._returns[order_id].get(sale.return_id) != "refunded":
                 yield f"{order_id}: the return {sale.return_id} was answered and is not refunded"
-            if not self._refunded.get(order_id):
-                yield f"{order_id}: the refund of {sale.return_id} never reached the provider"
+            if order_id not in self._refunded:
+                yield f"{order_id}: the refund of {sale.return_id} never left"
             for mail in TOLD:
                 if not self._mails[mail, order_id]:
                     yield f"{order_id}: no mail {mail}"

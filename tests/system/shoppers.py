@@ -45,10 +45,12 @@ MIXES = {
     "silence": Mix(timeout=0.3, timeout_lost=0.2),
     "gift cards": Mix(by_card=0.7),
     "aftersales": Mix(returned=0.6),
+    "aftersales of gift cards": Mix(returned=0.6, by_card=0.7),
 }
 """What a crash point needs.
 
-The usual mix, a provider whose answers are mostly lost, gift cards, or shipments and returns.
+The usual mix, a provider whose answers are mostly lost, gift cards, shipments and returns, or
+those of orders that gift cards paid.
 """
 
 
