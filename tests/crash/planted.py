@@ -211,7 +211,7 @@ NEW_REFUND_KEY = Defect(
     ),
     PART_GIVEN_BACK,
     2,
-    shows="was refunded 2 times",
+    shows=" are kept, ",  # less than is due: a whole refund cannot be given twice, one part can
     needs=AFTERSALES,
 )
 NEW_RESTOCK_KEY = Defect(
