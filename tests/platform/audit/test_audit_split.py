@@ -27,6 +27,7 @@ from tests.platform.audit.test_audit import (
     SOLD_PAYMENT,
     load,
     said,
+    sell_and_take_back,
 )
 
 __all__ = ["folder", "sockets_collected", "stopped"]
@@ -65,6 +66,13 @@ async def test_a_stopped_split_shop_is_read_on_engines_that_run_only_meanwhile(s
     assert said(report) == {}
     assert not report.is_running
     assert [p for p in psutil.process_iter(["cmdline"]) if str(stopped) in str(p.info)] == []
+
+
+@pytest.mark.usefixtures("sockets_collected")
+async def test_a_split_shop_that_took_some_of_its_orders_back_adds_up(stopped, tmp_path):
+    copy = shutil.copytree(stopped, tmp_path / "shop")
+    with running(copy) as url:
+        await sell_and_take_back(url, copy)
 
 
 @pytest.mark.usefixtures("sockets_collected")
@@ -184,7 +192,7 @@ SOME_CREATED = (
 
 async def test_an_event_that_the_broker_took_and_never_gave_is_found(folder):
     async with AsyncExitStack() as stack:
-        lost = await _event(folder, SOME_CREATED)
+        lost = await _one(folder, SOME_CREATED)
         earlier = f"UPDATE outbox SET sent_at_ms = sent_at_ms - 60000 WHERE event_id = '{lost}'"
         await stack.enter_async_context(meddled(folder, "order", earlier))
         forgotten = f"DELETE FROM inbox WHERE event_id = '{lost}'"
@@ -203,10 +211,11 @@ async def test_an_unconfirmed_order_whose_event_waits_is_told_but_is_no_violatio
     assert report.violations == 0
 
 
-async def _event(folder, chosen: str) -> str:
+async def _one(folder, chosen: str) -> str:
+    """The one thing that a query of the order service's database finds."""
     async with open_for_reading(folder) as shop:
-        ((event_id,),) = await shop.databases["order"].read(lambda tx: tx.fetch(f"SELECT {chosen}"))
-        return str(event_id)
+        ((found,),) = await shop.databases["order"].read(lambda tx: tx.fetch(f"SELECT {chosen}"))
+        return str(found)
 
 
 async def test_all_instances_of_payment_charge_at_one_provider_and_older_books_count(folder):
