@@ -1,7 +1,7 @@
 """One process of a split shop: what its process file says, served over REST and gRPC."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -229,22 +229,36 @@ class _Process:
         settings = self.told.settings
         if settings.environment is not Environment.DEVELOPMENT:
             return
-        await self.shop.user.operators.ensure(settings.operator_email, settings.operator_password)
         clients = self.shop.directory.clients("platform", scopes=STAFF_SCOPES)
-        until_s = self.runtime.clock.monotonic_s() + FURNISHED_WITHIN_S
-        while True:
-            try:
-                await seed(clients)
-            except (Unavailable, DeadlineExceeded) as error:
-                if self.runtime.clock.monotonic_s() >= until_s:
-                    raise Unavailable(
-                        f"the demo catalogue cannot be loaded: {error.detail}"
-                    ) from error
-                await self.runtime.tasks.sleep(FURNISH_PAUSE_S)
-            else:
-                return
+
+        async def furnish() -> None:
+            # Both ask other services: the operator's name is sealed with a key of the vault.
+            operators = self.shop.user.operators
+            await operators.ensure(settings.operator_email, settings.operator_password)
+            await seed(clients)
+
+        await when_they_answer(self.runtime, furnish, within_s=FURNISHED_WITHIN_S)
 
     async def _stop(self) -> None:
         await self._alarms.stop()
         await self.shop.stop()
         await self.neighbours.close()
+
+
+async def when_they_answer(
+    runtime: Runtime, work: Callable[[], Awaitable[None]], *, within_s: float
+) -> None:
+    """Repeat `work` while services that start beside this one do not answer yet.
+
+    Raises Unavailable when they still do not after `within_s` seconds.
+    """
+    until_s = runtime.clock.monotonic_s() + within_s
+    while True:
+        try:
+            await work()
+        except (Unavailable, DeadlineExceeded) as error:
+            if runtime.clock.monotonic_s() >= until_s:
+                raise Unavailable(f"the demo data cannot be loaded: {error.detail}") from error
+            await runtime.tasks.sleep(FURNISH_PAUSE_S)
+        else:
+            return
