@@ -16,6 +16,8 @@ from tests.system.shoppers import Plan, Traffic, shop
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 ORDERS, SHOPPERS = 160, 16
+ROUNDS = 3
+"""The fastest of so many tells what the shop can do beside whatever else the machine does."""
 
 
 async def test_orders_go_on_without_a_mail_server_and_each_mail_leaves_once_later(tmp_path):
@@ -27,12 +29,12 @@ async def test_orders_go_on_without_a_mail_server_and_each_mail_leaves_once_late
         await running_shop.until_open()
         customers = await sign_up(running_shop.url, ["ada", "bob"])
         await _orders_per_s(running_shop.url, customers, traffic, seed=1)  # warms up
-        without = await _orders_per_s(running_shop.url, customers, traffic, seed=2)
+        without = await _fastest(running_shop.url, customers, traffic, seed=2)
         assert files.rows(data, "email", "SELECT 1 FROM mail WHERE status = 'sent'") == []
         server.start()
         try:
             await eventually(lambda: books.is_delivered(data), within_s=60, what="the mails leave")
-            with_mail = await _orders_per_s(running_shop.url, customers, traffic, seed=3)
+            with_mail = await _fastest(running_shop.url, customers, traffic, seed=2 + ROUNDS)
             await eventually(
                 lambda: books.is_delivered(data), within_s=60, what="the new mails leave, too"
             )
@@ -46,10 +48,14 @@ async def test_orders_go_on_without_a_mail_server_and_each_mail_leaves_once_late
     names = Counter(str(mail["Message-ID"]) for mail in mailbox.mails)
     assert set(names.values()) == {1}
     told = {attempt.order_id for attempt in traffic.attempts}
-    assert len(told) == len(mailbox.mails) == 3 * ORDERS
+    assert len(told) == len(mailbox.mails) == (1 + 2 * ROUNDS) * ORDERS
     assert all(any(order_id in name for order_id in told) for name in list(names)[:20])
     assert books.Books(data, traffic).examine().all == []
     assert running.audit(data)[0] == 0
+
+
+async def _fastest(url: str, customers: list[Customer], traffic: Traffic, *, seed: int) -> float:
+    return max([await _orders_per_s(url, customers, traffic, seed=seed + n) for n in range(ROUNDS)])
 
 
 async def _orders_per_s(
