@@ -6,7 +6,12 @@ import typer
 
 
 def serve() -> None:
-    """Serve the process that EMPORION_TASK describes, until SIGTERM."""
+    """Serve the process that EMPORION_TASK describes, until SIGTERM.
+
+    For example:
+
+      EMPORION_TASK="$(cat order.json)" emporion task serve
+    """
     import uvloop
 
     from emporion.platform.ecs.process import serve_task
@@ -15,7 +20,12 @@ def serve() -> None:
 
 
 def migrate() -> None:
-    """Bring the schemas of the task's services up to date, and end."""
+    """Bring the schemas of the task's services up to date, and end.
+
+    For example:
+
+      EMPORION_TASK="$(cat order.json)" emporion task migrate
+    """
     import asyncio
 
     from emporion.platform.ecs.process import migrate_task
@@ -24,7 +34,12 @@ def migrate() -> None:
 
 
 def prepare() -> None:
-    """Make databases with their owners, and tell every process whom to trust."""
+    """Make databases with their owners, and tell every process whom to trust.
+
+    For example:
+
+      EMPORION_PREPARE="$(cat shop.json)" emporion task prepare
+    """
     import asyncio
 
     from emporion.platform.ecs.prepare import prepare_task
@@ -36,7 +51,12 @@ def prepare() -> None:
 def operator(
     email: Annotated[str, typer.Argument(metavar="EMAIL", help="Whose account it is.")],
 ) -> None:
-    """Make the first operator, with the password in the secret of the setting operator_password."""
+    """Make the first operator, with the password in the secret of the setting operator_password.
+
+    For example:
+
+      EMPORION_TASK="$(cat user.json)" emporion task operator ada@shop.example
+    """
     import asyncio
 
     from emporion.platform.ecs.process import operator_task
