@@ -5,11 +5,11 @@ import asyncio
 import pytest
 
 from emporion.chassis.data.database import Tx
-from emporion.contracts.giftcard import GiftCardShare, ReturnToGiftCards
+from emporion.contracts.giftcard import GiftCardShare, GiftCardStatus, ReturnToGiftCards
 from emporion.contracts.giftcard_refusals import MoreThanSpent
 from emporion.kernel.money import Money
 from emporion.services.giftcard import audit
-from tests.services.giftcard.till import order
+from tests.services.giftcard.till import DAY_S, order
 
 
 async def give_back(till, number: int, refund_id: str, *shares) -> None:
@@ -72,6 +72,27 @@ async def test_undoing_after_a_return_gives_back_only_the_rest(till):
     with pytest.raises(MoreThanSpent):
         await give_back(till, 1, "rfd_2", (issued, 1))
     assert await published(till) == ["giftcards.refunded"] * 2
+    assert await till.complaints() == []
+
+
+async def test_a_return_revives_nothing_of_an_overdue_card_but_what_it_gives_back(till):
+    issued, other = await till.issue(4_300, days=10), await till.issue(500)
+    await till.spend(1, (issued, 300), (other, 200))
+    till.clock.advance(10 * DAY_S)  # its time is over, and nobody has written it off
+
+    await give_back(till, 1, "rfd_1", (issued, 100), (other, 200))
+    await till.time_passes(1)
+    await give_back(till, 1, "rfd_2", (issued, 200))
+
+    assert (await till.card(issued)).status is GiftCardStatus.ACTIVE
+    assert await till.entries(issued) == [
+        ("issued", 4_300, 4_300),
+        ("spent", -300, 4_000),
+        ("expired", -4_000, 0),
+        ("returned", 100, 100),
+        ("returned", 200, 300),
+    ]
+    assert await till.balance_minor(other) == 500
     assert await till.complaints() == []
 
 

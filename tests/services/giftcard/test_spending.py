@@ -14,7 +14,7 @@ from emporion.contracts.giftcard_refusals import (
 )
 from emporion.kernel.errors import EmporionError
 from emporion.services.giftcard import audit
-from tests.services.giftcard.till import BOB
+from tests.services.giftcard.till import BOB, DAY_S
 
 WRONG = "0000-0000-0000-0000-0000"
 
@@ -129,6 +129,27 @@ async def test_money_that_comes_back_to_an_expired_card_can_be_spent_for_ninety_
         ("spent", -100, 300),
         ("expired", -300, 0),
     ]
+    assert await till.complaints() == []
+
+
+async def test_undoing_revives_nothing_of_an_overdue_card_but_what_the_order_took(till):
+    issued = await till.issue(4_100, days=10)
+    await till.spend(1, (issued, 100))
+    till.clock.advance(10 * DAY_S)  # its time is over, and nobody has written it off
+
+    for _ in range(2):
+        await till.undo(1, (issued, 100))
+        await till.time_passes(1)
+
+    assert (await till.card(issued)).status is GiftCardStatus.ACTIVE
+    assert await till.entries(issued) == [
+        ("issued", 4_100, 4_100),
+        ("spent", -100, 4_000),
+        ("expired", -4_000, 0),
+        ("undone", 100, 100),
+    ]
+    await till.time_passes(88)
+    assert await till.balance_minor(issued) == 0
     assert await till.complaints() == []
 
 

@@ -117,8 +117,11 @@ class Card(NamedTuple):
 
     def standing(self, now_ms: int) -> Status:
         """Its status, also when its time is over and nobody has written that down yet."""
-        is_over = self.status is Status.ACTIVE and self.expires_at_ms <= now_ms
-        return Status.EXPIRED if is_over else self.status
+        return Status.EXPIRED if self.is_overdue(now_ms) else self.status
+
+    def is_overdue(self, now_ms: int) -> bool:
+        """Whether its time is over, and what is on it still has to be written off."""
+        return self.status is Status.ACTIVE and self.expires_at_ms <= now_ms
 
     def obstacle(self, amount_minor: int, now_ms: int) -> Obstacle | None:
         """What keeps so much from being taken off it."""
@@ -131,8 +134,11 @@ class Card(NamedTuple):
                 return Obstacle.NOT_ENOUGH if amount_minor > self.balance_minor else None
 
     def revived(self, now_ms: int) -> "Card":
-        """What it is when money comes back to it: an expired one is good for a while."""
-        if self.standing(now_ms) is not Status.EXPIRED:
+        """What it is when money comes back to it: an expired one is good for a while.
+
+        An overdue one is written off before that: or else it would keep what it held.
+        """
+        if self.status is not Status.EXPIRED:
             return self
         return self._replace(status=Status.ACTIVE, expires_at_ms=now_ms + GRACE_MS)
 

@@ -11,6 +11,7 @@ from emporion.contracts.refusals import KeyReused
 from emporion.kernel.clock import to_instant_ms
 from emporion.kernel.errors import NotFound
 from emporion.kernel.ids import GIFT_CARD, GiftCardId
+from emporion.services.giftcard.commands.expiring import write_off_overdue
 from emporion.services.giftcard.commands.obstacles import require_no_obstacle
 from emporion.services.giftcard.domain import (
     BALANCE_MINOR_MAX,
@@ -107,10 +108,7 @@ class CardCommands:
         async def work(tx: Tx) -> int | None:
             overdue = await self._cards.overdue(tx, now_ms, EXPIRED_BATCH)
             for card in (await self._cards.hold(tx, overdue)).values():
-                if card.status is Status.ACTIVE and card.expires_at_ms <= now_ms:
-                    expired = card._replace(status=Status.EXPIRED)
-                    why = Why(Kind.EXPIRED, now_ms)
-                    await self._cards.move(tx, expired, -card.balance_minor, why=why)
+                await write_off_overdue(tx, self._cards, card, now_ms=now_ms)
             return await self._cards.next_expiry_ms(tx)
 
         return await self._database.transaction(work)

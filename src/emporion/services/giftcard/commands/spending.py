@@ -18,6 +18,7 @@ from emporion.kernel.clock import Clock
 from emporion.kernel.errors import ResourceExhausted
 from emporion.kernel.money import Money
 from emporion.services.giftcard.commands.announcing import announce
+from emporion.services.giftcard.commands.expiring import write_off_overdue
 from emporion.services.giftcard.commands.obstacles import require_no_obstacle
 from emporion.services.giftcard.domain import Card, CodeKey, Kind, Share, Spending, Why, normal_code
 from emporion.services.giftcard.ports import Stores
@@ -102,8 +103,7 @@ class SpendingCommands:
             back = list[Money]()
             for spending in await self._spendings.of_order(tx, request.order_id):
                 if left_minor := spending.left_minor:
-                    card = held[spending.card_id].revived(now_ms)
-                    await self._cards.move(tx, card, left_minor, why=why)
+                    card = await self._credit(tx, held[spending.card_id], left_minor, why=why)
                     await self._spendings.save(tx, request.order_id, spending.undone())
                     back.append(Money(left_minor, card.currency))
             await announce(tx, request.order_id, back, at_ms=now_ms)
@@ -126,8 +126,7 @@ class SpendingCommands:
                 spending = spent.get(card_id, Spending(card_id, 0))
                 if amount_minor > spending.left_minor:
                     raise MoreThanSpent(f"{spending.left_minor} minor units are left of {card_id}")
-                card = held[card_id].revived(now_ms)
-                held[card_id] = await self._cards.move(tx, card, amount_minor, why=why)
+                held[card_id] = await self._credit(tx, held[card_id], amount_minor, why=why)
                 spent[card_id] = spending.returned(amount_minor)
                 await self._spendings.save(tx, order_id, spent[card_id])
             await self._spendings.add_return(tx, order_id, refund_id, back=back)
@@ -135,6 +134,11 @@ class SpendingCommands:
             await announce(tx, order_id, amounts, at_ms=now_ms, refund_id=refund_id)
 
         await self._database.transaction(work)
+
+    async def _credit(self, tx: Tx, card: Card, amount_minor: int, *, why: Why) -> Card:
+        """Money comes back to a card that is held: what it lost by expiring does not."""
+        card = await write_off_overdue(tx, self._cards, card, now_ms=why.at_ms)
+        return await self._cards.move(tx, card.revived(why.at_ms), amount_minor, why=why)
 
 
 def _found(card: Card) -> FoundGiftCard:
