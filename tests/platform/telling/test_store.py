@@ -156,8 +156,8 @@ def test_a_sample_holds_what_changed_and_now_and_then_every_gauge():
     orders.add()
     samples = [sampler.take(at) for at in range(3, WHOLE_EVERY + 3)]
 
-    assert ([s.name for _, s in first.new], first.values) == (["orders", "queue"], {2: 1.0})
-    assert (second.new, second.values) == ([], {})
+    assert ([s.name for s in first.series], first.values) == (["orders", "queue"], {2: 1.0})
+    assert (second.series, second.values) == (first.series, {})
     assert samples[0].values == {1: 1.0}
     assert [sample.at_ms for sample in samples if 2 in sample.values] == [WHOLE_EVERY + 1]
 
@@ -172,6 +172,31 @@ def test_a_restart_goes_on_with_the_same_series(path, reader):
 
     (series,) = reader.series(["orders"], since_ms=0, until_ms=NOW_MS)
     assert [point.value for point in series.points] == [6.0]
+
+
+def test_a_sample_that_is_not_stored_mixes_up_no_series(writer, reader, path):
+    metrics = Metrics()
+    orders = metrics.count("orders", "Orders.")
+    sampler = MetricSampler(metrics)
+    other = apsw.Connection(str(path))
+    refusal = "CREATE TRIGGER refuse BEFORE INSERT ON sample BEGIN SELECT RAISE(ABORT, 'full'); END"
+    other.execute(refusal)
+    with pytest.raises(Unavailable, match="full"):
+        tell(writer, sample=sampler.take(NOW_MS))
+    other.execute("DROP TRIGGER refuse")
+    other.execute("INSERT INTO series (name, labels, kind) VALUES ('other', '{}', 'count')")
+    other.close()
+
+    orders.add(2)
+    metrics.count("refunds", "Refunds.").add(5)
+    tell(writer, sample=sampler.take(NOW_MS + 1))
+
+    names = ["orders", "other", "refunds"]
+    found = reader.series(names, since_ms=0, until_ms=NOW_MS + 1)
+    assert {each.name: [p.value for p in each.points] for each in found if each.points} == {
+        "orders": [2.0],
+        "refunds": [5.0],
+    }
 
 
 def test_the_oldest_is_forgotten_when_it_is_too_much_or_too_old(path, reader):

@@ -42,8 +42,8 @@ class Batch:
 class Recorder:
     """Empties the ring of spans and the kept log lines every FLUSH_S, off the order path.
 
-    A store that cannot be written is said once, and tried again; what it should have kept is
-    lost. Nothing that is recorded is worth the work that it is about.
+    A store that cannot be written, or whatever else fails, is said once, and tried again; what
+    should have been kept is lost. Nothing that is recorded is worth the work that it is about.
 
     Args:
         path: the file of the store; None: nothing is kept.
@@ -85,18 +85,27 @@ class Recorder:
             self._writer = None
 
     async def flush(self, *, for_reader: bool = False) -> None:
-        """Carry what there is; for a reader also the metrics of now."""
+        """Carry what there is; for a reader also the metrics of now. What fails is said in the log.
+
+        A caller that is cancelled leaves its batch on the way, and the next one waits for that:
+        the thread that writes cannot be cancelled, and the store is one thread's at a time.
+        """
+        await asyncio.shield(self._carry(for_reader=for_reader))
+
+    async def _carry(self, *, for_reader: bool) -> None:
         async with self._flushing:
-            batch = self._taken(for_reader=for_reader)
-            for export in self.exports:
-                export(batch)
-            if self.path is not None and (batch.spans or batch.logs or batch.sample):
-                try:
+            try:
+                batch = self._taken(for_reader=for_reader)
+                for export in self.exports:
+                    export(batch)
+                if self.path is not None:
+                    if not (batch.spans or batch.logs or batch.sample):
+                        return
                     await asyncio.to_thread(self._store, batch)
-                except Unavailable as error:
-                    self._failed(error)
-                else:
-                    self._is_failing = False
+            except Exception as error:  # noqa: BLE001 - said; the next batch may well be carried
+                self._failed(error)
+            else:
+                self._is_failing = False
 
     async def _serve(self) -> None:
         while True:
@@ -136,7 +145,10 @@ class Recorder:
             self._pruned_ms = now_ms
             self._writer.prune(now_ms)
 
-    def _failed(self, error: Unavailable) -> None:
+    def _failed(self, error: Exception) -> None:
         if not self._is_failing:
-            _log.warning("nothing is kept of what this process tells: %s", error.detail)
+            if isinstance(error, Unavailable):
+                _log.warning("nothing is kept of what this process tells: %s", error.detail)
+            else:
+                _log.error("what this process tells cannot be carried", exc_info=error)
         self._is_failing = True

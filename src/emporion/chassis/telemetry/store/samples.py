@@ -20,14 +20,15 @@ class Series(msgspec.Struct, frozen=True, gc=False):
 
 
 class Sample(msgspec.Struct, frozen=True, gc=False):
-    """The series that are new since the last sample, and the values of those that changed.
+    """All series so far, and the values of those that changed since the last sample.
 
-    By the number of the series: of a count, by how much it grew; of durations, the same for each
-    bucket and, last, for their sum in seconds; of a gauge, its value.
+    By the number of the series, its place in `series` from 1: of a count, by how much it grew; of
+    durations, the same for each bucket and, last, for their sum in seconds; of a gauge, its value.
+    Each sample names what it numbers, so that one can be read without those before it.
     """
 
     at_ms: int
-    new: list[tuple[int, Series]]
+    series: tuple[Series, ...]
     values: dict[int, Value]
 
 
@@ -36,53 +37,50 @@ class MetricSampler:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._numbers: dict[tuple[str, Labels], int] = {}
+        self._numbers: dict[Series, int] = {}
         self._last: dict[int, Value] = {}
         self._taken = 0
 
     def take(self, at_ms: int) -> Sample:
         """A sample of now."""
-        sample = Sample(at_ms, [], {})
+        values: dict[int, Value] = {}
         is_whole = self._taken % WHOLE_EVERY == 0
         self._taken += 1
         for name, labels, cell in self._metrics.cells():
             match cell:
                 case Count():
-                    self._grown(sample, Series(name, labels, "count"), float(cell.value))
+                    self._grown(values, Series(name, labels, "count"), float(cell.value))
                 case Durations():
-                    self._observed(sample, Series(name, labels, "durations"), cell)
+                    self._observed(values, Series(name, labels, "durations"), cell)
                 case _:
-                    self._read(sample, Series(name, labels, "gauge"), cell(), is_whole=is_whole)
-        return sample
+                    self._read(values, Series(name, labels, "gauge"), cell(), is_whole=is_whole)
+        return Sample(at_ms, tuple(self._numbers), values)
 
-    def _number(self, sample: Sample, series: Series) -> int:
-        key = (series.name, series.labels)
-        number = self._numbers.get(key)
-        if number is None:
-            number = self._numbers[key] = len(self._numbers) + 1
-            sample.new.append((number, series))
-        return number
+    def _number(self, series: Series) -> int:
+        return self._numbers.setdefault(series, len(self._numbers) + 1)
 
-    def _grown(self, sample: Sample, series: Series, value: float) -> None:
-        number = self._number(sample, series)
+    def _grown(self, values: dict[int, Value], series: Series, value: float) -> None:
+        number = self._number(series)
         before = self._last.get(number, 0.0)
         assert isinstance(before, float)  # noqa: S101 - a series keeps its kind
         if value != before:
-            sample.values[number] = value - before
+            values[number] = value - before
             self._last[number] = value
 
-    def _observed(self, sample: Sample, series: Series, cell: Durations) -> None:
-        number = self._number(sample, series)
+    def _observed(self, values: dict[int, Value], series: Series, cell: Durations) -> None:
+        number = self._number(series)
         before = self._last.get(number)
         now: list[int | float] = [*cell.counts, cell.total_s]
         if before is None:
             before = [0] * len(now)
         assert isinstance(before, list)  # noqa: S101 - a series keeps its kind
         if now[:-1] != before[:-1]:
-            sample.values[number] = [after - was for after, was in zip(now, before, strict=True)]
+            values[number] = [after - was for after, was in zip(now, before, strict=True)]
             self._last[number] = now
 
-    def _read(self, sample: Sample, series: Series, value: float, *, is_whole: bool) -> None:
-        number = self._number(sample, series)
+    def _read(
+        self, values: dict[int, Value], series: Series, value: float, *, is_whole: bool
+    ) -> None:
+        number = self._number(series)
         if is_whole or self._last.get(number) != value:
-            sample.values[number] = self._last[number] = value
+            values[number] = self._last[number] = value

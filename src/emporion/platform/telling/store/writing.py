@@ -44,11 +44,16 @@ class StoreWriter:
             self._page_bytes = int(self._pragma("page_size"))
         except apsw.Error as error:
             raise Unavailable(f"cannot open {path.name}: {error}") from error
-        self._numbers: dict[int, int] = {}
+        self._series: list[int] = []
+        """The ids of a sample's series in the file, in their order; only what is committed."""
 
     def write(self, parts: Sequence[Part], logs: Sequence[LogRow], sample: Sample | None) -> None:
-        """Store all of it. Raises Unavailable when it cannot be (a full disk): none is then."""
+        """Store all of it. Raises Unavailable when it cannot be (a full disk): none is then.
+
+        All samples are of one sampler.
+        """
         connection = self._connection
+        more: list[int] = []
         try:
             with connection:
                 connection.executemany(
@@ -64,9 +69,10 @@ class StoreWriter:
                     ],
                 )
                 if sample is not None:
-                    self._write_sample(sample)
+                    more = self._write_sample(sample)
         except apsw.Error as error:
             raise Unavailable(f"telemetry cannot be stored: {error}") from error
+        self._series += more
 
     def prune(self, now_ms: int) -> None:
         """Forget what is too old, and the oldest of what is too much. Raises Unavailable."""
@@ -88,8 +94,10 @@ class StoreWriter:
         """Close the file."""
         self._connection.close()
 
-    def _write_sample(self, sample: Sample) -> None:
-        for number, series in sample.new:
+    def _write_sample(self, sample: Sample) -> list[int]:
+        """The ids of the series that no committed sample had."""
+        more: list[int] = []
+        for series in sample.series[len(self._series) :]:
             labels = _labels(dict(series.labels)).decode()
             self._connection.execute(
                 "INSERT INTO series (name, labels, kind) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
@@ -98,11 +106,13 @@ class StoreWriter:
             ((stored,),) = self._connection.execute(
                 "SELECT id FROM series WHERE name = ? AND labels = ?", (series.name, labels)
             )
-            self._numbers[number] = stored
-        cells = {self._numbers[number]: value for number, value in sample.values.items()}
+            more.append(stored)
+        ids = [*self._series, *more]
+        cells = {ids[number - 1]: value for number, value in sample.values.items()}
         self._connection.execute(
             "INSERT INTO sample (at_ms, cells) VALUES (?, ?)", (sample.at_ms, _encode(cells))
         )
+        return more
 
     def _shrink(self, now_ms: int) -> None:
         """Move the beginning of what is kept, the same of everything, until it is little enough."""
