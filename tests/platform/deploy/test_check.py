@@ -1,5 +1,6 @@
 """The rules of `emporion deploy check`: each finds its violation; what is committed keeps them."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,20 @@ def statements(template: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_the_committed_templates_keep_every_rule():
     assert check(committed_templates(), committed_deployment()) == []
+
+
+def test_nobody_erased_is_in_a_backup_of_the_data_or_for_long_in_one_of_the_vault():
+    data = committed_templates()["emporion-data"]
+    vault = data["Resources"]["VaultDatabase"]
+    exported = data["Outputs"]["ExportDatabaseVault"]
+
+    assert vault["Properties"]["BackupRetentionPeriod"] == 1
+    assert vault["DeletionPolicy"] == vault["UpdateReplacePolicy"] == "Retain"
+    assert exported["Value"] == {"Fn::GetAtt": ["VaultDatabase", "Endpoint.Address"]}
+    for name in ("vault", *(one for one in manifests() if one != "vault")):
+        told = json.dumps(committed_templates()[f"emporion-{name}"]["Resources"]["Task"])
+        assert ("${VaultHost}" in told) is (name == "vault"), name
+        assert ("${ShopHost}" in told) is (name != "vault"), name
 
 
 PLANTS: list[tuple[str, Break, str]] = [
@@ -131,6 +146,16 @@ PLANTS: list[tuple[str, Break, str]] = [
         "data",
         lambda t: t["Resources"]["ShopDatabase"].pop("DeletionPolicy"),
         "is lost when its stack is deleted",
+    ),
+    (
+        "data",
+        lambda t: properties("VaultDatabase")(t).update(BackupRetentionPeriod=14),
+        "keeps backups of the vault beyond a day",
+    ),
+    (
+        "data",
+        lambda t: t["Resources"]["VaultDatabase"].update(DeletionPolicy="Snapshot"),
+        "leaves a snapshot of the vault",
     ),
     (
         "bus",

@@ -13,6 +13,7 @@ from emporion.platform.deploy.composing import NotDeployable, compose
 from emporion.platform.deploy.listener import ListenerRule, blocks, listener_rules
 from emporion.platform.deploy.manifest_file import manifests
 from emporion.platform.deploy.options import Options, Size, parse_options
+from emporion.platform.deploy.task_words import instance_of, instances_of
 from emporion.platform.edge.routes import Route
 from emporion.platform.table_file import BadFile
 from emporion.platform.topology.kinds import Engine
@@ -145,6 +146,28 @@ def test_a_bigger_task_costs_more_and_only_that_service():
 
     assert [what for what in was if was[what] != is_now[what]] == ["order"]
     assert is_now["order"] - was["order"] == pytest.approx(3 * (0.5 * 0.04048 + 0.004445) * 730)
+
+
+@pytest.mark.parametrize("size", Size)
+def test_the_vault_has_an_instance_of_its_own_in_every_size(size: Size):
+    small = committed_deployment()
+    sized = replace(small, options=replace(small.options, size=size))
+
+    there = [name for name in sized.services if instance_of(sized, name) == "vault"]
+
+    assert there == ["vault"]
+    assert "vault" in instances_of(sized)
+
+
+def test_a_small_shop_pays_for_the_instance_of_the_vault_too():
+    databases = [
+        item
+        for item in cost.bill(committed_deployment(), cost.prices())
+        if item.what == "databases"
+    ]
+
+    assert databases[0].why.startswith("2 x 1 db.t4g.medium")
+    assert databases[0].usd_month == pytest.approx(2 * (0.065 * 730 + 50 * 0.115))
 
 
 def test_a_large_shop_pays_for_two_copies_of_every_database():

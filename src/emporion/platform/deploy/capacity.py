@@ -12,7 +12,7 @@ from emporion.chassis.discovery.cloud_map import LOOK_S
 from emporion.platform.deploy.cost import SECONDS, UNITS, Prices, task_month
 from emporion.platform.deploy.deployment import Deployment
 from emporion.platform.deploy.measured import DATABASE
-from emporion.platform.deploy.task_words import instances_of
+from emporion.platform.deploy.task_words import VAULT, instances_of
 
 PER_ORDER: Final = ("orders.created", "payments.captured", "screenings.completed")
 """Events that every order announces, one of each."""
@@ -119,7 +119,9 @@ def _limits(
     tightest = max(found, key=lambda need: need.tasks / need.tasks_max)
     of_tasks = f"tasks of {tightest.name}"
     yield Limit(of_tasks, tightest.tasks, tightest.tasks_max, "tasks", _THEN["tasks"])
-    cores = database_cores(orders_s, measured) / len(instances_of(deployment)) / DATABASE_LOAD
+    # Orders leave the vault's instance all but idle.
+    instances = [name for name in instances_of(deployment) if name != VAULT]
+    cores = database_cores(orders_s, measured) / len(instances) / DATABASE_LOAD
     what = "databases"
     yield Limit(what, cores, DATABASE_CORES_MAX, "cores of one instance", _THEN[what])
     what = "topics"

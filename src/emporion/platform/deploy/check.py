@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from emporion.platform.deploy.deployment import Deployment, EcsService
+from emporion.platform.deploy.task_words import VAULT
 
 Template = Mapping[str, Any]
 ONLY_FOR_ALL: Final = frozenset(
@@ -53,11 +54,21 @@ def _broken(template: Template) -> Iterator[tuple[str, str]]:
         if rule is not None:
             for message in rule(resource.get("Properties", {})):
                 yield name, message
+        if _is_of_vault(resource) and "Snapshot" in (
+            resource.get("DeletionPolicy"),
+            resource.get("UpdateReplacePolicy"),
+        ):
+            yield name, "leaves a snapshot of the vault: who is erased could be brought back"
         if resource["Type"] in _KEPT and resource.get("DeletionPolicy") not in (
             "Retain",
             "Snapshot",
         ):
             yield name, "is lost when its stack is deleted: DeletionPolicy is missing"
+
+
+def _is_of_vault(resource: Template) -> bool:
+    named = resource.get("Properties", {}).get("DBInstanceIdentifier", "")
+    return isinstance(named, str) and named.endswith(f"-{VAULT}")
 
 
 def _role(properties: Template) -> Iterator[str]:
@@ -166,6 +177,8 @@ def _database(properties: Template) -> Iterator[str]:
             yield f"{name} is not {str(value).lower()}"
     if not properties.get("BackupRetentionPeriod"):
         yield "is not backed up"
+    elif _is_of_vault({"Properties": properties}) and int(properties["BackupRetentionPeriod"]) > 1:
+        yield "keeps backups of the vault beyond a day: who is erased could be brought back"
 
 
 def _log_group(properties: Template) -> Iterator[str]:

@@ -12,6 +12,7 @@ from emporion.chassis.discovery.cloud_map import LOOK_S
 from emporion.platform.deploy.deployment import Deployment, EcsService
 from emporion.platform.deploy.manifest import Strategy
 from emporion.platform.deploy.options import Size
+from emporion.platform.deploy.task_words import instances_of
 
 REGION: Final = "us-east-1"
 """Whose prices we have; those of other regions differ by up to a fifth or so."""
@@ -107,7 +108,7 @@ def _shared(deployment: Deployment, of: Prices) -> Iterator[Item]:
         f"{ways}, without traffic",
         ways * (of.nat_hour + of.public_address_hour) * HOURS,
     )
-    instances = 1 if options.size is Size.SMALL else len(deployment.services)
+    instances = len(instances_of(deployment))
     copies = 1 if options.size is Size.SMALL else 2
     hour = of.database_hour.get(options.database_class)
     storage = options.database_gb * of.database_gb_month
@@ -127,8 +128,7 @@ def _shared(deployment: Deployment, of: Prices) -> Iterator[Item]:
 def _secrets(deployment: Deployment) -> int:
     settings = {name for one in deployment.ecs_services for name in one.secrets}
     own = len(deployment.ecs_services) + len(settings)
-    instances = 1 if deployment.options.size is Size.SMALL else len(deployment.services)
-    return own + len(deployment.services) + instances + 1
+    return own + len(deployment.services) + len(instances_of(deployment)) + 1
 
 
 def _alarm_metrics(deployment: Deployment) -> int:

@@ -22,7 +22,8 @@ class Size(StrEnum):
     """How much of what the services stand on."""
 
     SMALL = "small"
-    """One PostgreSQL instance with a database for each service; one way out of the network."""
+    """One PostgreSQL instance with a database for each service, and one for the vault alone; one
+    way out of the network."""
     LARGE = "large"
     """A PostgreSQL instance for each service, in two zones; a way out in each zone."""
 

@@ -19,6 +19,8 @@ FOREIGN: Final = (Engine.MONGODB, Engine.TIMESCALE)
 """Engines that somebody else runs: their address comes by a secret that people fill in."""
 GENERATED: Final = frozenset({"gift_card_key", "payment_method_key", "privacy_key"})
 """Settings that are only random: they are made with the shop, and nobody ever sees them."""
+VAULT: Final = "vault"
+"""The service that keeps people's keys: never in the same backup as the data."""
 GRPC_PORT: Final = 9_090
 NETWORK: Final = "10.20.0.0/16"
 DRAIN_S: Final = 20
@@ -28,8 +30,8 @@ TOPICS: Final = "arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:"
 
 
 def instance_of(deployment: Deployment, service: str) -> str:
-    """The PostgreSQL instance that has a service's database."""
-    return "shop" if deployment.options.size is Size.SMALL else service
+    """The PostgreSQL instance that has a service's database; the vault's has no other, ever."""
+    return "shop" if deployment.options.size is Size.SMALL and service != VAULT else service
 
 
 def instances_of(deployment: Deployment) -> tuple[str, ...]:

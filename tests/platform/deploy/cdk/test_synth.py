@@ -59,7 +59,10 @@ def test_a_large_shop_has_a_database_instance_a_service_and_keeps_the_rules():
     small = committed_deployment()
     large = replace(small, options=replace(small.options, size=Size.LARGE, zones=3))
     made = {Path(name).stem: yaml.safe_load(text) for name, text in synthesize(large).items()}
-    kinds = [one["Type"] for one in made["emporion-data"]["Resources"].values()]
+    resources = made["emporion-data"]["Resources"]
+    kinds = [one["Type"] for one in resources.values()]
 
     assert kinds.count("AWS::RDS::DBInstance") == len(small.services)
+    assert resources["VaultDatabase"]["Properties"]["BackupRetentionPeriod"] == 1
+    assert resources["OrderDatabase"]["Properties"]["BackupRetentionPeriod"] == 14
     assert check(made, large) == []

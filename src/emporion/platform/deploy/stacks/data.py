@@ -10,10 +10,12 @@ from aws_cdk import aws_secretsmanager as secrets
 from emporion.platform.deploy.deployment import Deployment
 from emporion.platform.deploy.options import Size
 from emporion.platform.deploy.stacks.pieces import export, imported, imported_list, stack, word
-from emporion.platform.deploy.task_words import FOREIGN, GENERATED, instances_of
+from emporion.platform.deploy.task_words import FOREIGN, GENERATED, VAULT, instances_of
 
 POSTGRES_VERSION: Final = "17.6"
 BACKUP_DAYS: Final = 14
+VAULT_BACKUP_DAYS: Final = 1
+"""As long as a backup of the vault is kept, an erasure of a person can be undone."""
 ADMIN: Final = "shop_admin"
 GENERATED_LENGTH: Final = 40
 
@@ -70,15 +72,17 @@ def _instance(
         vpc_security_groups=[imported(deployment, "group-data")],
         master_username=ADMIN,
         manage_master_user_password=True,
-        backup_retention_period=BACKUP_DAYS,
+        backup_retention_period=VAULT_BACKUP_DAYS if name == VAULT else BACKUP_DAYS,
         copy_tags_to_snapshot=True,
         deletion_protection=True,
         auto_minor_version_upgrade=True,
         enable_performance_insights=True,
         enable_cloudwatch_logs_exports=["postgresql"],
     )
-    instance.cfn_options.deletion_policy = cdk.CfnDeletionPolicy.SNAPSHOT
-    instance.cfn_options.update_replace_policy = cdk.CfnDeletionPolicy.SNAPSHOT
+    # A last snapshot has no end; of the vault there is none, and the instance itself stays.
+    kept = cdk.CfnDeletionPolicy.RETAIN if name == VAULT else cdk.CfnDeletionPolicy.SNAPSHOT
+    instance.cfn_options.deletion_policy = kept
+    instance.cfn_options.update_replace_policy = kept
     return instance
 
 
