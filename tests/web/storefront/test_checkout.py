@@ -8,7 +8,8 @@ import pytest
 
 from emporion.chassis.auth.verifier import TokenExpired
 from emporion.contracts.order import OrderService
-from emporion.kernel.errors import DeadlineExceeded
+from emporion.contracts.payment import PaymentDeclined
+from emporion.kernel.errors import DeadlineExceeded, ResourceExhausted
 from emporion.web.asking import LocalAsking
 from tests.api.shopfront import must
 from tests.web.storefront.people import put_into_cart, signed_up
@@ -94,9 +95,8 @@ async def test_a_shortage_is_named_beside_the_cart(front):
     assert "€3.00" in (await visitor.get("/cart")).text
 
 
-async def test_an_unknown_outcome_keeps_the_key_so_that_sending_again_is_safe(front, monkeypatch):
-    visitor, page = await ready(front)
-    key = dict(filled(page, "/checkout"))["key"]
+async def unsure_after(visitor: Visitor, page: Shown, monkeypatch, **changed: Any) -> Shown:
+    """What is shown when the order is made, and its reply is lost."""
     ask = LocalAsking.ask
 
     async def reply_lost(self, asked):
@@ -107,21 +107,90 @@ async def test_an_unknown_outcome_keeps_the_key_so_that_sending_again_is_safe(fr
 
     with monkeypatch.context() as patched:
         patched.setattr(LocalAsking, "ask", reply_lost)
-        patched.setattr("emporion.web.storefront.basket.lines_of", _still_there)
-        unsure = await visitor.submit(page, "/checkout", **GOOD)
-    assert unsure.status == 504 and "do not know yet" in unsure.text
-    assert dict(filled(unsure, "/checkout"))["key"] == key
+        return await visitor.submit(page, "/checkout", **GOOD | changed)
 
+
+async def test_an_unknown_outcome_keeps_the_key_so_that_sending_again_is_safe(front, monkeypatch):
+    visitor, page = await ready(front)
+    key = dict(filled(page, "/checkout"))["key"]
+
+    unsure = await unsure_after(visitor, page, monkeypatch)
+
+    assert "Your cart is empty" in (await visitor.get("/cart")).text  # the order has it
+    assert unsure.status == 504 and "do not know yet" in unsure.text and "€9.90" in unsure.text
+    again = dict(filled(unsure, "/checkout"))
+    assert again["key"] == key and again["seen"] == "croissant*2"
     shown = await visitor.submit(unsure, "/checkout", **GOOD)
-
     assert "your order is paid" in shown.text
     assert len(await orders_of(visitor)) == 1
 
 
-async def _still_there(_visit):
-    from emporion.web.storefront.basket import read
+@pytest.mark.parametrize(
+    "changed", [{"action": "price"}, {"payment": ""}, {"payment": "4242424242424242"}], ids=str
+)
+async def test_an_unsure_form_keeps_the_key_whatever_is_wrong_with_it(front, monkeypatch, changed):
+    visitor, page = await ready(front)
+    key = dict(filled(page, "/checkout"))["key"]
+    unsure = await unsure_after(visitor, page, monkeypatch)
 
-    return read("croissant*2")
+    still = await visitor.submit(unsure, "/checkout", **GOOD | changed)
+
+    assert dict(filled(still, "/checkout"))["key"] == key
+    shown = await visitor.submit(still, "/checkout", **GOOD)
+    assert "your order is paid" in shown.text
+    assert len(await orders_of(visitor)) == 1
+
+
+async def test_an_unsure_form_that_is_shed_is_unsure_still(front, monkeypatch):
+    visitor, page = await ready(front)
+    key = dict(filled(page, "/checkout"))["key"]
+    unsure = await unsure_after(visitor, page, monkeypatch)
+    ask = LocalAsking.ask
+
+    async def shed(self, asked):
+        if asked.contract is OrderService and asked.rpc.name == "checkout":
+            raise ResourceExhausted
+        return await ask(self, asked)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalAsking, "ask", shed)
+        still = await visitor.submit(unsure, "/checkout", **GOOD)
+
+    assert still.status == 503 and "do not know yet" in still.text
+    assert dict(filled(still, "/checkout"))["key"] == key
+    assert "Your cart is empty" in (await visitor.get("/cart")).text
+
+
+async def test_an_unsure_form_with_other_wishes_leads_to_the_order_that_was_made(
+    front, monkeypatch
+):
+    visitor, page = await ready(front)
+    unsure = await unsure_after(visitor, page, monkeypatch)
+
+    shown = await visitor.submit(unsure, "/checkout", **GOOD | {"country": "FR"})
+
+    assert shown.path == "/orders" and len(await orders_of(visitor)) == 1
+    assert "Your cart is empty" in (await visitor.get("/cart")).text
+
+
+async def test_a_lost_refusal_is_told_when_the_form_is_sent_again(front, monkeypatch):
+    visitor, page = await ready(front)
+    declined = {"payment": "tok_declined"}
+    ask = LocalAsking.ask
+
+    async def refusal_lost(self, asked):
+        try:
+            return await ask(self, asked)
+        except PaymentDeclined as refusal:
+            raise DeadlineExceeded from refusal
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalAsking, "ask", refusal_lost)
+        unsure = await visitor.submit(page, "/checkout", **GOOD | declined)
+    refused = await visitor.submit(unsure, "/checkout", **GOOD | declined)
+
+    assert unsure.status == 504
+    assert refused.status == 402 and "€5.00" in (await visitor.get("/cart")).text
 
 
 @pytest.mark.parametrize(

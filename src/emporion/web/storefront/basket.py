@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from emporion.contracts.catalog import CatalogService
@@ -97,7 +98,7 @@ async def put_back(visit: Visit, lines: list[Line], *, key: str) -> bool:
     return True
 
 
-def written(lines: list[Line]) -> str:
+def written(lines: Sequence[Line]) -> str:
     """Lines as a text: `croissant*2~scone*1`."""
     return "~".join(f"{line.sku}*{line.quantity}" for line in lines)
 

@@ -18,7 +18,14 @@ from emporion.contracts.pricing import (
     NoDelivery,
     UnknownCode,
 )
-from emporion.kernel.errors import EmporionError, InvalidArgument, Unauthenticated
+from emporion.contracts.refusals import KeyReused
+from emporion.kernel.errors import (
+    EmporionError,
+    InvalidArgument,
+    ResourceExhausted,
+    Unauthenticated,
+    Unavailable,
+)
 from emporion.web.forms import message
 from emporion.web.storefront import basket
 from emporion.web.storefront.countries import COUNTRIES
@@ -30,6 +37,8 @@ from emporion.web.visit import Visit
 KEY_BYTES: Final = 16
 FIELDS: Final = ("country", "delivery", "payment", "code")
 _OF_CODE: Final = (UnknownCode, CodeNotApplicable, CodeUsedUp)
+_OF_REQUEST: Final = (InvalidArgument, ResourceExhausted)
+"""Refusals of one request: they decide nothing about an order that the key may have made before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +52,27 @@ class PaymentChoice:
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """What the form holds. `seen` are the lines that it showed; the key makes it one order."""
+    """What the form holds. `seen` are the lines that it showed; the key makes it one order.
+
+    `live` is the cart. When it is empty, an order under the key may have taken it.
+    """
 
     key: str
     wishes: Wishes
     payment: str
     seen: str
+    live: Sequence[Line]
 
     @classmethod
-    def of(cls, visit: Visit) -> "_Chosen":
+    def of(cls, visit: Visit, live: Sequence[Line]) -> "_Chosen":
         form = visit.form
         wishes = Wishes(form.text("code"), form.text("country"), form.text("delivery"))
-        return cls(form.text("key"), wishes, form.text("payment"), form.text("seen"))
+        return cls(form.text("key"), wishes, form.text("payment"), form.text("seen"), live)
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        """What the form is about, also when the cart was taken already."""
+        return self.live or basket.read(self.seen)
 
     def with_new_key(self, visit: Visit) -> "_Chosen":
         """For another try: an outcome that is known is replayed under the old key."""
@@ -88,7 +106,8 @@ class CheckoutPages:
         if not visit.is_signed_in:
             raise Unauthenticated
         payment = self._payments[0].token if self._payments else ""
-        chosen = _Chosen("", Wishes(), payment, "").with_new_key(visit)
+        live = await basket.lines_of(visit)
+        chosen = _Chosen("", Wishes(), payment, "", live).with_new_key(visit)
         return await self._form(visit, chosen)
 
     async def order(self, visit: Visit) -> Response:
@@ -96,11 +115,10 @@ class CheckoutPages:
 
         A refusal is said on the same page: the cart and all that was filled in are still there.
         """
-        chosen = _Chosen.of(visit)
+        chosen = _Chosen.of(visit, await basket.lines_of(visit))
         if visit.form.text("action") != "order":
             return await self._form(visit, chosen)
-        lines = await basket.lines_of(visit)
-        if lines and basket.written(lines) != chosen.seen:
+        if chosen.live and basket.written(chosen.live) != chosen.seen:
             return await self._form(visit, chosen, refusal=CartChanged())
         wrong = await self._missing(visit, chosen)
         if wrong:
@@ -130,13 +148,21 @@ class CheckoutPages:
     async def _refused(self, visit: Visit, chosen: _Chosen, refusal: EmporionError) -> Response:
         """Put the cart back, once, if the order had taken it; then say what was wrong.
 
-        While the outcome is unknown the key stays: sending again asks for it.
+        While the outcome is unknown the key stays, and so do the lines, whatever became of the
+        cart: sending again asks for that order. With other wishes it would be another one.
         """
-        if not refusal.is_outcome_known:
+        if isinstance(refusal, KeyReused):
+            if not chosen.live:
+                return visit.redirect("/orders")  # the one that has the key and the cart is there
+            return await self._form(visit, chosen.with_new_key(visit), refusal=refusal)
+        if not chosen.live and isinstance(refusal, ResourceExhausted):
+            refusal = Unavailable()  # this one did nothing, but the one before may have
+        if not refusal.is_outcome_known or isinstance(refusal, _OF_REQUEST):
             return await self._form(visit, chosen, refusal=refusal)
         if not await basket.lines_of(visit):
             _ = await basket.put_back(visit, basket.read(chosen.seen), key=f"back-{chosen.key}")
-        return await self._form(visit, chosen.with_new_key(visit), refusal=refusal)
+        anew = replace(chosen.with_new_key(visit), seen="", live=await basket.lines_of(visit))
+        return await self._form(visit, anew, refusal=refusal)
 
     async def _missing(self, visit: Visit, chosen: _Chosen) -> dict[str, str]:
         wrong: dict[str, str] = {}
@@ -156,7 +182,7 @@ class CheckoutPages:
         refusal: EmporionError | None = None,
         wrong: dict[str, str] | None = None,
     ) -> Response:
-        lines = await basket.lines_of(visit)
+        lines = chosen.lines
         if not lines:
             return visit.redirect("/cart")
         shown = await self._look(visit, chosen.wishes, lines)
