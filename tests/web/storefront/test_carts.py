@@ -3,6 +3,7 @@
 import pytest
 import pytest_asyncio
 
+from emporion.web.asking import LocalAsking
 from tests.api.shopfront import PASSWORD, must
 from tests.web.storefront.people import fresh_email, product_path, put_into_cart, signed_up
 from tests.web.visitor import Visitor, filled
@@ -61,6 +62,25 @@ async def test_what_is_not_sold_is_not_added(shopper):
     shown = await shopper.submit(page, "/cart/items", sku="unicorn")
 
     assert shown.status == 404 and 'role="alert"' in shown.html
+
+
+async def test_a_cookie_full_of_inventions_starts_no_search(front, monkeypatch):
+    guest = Visitor(front.app)
+    await put_into_cart(guest, "croissant")
+    invented = "~".join(f"invented-{number}*1" for number in range(29))
+    guest.cookies["basket"] += f"~{invented}"
+    ask, searched = LocalAsking.ask, []
+
+    async def watched(self, asked):
+        if asked.rpc.name == "list_products":
+            searched.append(asked.request.search)
+        return await ask(self, asked)
+
+    monkeypatch.setattr(LocalAsking, "ask", watched)
+    cart = await guest.get("/cart")
+
+    assert "Croissant" in cart.text and "invented-28" in cart.text
+    assert set(searched) <= {"croissant"}
 
 
 async def test_what_a_guest_chose_comes_along_when_signing_in(front):

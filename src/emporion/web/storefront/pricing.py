@@ -22,7 +22,10 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class LineShown:
-    """A line of the cart. Without `priced` it is not sold any more; `sold` leads to its page."""
+    """A line of the cart. Without `priced` it is not sold any more; `sold` leads to its page.
+
+    What is not sold is not looked up: a guest's cookie may name whatever it likes.
+    """
 
     sku: Sku
     quantity: int
@@ -63,7 +66,7 @@ async def price(
         except UnknownSku as error:
             known = _without(known, error)
     priced = {line.sku: line for line in quote.lines} if quote is not None else {}
-    sold = await goods.find(visit, [Sku(line.sku) for line in lines])
+    sold = await goods.find(visit, [Sku(sku) for sku in priced])
     return Priced(
         [
             LineShown(Sku(line.sku), line.quantity, priced.get(line.sku), sold.get(Sku(line.sku)))
