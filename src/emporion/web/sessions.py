@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
@@ -10,9 +11,10 @@ from emporion.chassis.calls.context import Trace
 from emporion.chassis.runtime.ports import Runtime
 from emporion.contracts.contract import rpcs
 from emporion.contracts.user import InvalidRefreshToken, RefreshToken, Session, UserService
-from emporion.kernel.errors import EmporionError
+from emporion.kernel.errors import EmporionError, Unavailable
 from emporion.web.asking import Asked, Asking
 
+_log = logging.getLogger(__name__)
 ACCESS: Final = "access"
 REFRESH: Final = "refresh"
 SESSION_S: Final = 30 * 24 * 3_600
@@ -73,6 +75,10 @@ class Renewals:
             # Not known to be over: whoever comes next tries again.
             self._kept.pop(key, None)
             outcome.set_exception(error)
+        except Exception:  # noqa: BLE001 - a defect leaves it open, too, whether it is over
+            _log.exception("a session could not be renewed")
+            self._kept.pop(key, None)
+            outcome.set_exception(Unavailable())
         finally:
             outcome.cancel()  # nobody waits for ever, whatever went wrong
 

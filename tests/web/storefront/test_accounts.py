@@ -1,5 +1,6 @@
 """Accounts: tokens stay out of pages and addresses, forms out of other hands, sessions alive."""
 
+import msgspec
 import pytest
 
 from emporion.contracts.user import UserService
@@ -146,6 +147,25 @@ async def test_a_session_survives_a_user_service_that_does_not_answer(front, mon
     afterwards = await visitor.get("/cart")
 
     assert while_away.status == 503 and "catching our breath" in while_away.text
+    assert afterwards.status == 200 and "Sign out" in afterwards.text
+
+
+async def test_a_session_survives_a_reply_that_cannot_be_read(front, monkeypatch):
+    visitor = await signed_up(front.app)
+    del visitor.cookies["access"]
+    ask = LocalAsking.ask
+
+    async def garbled(self, asked):
+        if asked.contract is UserService:
+            raise msgspec.DecodeError("garbled")
+        return await ask(self, asked)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalAsking, "ask", garbled)
+        meanwhile = await visitor.get("/cart")
+    afterwards = await visitor.get("/cart")
+
+    assert meanwhile.status == 503 and "catching our breath" in meanwhile.text
     assert afterwards.status == 200 and "Sign out" in afterwards.text
 
 
