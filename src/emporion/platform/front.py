@@ -9,17 +9,21 @@ from emporion import __version__
 from emporion.chassis.auth.verifier import PublicKeys, TokenVerifier
 from emporion.chassis.calls.context import Call, enter, leave
 from emporion.chassis.calls.inbound import Inbound
-from emporion.chassis.http.app import Edge, HttpApp, Served, as_problem
+from emporion.chassis.http.app import Edge, HttpApp, Served
+from emporion.chassis.http.exchange import Exchange, Response
 from emporion.chassis.http.health import Health, health_pages
 from emporion.chassis.http.pages import index_page, metrics_page
-from emporion.chassis.http.routes import Page, PageRoute, Shown
+from emporion.chassis.http.routes import Page, PageRoute, Route, Shown
 from emporion.chassis.surfaces.openapi import openapi
 from emporion.chassis.telemetry.requests import RequestSpans
 from emporion.chassis.telemetry.sampling import SLOW_S
 from emporion.chassis.telemetry.telemetry import Telemetry
+from emporion.kernel.errors import EmporionError
+from emporion.platform.console import LaterConsole, console_of
 from emporion.platform.shop import Shop
-from emporion.platform.storefront import storefront_of
+from emporion.platform.storefront import LaterStorefront, storefront_of
 
+Refuse = Callable[[Exchange, EmporionError], Response | None]
 _access = logging.getLogger("emporion.access")
 
 
@@ -46,6 +50,7 @@ def http_app(
     verifier = TokenVerifier(keys or shop.user.public_keys, shop.runtime.clock)
     index = PageRoute(_index())
     front = storefront_of(shop, doors, verifier, index=index) if is_whole else None
+    console = console_of(shop, doors, verifier) if is_whole else None
     edge = Edge(
         runtime=shop.runtime,
         authenticate=verifier.authenticate,
@@ -53,15 +58,27 @@ def http_app(
         record=Recorder(shop.telemetry, is_behind_edge=is_behind_edge).record,
         unrecorded=shop.telemetry.unrecorded,
         child_of=shop.telemetry.child_of,
-        refuse=front.refuse if front is not None else as_problem,
+        refuse=_refuses(console, front),
     )
-    beside = front.routes if front is not None else [index]
+    beside: list[Route] = [index] if front is None else list(front.routes)
+    if console is not None:
+        beside += console.routes
     pages = (
         *health_pages(Health(ready=shop.probes, live=shop.live_probes, closed=closed)),
         metrics_page(shop.telemetry.metrics.exposition),
         _openapi_page(doors),
     )
     return HttpApp(doors, edge, pages, beside=beside)
+
+
+def _refuses(*sites: LaterConsole | LaterStorefront | None) -> Refuse:
+    """Asks each site that there is whether an error has a page."""
+    asked = [site.refuse for site in sites if site is not None]
+
+    def refuse(exchange: Exchange, error: EmporionError) -> Response | None:
+        return next(filter(None, (ask(exchange, error) for ask in asked)), None)
+
+    return refuse
 
 
 def _index() -> Page:

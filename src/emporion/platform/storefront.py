@@ -1,6 +1,5 @@
 """The storefront of a process: loaded when somebody asks for its first page, and not before."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +9,7 @@ from emporion.chassis.http.exchange import Exchange, Response
 from emporion.chassis.http.routes import Route
 from emporion.chassis.runtime.ports import Runtime
 from emporion.kernel.errors import EmporionError
+from emporion.platform.later import Later
 from emporion.platform.settings import Environment, Provider, Settings
 from emporion.platform.shop import Shop
 from emporion.web.storefront.paths import HOME, PATHS
@@ -30,33 +30,24 @@ class LaterStorefront:
     """Stands for the storefront: a process that shows no page does not carry its modules.
 
     Args:
-        make: loads and makes it; called once, in a thread, so that orders go on meanwhile.
+        make: loads and makes it; called once.
         index: what programs find at `/`.
     """
 
     def __init__(self, make: Callable[[], "Storefront"], index: Route) -> None:
-        self._make = make
-        self._made: Storefront | None = None
-        self._making: asyncio.Lock | None = None
+        self._front = Later(make)
         home = _Home(_Later(self, "GET", HOME), index)
         self.routes: list[Route] = [home, *(_Later(self, verb, path) for verb, path in PATHS)]
 
     async def route(self, verb: str, path: str) -> Route:
         """A route of the storefront by its template."""
-        if self._made is None:
-            self._making = self._making or asyncio.Lock()
-            async with self._making:
-                if self._made is None:
-                    self._made = await asyncio.to_thread(self._make)
-        return self._made.route(verb, path)
+        return (await self._front.get()).route(verb, path)
 
     def refuse(self, exchange: Exchange, error: EmporionError) -> Response | None:
         """See Edge.refuse; a person's first page may be one that is not there."""
         if b"text/html" not in exchange.headers.get(b"accept", b""):
             return None
-        if self._made is None:
-            self._made = self._make()
-        return self._made.site.refuse(exchange, error)
+        return self._front.get_now().site.refuse(exchange, error)
 
 
 class _Later:

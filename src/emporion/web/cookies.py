@@ -16,10 +16,11 @@ class Cookies:
     Args:
         is_secure: whether browsers may send them over TLS only. Then their names begin with
             `__Host-`, so that no neighbouring host can set them. Off for plain HTTP on loopback.
+        realm: how their plain names begin, where several sites share a host.
     """
 
-    def __init__(self, *, is_secure: bool) -> None:
-        self._prefix = "__Host-" if is_secure else ""
+    def __init__(self, *, is_secure: bool, realm: str = "") -> None:
+        self._prefix = ("__Host-" if is_secure else "") + realm
         self._flags = "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if is_secure else "")
 
     def read(self, header: bytes | None) -> dict[str, str]:

@@ -20,7 +20,7 @@ from emporion.web.forms import read_form
 from emporion.web.guard import FIELD, require_own_form
 from emporion.web.rendering import Renderer
 from emporion.web.security import HEADERS, HSTS
-from emporion.web.sessions import Renewals
+from emporion.web.sessions import SESSION_S, Renewals
 from emporion.web.visit import Visit
 
 _log = logging.getLogger(__name__)
@@ -28,6 +28,29 @@ _NOT_FOR_PAGES: Final = ("/api/", "/.well-known/", "/metrics", "/readyz", "/live
 FORM_TIMEOUT_S: Final = 10.0
 Show = Callable[[Visit], Awaitable[Response]]
 Around = Callable[[Visit], Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """What a site does in its own way.
+
+    Args:
+        realm: how the names of its cookies begin: a session of one site is none of another.
+        session_s: how long a browser keeps a session that is not used.
+        sign_in: the path of the page to sign in.
+        home: where one is led after signing in when no page was asked for.
+        is_back_at_form: whether somebody whose session ended while filling in a form is led back
+            to its page after signing in, not home.
+        fault: the template of an error, as part of a page; empty: such a part has none, and the
+            page stays as it was.
+    """
+
+    realm: str = ""
+    session_s: int = SESSION_S
+    sign_in: str = "/sign-in"
+    home: str = "/cart"
+    is_back_at_form: bool = False
+    fault: str = ""
 
 
 async def nothing_around(_: Visit) -> dict[str, Any]:
@@ -59,16 +82,23 @@ class Site:
         ground: see Ground.
         folders: templates, before those that all sites share.
         around: what a layout shows beside the page itself; asked for whole pages only.
+        manners: see Manners.
     """
 
     def __init__(
-        self, ground: Ground, folders: Sequence[Path], *, around: Around = nothing_around
+        self,
+        ground: Ground,
+        folders: Sequence[Path],
+        *,
+        around: Around = nothing_around,
+        manners: Manners | None = None,
     ) -> None:
+        self.manners = manners or Manners()
         self.runtime = ground.runtime
         self.asking = ground.asking
         self.assets = Assets()
         self.renderer = Renderer(self.assets, folders)
-        self.cookies = Cookies(is_secure=ground.is_secure)
+        self.cookies = Cookies(is_secure=ground.is_secure, realm=self.manners.realm)
         self.renewals = Renewals(ground.runtime, ground.asking)
         self.bodies = BodyReader(ground.runtime, timeout_s=FORM_TIMEOUT_S)
         self.throttle = Throttle(ground.throttle)
@@ -102,6 +132,8 @@ class Site:
             "trace_id": visit.exchange.trace.trace_id,
             "is_bare": True,
         }
+        if visit.is_partial and self.manners.fault:
+            return visit.part(self.manners.fault, status, **values)
         return Response(status, [], self.renderer.render("error.html", visit.context(values)))
 
 

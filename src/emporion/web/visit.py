@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from emporion.chassis.http.exchange import Exchange, Header, Response
 from emporion.contracts.contract import Message, Request, Rpc, Service
@@ -13,7 +13,8 @@ from emporion.web.asking import Asked, client
 from emporion.web.cookies import FOREVER_S
 from emporion.web.forms import NO_FIELDS, Fields, read_query
 from emporion.web.guard import COOKIE, FIELD, SECRET_BYTES, is_secret, proof_of
-from emporion.web.sessions import ACCESS, EARLY_S, REFRESH, SESSION_S
+from emporion.web.sessions import ACCESS, EARLY_S, REFRESH
+from emporion.web.words import safe_path
 
 if TYPE_CHECKING:
     from emporion.web.site import Site
@@ -35,6 +36,8 @@ class Visit:
         self.path = path
         self.form: Fields = NO_FIELDS
         self.cookies = site.cookies.read(exchange.headers.get(b"cookie"))
+        self.known: dict[str, Any] = {}
+        """What was found out on the way, so that it is asked for once a request."""
         self._set: dict[str, Header] = {}
         self._is_sealed = False
 
@@ -74,7 +77,7 @@ class Visit:
     def begin(self, session: Session) -> None:
         """Keep a new session in the browser's cookies."""
         self.keep(ACCESS, session.access_token, max_age_s=max(1, session.expires_in_s - EARLY_S))
-        self.keep(REFRESH, session.refresh_token, max_age_s=SESSION_S)
+        self.keep(REFRESH, session.refresh_token, max_age_s=self.site.manners.session_s)
 
     def end(self) -> str:
         """Forget the session; the refresh token it had."""
@@ -173,10 +176,32 @@ class Visit:
 
     def to_sign_in(self) -> Response:
         """Sign in first, then back to the page that was asked for, if it was one to look at."""
-        path = self.exchange.scope["path"] if self.exchange.scope["method"] == "GET" else "/cart"
+        sign_in = self.site.manners.sign_in
         if self.is_partial:
-            return Response(200, [(b"hx-redirect", b"/sign-in")])
-        return self.redirect(f"/sign-in?{RETURNED}={quote(path, safe='/')}")
+            return Response(200, [(b"hx-redirect", f"{sign_in}{self._returning()}".encode())])
+        return self.redirect(f"{sign_in}{self._returning()}")
+
+    def _returning(self) -> str:
+        """The query that leads back to the page that is or was looked at."""
+        scope, manners = self.exchange.scope, self.site.manners
+        path = manners.home
+        if self.is_partial:
+            path = self._page_named(b"hx-current-url")
+        elif scope["method"] == "GET":
+            query = scope["query_string"].decode("latin-1")
+            path = scope["path"] + (f"?{query}" if query else "")
+        elif manners.is_back_at_form:
+            path = self._page_named(b"referer")
+        return f"?{RETURNED}={quote(path, safe='/')}"
+
+    def _page_named(self, header: bytes) -> str:
+        """The page of ours that a header names, or the site's home."""
+        try:
+            named = urlsplit(self.exchange.headers.get(header, b"").decode("latin-1"))
+        except ValueError:
+            return self.site.manners.home
+        path = safe_path(named.path + (f"?{named.query}" if named.query else ""))
+        return path if named.path else self.site.manners.home
 
     def sealed(self, response: Response) -> Response:
         """The answer with its cookies and with what keeps a browser safe."""

@@ -41,6 +41,7 @@ LOOKS: Final = (
     b"/api/operations/traces",
     b"/api/operations/logs",
     b"/api/operations/metrics",
+    b"/console",
 )
 """Whoever looks how the shop does, every second, is not recorded: it would crowd out the rest."""
 EDGE_HEADER: Final = b"x-edge-start"
@@ -171,7 +172,7 @@ class HttpApp:
         headers = exchange.headers
         sent_trace = headers.get(b"traceparent") or headers.get(b"x-amzn-trace-id")
         edge = self._edge
-        if scope["raw_path"].startswith(LOOKS):
+        if scope["raw_path"].startswith(LOOKS) and scope["method"] != "POST":
             exchange.parent = edge.unrecorded()
         else:
             exchange.parent = edge.trace_of(sent_trace.decode("latin-1") if sent_trace else None)

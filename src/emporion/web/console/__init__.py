@@ -1,0 +1,1 @@
+"""The operator's console: pages about a running shop, in sections."""
