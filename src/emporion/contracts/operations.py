@@ -221,6 +221,7 @@ class OperationsService(TelemetryOfShop, Protocol):
     NAME: ClassVar[str] = "operations"
     MODULES: ClassVar[tuple[str, ...]] = (
         "emporion.contracts.operations_desk",
+        "emporion.contracts.operations_processes",
         "emporion.contracts.operations_telemetry",
     )
     SUMMARY: ClassVar[str] = "What is under way between services, and how to set it going again."

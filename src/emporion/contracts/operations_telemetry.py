@@ -6,7 +6,9 @@ from msgspec import Meta, field
 
 from emporion.contracts.contract import Message, Reply, Request, Service, get, query, staff
 from emporion.contracts.operations_desk import ServiceName
-from emporion.contracts.words import Instant, PageSize
+from emporion.contracts.operations_processes import ListProcesses, Processes
+from emporion.contracts.refusals import UnknownCursor
+from emporion.contracts.words import Cursor, Instant, PageSize
 from emporion.kernel.errors import NotFound
 
 _END = r"$(?!\n)"
@@ -20,6 +22,7 @@ WindowS = Annotated[
     int, Meta(ge=1, le=86_400, description="How far back from now, in seconds.", examples=[300])
 ]
 Word = Annotated[str, Meta(max_length=80)]
+Level = Annotated[str, Meta(pattern="^(debug|info|warning|error|critical)?" + _END)]
 MetricName = Annotated[
     str,
     Meta(pattern="^[a-z][a-z0-9_]{0,79}" + _END, examples=["call_seconds"]),
@@ -98,6 +101,7 @@ class SearchTraces(Request, frozen=True, kw_only=True):
     since: Instant | None = None
     until: Instant | None = None
     limit: PageSize = 50
+    cursor: Cursor = ""
 
 
 class TraceSummary(Message, frozen=True, kw_only=True):
@@ -112,10 +116,15 @@ class TraceSummary(Message, frozen=True, kw_only=True):
 
 
 class TracePage(Reply, frozen=True, kw_only=True):
-    """Traces. `missing` are processes that did not answer."""
+    """Traces. `missing` are processes that did not answer.
+
+    What a process tells of a trace may begin elsewhere a moment earlier: a trace at the edge of
+    two pages may be in both.
+    """
 
     traces: list[TraceSummary]
     missing: list[str] = field(default_factory=list)
+    next_cursor: str = ""
 
 
 class TraceOf(Request, frozen=True, kw_only=True):
@@ -151,7 +160,7 @@ class SpanOfTrace(Message, frozen=True, kw_only=True):
 
 
 class LogLine(Message, frozen=True, kw_only=True):
-    """A line of the log."""
+    """A line of the log; ids of lines sort as they were written."""
 
     at: Instant
     level: str
@@ -163,6 +172,7 @@ class LogLine(Message, frozen=True, kw_only=True):
     fields: dict[str, str]
     error: str
     process: str
+    line_id: str = ""
 
 
 class TraceDetails(Reply, frozen=True, kw_only=True):
@@ -175,33 +185,48 @@ class TraceDetails(Reply, frozen=True, kw_only=True):
 
 
 class SearchLogs(Request, frozen=True, kw_only=True):
-    """Which lines: the newest that meet every condition, told in the order of time."""
+    """Which lines: the newest that meet every condition, told in the order of time.
+
+    Args:
+        level: of exactly this level.
+        level_min: of this level or a worse one.
+    """
 
     trace_id: OptionalTraceId = ""
     service: ServiceName | None = None
-    level: Annotated[str, Meta(pattern="^(debug|info|warning|error|critical)?" + _END)] = ""
+    level: Level = ""
     contains: Word = ""
     since: Instant | None = None
     until: Instant | None = None
     limit: PageSize = 50
+    level_min: Level = ""
+    cursor: Cursor = ""
 
 
 class LogPage(Reply, frozen=True, kw_only=True):
-    """Lines of the log. `missing` are processes that did not answer."""
+    """Lines of the log. `missing` are processes that did not answer; the next page is older."""
 
     lines: list[LogLine]
     missing: list[str] = field(default_factory=list)
+    next_cursor: str = ""
 
 
 class MetricsOf(Request, frozen=True, kw_only=True):
     """What a metric was in the last `window_s` seconds, in steps; without a name: which there are.
 
     Names are those of `/metrics`, without `emporion_` and `_total`.
+
+    Args:
+        by: names of labels, with commas: series that have these in common are one. Without:
+            every series for itself.
     """
 
     name: MetricName | None = None
     window_s: WindowS = 3_600
     step_s: Annotated[int, Meta(ge=1, le=3_600)] = 60
+    by: Annotated[
+        str, Meta(pattern="^([a-z_]{1,40}(,[a-z_]{1,40}){0,5})?" + _END, examples=["verb,route"])
+    ] = ""
 
 
 class MetricPoint(Message, frozen=True, kw_only=True):
@@ -210,6 +235,7 @@ class MetricPoint(Message, frozen=True, kw_only=True):
     Args:
         value: by how much a count grew, how many were timed, or the gauge's last value.
         p50_ms, p95_ms, p99_ms: of what was timed.
+        buckets: how many took how long, for `bounds_s` of the page and beyond.
     """
 
     at: Instant
@@ -217,6 +243,7 @@ class MetricPoint(Message, frozen=True, kw_only=True):
     p50_ms: float = 0.0
     p95_ms: float = 0.0
     p99_ms: float = 0.0
+    buckets: list[int] = field(default_factory=list)
 
 
 class MetricSeries(Message, frozen=True, kw_only=True):
@@ -235,6 +262,7 @@ class MetricPage(Reply, frozen=True, kw_only=True):
     names: list[str]
     series: list[MetricSeries]
     missing: list[str] = field(default_factory=list)
+    bounds_s: list[float] = field(default_factory=list)
 
 
 class TelemetryOfShop(Service, Protocol):
@@ -244,18 +272,22 @@ class TelemetryOfShop(Service, Protocol):
     async def service_map(self, request: ServiceMapOf) -> ServiceMap:
         """Who calls whom: rate, errors and durations of each edge, and how the processes do."""
 
-    @query(access=_READ, rest=get("/api/operations/traces"))
+    @query(access=_READ, rest=get("/api/operations/traces"), raises=(UnknownCursor,))
     async def search_traces(self, request: SearchTraces) -> TracePage:
-        """Traces that are kept, the newest first."""
+        """Traces that are kept, the newest first. Raises UnknownCursor."""
 
     @query(access=_READ, rest=get("/api/operations/traces/{trace_id}"), raises=(NotFound,))
     async def get_trace(self, request: TraceOf) -> TraceDetails:
         """One trace with its log lines. Raises NotFound when nothing of it is kept."""
 
-    @query(access=_READ, rest=get("/api/operations/logs"))
+    @query(access=_READ, rest=get("/api/operations/logs"), raises=(UnknownCursor,))
     async def search_logs(self, request: SearchLogs) -> LogPage:
-        """Lines of the log."""
+        """Lines of the log. Raises UnknownCursor."""
 
     @query(access=_READ, rest=get("/api/operations/metrics"))
     async def get_metrics(self, request: MetricsOf) -> MetricPage:
         """A metric over time."""
+
+    @query(access=_READ, rest=get("/api/operations/processes"))
+    async def list_processes(self, request: ListProcesses) -> Processes:
+        """The processes of the shop: what each holds, on which engines, and whether it is ready."""

@@ -15,6 +15,7 @@ from emporion.chassis.events.inprocess import InProcessBus
 from emporion.chassis.runtime.ports import Runtime
 from emporion.platform.services import SERVICES
 from emporion.platform.settings import Settings
+from emporion.platform.topology.kinds import BusKind
 
 FORGETFUL = frozenset({"vault"})
 """Whose files, on SQLite, keep nothing of what was overwritten."""
@@ -95,6 +96,16 @@ class Fabric(Protocol):
         """The name of this process among all of the shop."""
         ...
 
+    @property
+    def bus_kind(self) -> str:
+        """What carries events, by the word of a topology."""
+        ...
+
+    @property
+    def discovery(self) -> str:
+        """What knows where other processes are, by the word of a topology; empty without any."""
+        ...
+
     def database(self, service: str) -> ServiceDatabase:
         """The database of a service, not open yet."""
         ...
@@ -122,6 +133,8 @@ class Embedded:
     is_sole_writer = True
     instance = ""
     process = "shop"
+    bus_kind: str = BusKind.IN_PROCESS
+    discovery = ""
 
     def __init__(self, settings: Settings, runtime: Runtime) -> None:
         self.shared = settings.folder

@@ -18,6 +18,7 @@ from emporion.chassis.telemetry.deliveries import DeliverySpans
 from emporion.chassis.telemetry.steps import StepSpans
 from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.contracts.operations import OperationsService
+from emporion.kernel.clock import to_datetime
 from emporion.platform.data_folder import DataFolder
 from emporion.platform.fabric import Embedded, Fabric, ServiceDatabase
 from emporion.platform.operations import Behind, OperationsDesk
@@ -25,6 +26,7 @@ from emporion.platform.services import SERVICES, Given
 from emporion.platform.settings import Settings
 from emporion.platform.telling.business import BusinessMetrics
 from emporion.platform.telling.records import FILE, Records
+from emporion.platform.telling.standing import Standing
 from emporion.platform.telling.store.reading import StoreReader
 from emporion.services.user.service import UserAssembly
 
@@ -118,6 +120,14 @@ class Shop:
         self.operations = self._operations(binding)
         self.directory.add(OperationsService, self.operations)
         self._probes = self._kept_probes()
+        self.records.standing = Standing(
+            process=self.fabric.process,
+            started_at=to_datetime(self.runtime.clock.now_ms()),
+            bus=self.fabric.bus_kind,
+            discovery=self.fabric.discovery,
+            engines={name: database.engine for name, database in self.databases.items()},
+            probes=self._probes,
+        )
 
     def _operations(self, binding: Binding) -> OperationsDesk:
         assemblies = self.assemblies.items()

@@ -37,6 +37,7 @@ class Split:
         self.shared = told.settings.folder.parent
         """The folders of all instances lie in it."""
         self._held = {held.name: held for held in told.services}
+        self._told = told
         self._instance = told.instance
         self._runtime = runtime
         self._make_bus = make_bus
@@ -64,6 +65,16 @@ class Split:
     def process(self) -> str:
         """See Fabric.process."""
         return self._instance
+
+    @property
+    def bus_kind(self) -> str:
+        """See Fabric.bus_kind."""
+        return self._told.bus.kind
+
+    @property
+    def discovery(self) -> str:
+        """See Fabric.discovery."""
+        return self._told.discovery.kind
 
     def database(self, service: str) -> ServiceDatabase:
         """See Fabric.database."""

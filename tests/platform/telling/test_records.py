@@ -13,6 +13,7 @@ from emporion.chassis.telemetry.store.records import LogRow
 from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.chassis.testing.time import ManualClock, ManualTasks, SeededRandomness, settle
 from emporion.contracts.operations import OperationsService
+from emporion.contracts.operations_processes import Check, ListProcesses
 from emporion.contracts.operations_telemetry import (
     MetricsOf,
     SearchLogs,
@@ -21,11 +22,14 @@ from emporion.contracts.operations_telemetry import (
     TelemetryOfShop,
     TraceOf,
 )
+from emporion.contracts.refusals import UnknownCursor
+from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import NotFound, Unavailable
 from emporion.platform.telling.everywhere import RecordsEverywhere, Teller
 from emporion.platform.telling.machine import QueueAges, watch_machine
 from emporion.platform.telling.recorder import FLUSH_S, Batch, Recorder
 from emporion.platform.telling.records import FILE
+from emporion.platform.telling.standing import Standing
 from emporion.platform.telling.store.writing import Limits
 from tests.defects.steered import TimedIds
 from tests.defects.whole_shop import WholeShop
@@ -147,6 +151,89 @@ async def test_metrics_tell_their_course(shop):
     }
     assert by_status == {"201": 1, "409": 1}
 
+    asked = MetricsOf(name="http_request_seconds", step_s=3_600, by="route,verb")
+    joined = await records(shop).get_metrics(asked)
+    (orders,) = (each for each in joined.series if each.labels["route"] == "/api/orders")
+    assert orders.labels == {"route": "/api/orders", "verb": "POST"}
+    assert sum(point.value for point in orders.points) == 2
+    assert sum(sum(point.buckets) for point in orders.points) == 2
+    assert all(len(point.buckets) == len(joined.bounds_s) + 1 for point in orders.points)
+    waiting = await records(shop).get_metrics(MetricsOf(name="database_waiting", by="host"))
+    assert [series.labels for series in waiting.series] == [{"host": ""}]
+
+
+async def test_a_process_tells_what_it_holds_and_whether_it_is_ready(shop):
+    (process,) = (await records(shop).list_processes(ListProcesses())).processes
+
+    assert (process.process, process.bus, process.discovery) == ("shop", "in-process", "")
+    order = next(each for each in process.services if each.service == "order")
+    assert (order.engine, order.is_ready) == ("sqlite", True)
+    assert "database" in {check.name for check in order.checks}
+
+
+async def test_a_service_whose_part_is_away_says_which_and_why(shop):
+    async def away() -> None:
+        raise Unavailable("no route to host")
+
+    told = await Standing(
+        process="shop",
+        started_at=to_datetime(0),
+        bus="nats",
+        discovery="dns",
+        engines={"order": "postgres"},
+        probes={"order": {"database": away}},
+    ).tell()
+
+    (order,) = told.services
+    assert not order.is_ready
+    assert order.checks == [Check(name="database", is_ok=False, problem="no route to host")]
+
+
+async def test_every_trace_and_line_of_several_processes_is_in_one_page(shop):
+    here = shop.shop.records
+    for _ in range(3):
+        with shop.telemetry.span("order", "counted"):
+            shop.clock.advance(2)
+    recorder = here.recorder
+    logs = JsonLogs(shop.telemetry.guard, stream=io.BytesIO())
+    logs.kept = recorder.logs
+    log = logging.getLogger("emporion.services.email.planted")
+    log.addHandler(logs)
+    for number in range(5):
+        log.error("line %d", number)
+    log.removeHandler(logs)
+
+    async def tellers():
+        return [Teller("one", here), Teller("two", here)]
+
+    everywhere = RecordsEverywhere(tellers)
+    for desk in (records(shop), everywhere):
+        cursor, traces = "", list[str]()
+        while True:
+            wanted = SearchTraces(contains="counted", limit=2, cursor=cursor)
+            page = await desk.search_traces(wanted)
+            traces += [trace.trace_id for trace in page.traces]
+            cursor = page.next_cursor
+            if not cursor:
+                break
+        assert len(traces) == len(set(traces)) == 3
+        cursor, read = "", list[str]()
+        while True:
+            found = await desk.search_logs(SearchLogs(service="email", limit=2, cursor=cursor))
+            read = [line.message for line in found.lines] + read
+            cursor = found.next_cursor
+            if not cursor:
+                break
+        assert [*dict.fromkeys(read)] == [f"line {number}" for number in range(5)]
+
+
+@pytest.mark.parametrize("cursor", ["x", "-" + "0" * 42, "z" * 43, " " * 43])
+async def test_a_place_that_no_page_gave_is_refused(shop, cursor):
+    with pytest.raises(UnknownCursor):
+        await records(shop).search_traces(SearchTraces(cursor=cursor))
+    with pytest.raises(UnknownCursor):
+        await records(shop).search_logs(SearchLogs(cursor=cursor[:31]))
+
 
 class Away(TelemetryOfShop):
     """A process that does not answer."""
@@ -156,7 +243,7 @@ class Away(TelemetryOfShop):
     async def service_map(self, request):
         raise Unavailable
 
-    search_traces = get_trace = search_logs = get_metrics = service_map
+    search_traces = get_trace = search_logs = get_metrics = list_processes = service_map
 
 
 async def test_of_several_processes_each_is_asked_and_one_that_is_away_is_named(shop):
@@ -176,6 +263,8 @@ async def test_of_several_processes_each_is_asked_and_one_that_is_away_is_named(
     assert len(told.spans) % 2 == 0
     assert (await everywhere.search_logs(SearchLogs())).missing == ["three"]
     assert (await everywhere.get_metrics(MetricsOf())).missing == ["three"]
+    found = await everywhere.list_processes(ListProcesses())
+    assert (len(found.processes), found.missing) == (2, ["three"])
     nothing = await everywhere.get_trace(TraceOf(trace_id="f" * 32))
     assert (nothing.spans, nothing.missing) == ([], ["three"])
 

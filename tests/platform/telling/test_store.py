@@ -12,7 +12,7 @@ from emporion.chassis.telemetry.spans import NO_PARENT, Kind, Span
 from emporion.chassis.telemetry.store.records import LogRow, parts_of
 from emporion.chassis.telemetry.store.samples import WHOLE_EVERY, MetricSampler
 from emporion.kernel.errors import Unavailable
-from emporion.platform.telling.store.reading import StoreReader, Wanted
+from emporion.platform.telling.store.reading import LAST, Before, StoreReader, Wanted
 from emporion.platform.telling.store.writing import HOUR_MS, Limits, StoreWriter
 
 NOW_MS = 1_767_225_600_000
@@ -60,6 +60,10 @@ def tell(writer: StoreWriter, *spans: Span, at_ms: int = NOW_MS, logs=(), sample
 
 def line(at_ms: int, text: str, trace_id: str = "", level: str = "info") -> LogRow:
     return LogRow(at_ms, trace_id, level, "order", text.encode())
+
+
+def lines(reader: StoreReader, wanted: Wanted) -> list[bytes]:
+    return [stored.line for stored in reader.logs(wanted)]
 
 
 def test_spans_come_back_with_their_time_of_day(writer, reader):
@@ -114,11 +118,41 @@ def test_log_lines_are_found_by_trace_level_and_text(writer, reader):
     bad = line(NOW_MS + 1, '{"message":"no"}', level="error")
     tell(writer, logs=[traced, bad])
 
-    assert reader.logs(Wanted()) == [traced.line, bad.line]
-    assert reader.logs(Wanted(trace_id=f"{7:032x}")) == [traced.line]
-    assert reader.logs(Wanted(level="error")) == [bad.line]
-    assert reader.logs(Wanted(contains="paid")) == [traced.line]
-    assert reader.logs(Wanted(limit=1)) == [bad.line]
+    assert lines(reader, Wanted()) == [traced.line, bad.line]
+    assert lines(reader, Wanted(trace_id=f"{7:032x}")) == [traced.line]
+    assert lines(reader, Wanted(level="error")) == [bad.line]
+    assert lines(reader, Wanted(contains="paid")) == [traced.line]
+    assert lines(reader, Wanted(limit=1)) == [bad.line]
+    assert lines(reader, Wanted(level_min="info")) == [traced.line, bad.line]
+    assert lines(reader, Wanted(level_min="warning")) == [bad.line]
+
+
+def test_log_lines_are_read_page_by_page_also_those_of_one_instant(writer, reader):
+    told = [line(NOW_MS + number // 3, str(number)) for number in range(10)]
+    late = line(NOW_MS + 1, "late")
+    tell(writer, logs=[*told, late])
+
+    read: list[list[bytes]] = []
+    before = LAST
+    while page := reader.logs(Wanted(limit=4, before=before)):
+        read.append([stored.line for stored in page])
+        before = Before(page[0].at_ms, sequence=page[0].sequence)
+
+    assert read == [[b"6", b"7", b"8", b"9"], [b"3", b"4", b"5", b"late"], [b"0", b"1", b"2"]]
+
+
+def test_traces_are_read_page_by_page_though_a_long_one_was_written_last(writer, reader):
+    for number in range(1, 8):
+        tell(writer, span(number), at_ms=NOW_MS + number)
+    tell(writer, span(9, duration_s=30.0), at_ms=NOW_MS - 30_000)
+
+    read: list[list[int]] = []
+    before = LAST
+    while page := reader.traces(Wanted(limit=3, before=before)):
+        read.append([int(found.trace_id, 16) for found in page])
+        before = Before(page[-1].at_ms, trace=bytes.fromhex(page[-1].trace_id))
+
+    assert read == [[7, 6, 5], [4, 3, 2], [1, 9]]
 
 
 def test_metrics_come_back_in_steps(writer, reader):

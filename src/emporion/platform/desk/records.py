@@ -1,5 +1,6 @@
 """The part of the operations contract that tells of traces, logs and metrics: handed on."""
 
+from emporion.contracts.operations_processes import ListProcesses, Processes
 from emporion.contracts.operations_telemetry import (
     LogPage,
     MetricPage,
@@ -40,3 +41,7 @@ class TelemetryBehind(TelemetryOfShop):
     async def get_metrics(self, request: MetricsOf) -> MetricPage:
         """See TelemetryOfShop."""
         return await self._records.get_metrics(request)
+
+    async def list_processes(self, request: ListProcesses) -> Processes:
+        """See TelemetryOfShop."""
+        return await self._records.list_processes(request)

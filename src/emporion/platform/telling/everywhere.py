@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from emporion.contracts.operations import OperationsService
+from emporion.contracts.operations_processes import ListProcesses, Processes
 from emporion.contracts.operations_telemetry import (
     LogPage,
     MetricPage,
@@ -23,6 +24,7 @@ from emporion.contracts.operations_telemetry import (
 from emporion.kernel.errors import EmporionError, NotFound
 from emporion.platform.telling.edges import together
 from emporion.platform.telling.order import in_order
+from emporion.platform.telling.pages import place_of
 
 T = TypeVar("T")
 
@@ -74,8 +76,12 @@ class RecordsEverywhere(TelemetryOfShop):
         for each in (trace for answer in answers for trace in answer.traces):
             known = found.get(each.trace_id)
             found[each.trace_id] = each if known is None else _joined(known, each)
-        newest = sorted(found.values(), key=lambda each: each.started_at, reverse=True)
-        return TracePage(traces=newest[: request.limit], missing=missing)
+        newest = sorted(found.values(), key=place_of, reverse=True)
+        page = newest[: request.limit]
+        has_more = len(newest) > len(page) or any(answer.next_cursor for answer in answers)
+        return TracePage(
+            traces=page, missing=missing, next_cursor=place_of(page[-1]) if has_more else ""
+        )
 
     async def get_trace(self, request: TraceOf) -> TraceDetails:
         """See TelemetryOfShop."""
@@ -101,8 +107,10 @@ class RecordsEverywhere(TelemetryOfShop):
     async def search_logs(self, request: SearchLogs) -> LogPage:
         """See TelemetryOfShop."""
         answers, missing = await self._all(lambda records: records.search_logs(request))
-        lines = sorted((line for each in answers for line in each.lines), key=lambda line: line.at)
-        return LogPage(lines=lines[-request.limit :], missing=missing)
+        lines = sorted((one for each in answers for one in each.lines), key=lambda one: one.line_id)
+        page = lines[-request.limit :]
+        has_more = len(lines) > len(page) or any(answer.next_cursor for answer in answers)
+        return LogPage(lines=page, missing=missing, next_cursor=page[0].line_id if has_more else "")
 
     async def get_metrics(self, request: MetricsOf) -> MetricPage:
         """See TelemetryOfShop."""
@@ -111,7 +119,14 @@ class RecordsEverywhere(TelemetryOfShop):
             names=sorted({name for answer in answers for name in answer.names}),
             series=[series for answer in answers for series in answer.series],
             missing=missing,
+            bounds_s=answers[0].bounds_s if answers else [],
         )
+
+    async def list_processes(self, request: ListProcesses) -> Processes:
+        """See TelemetryOfShop."""
+        answers, missing = await self._all(lambda records: records.list_processes(request))
+        found = [process for answer in answers for process in answer.processes]
+        return Processes(processes=found, missing=missing)
 
     async def _all(
         self, question: Callable[[TelemetryOfShop], Awaitable[T]]

@@ -12,11 +12,11 @@ from emporion.chassis.telemetry.logs import Line
 from emporion.chassis.telemetry.metrics import BOUNDS_S
 from emporion.chassis.telemetry.store.records import StoredSpan
 from emporion.contracts.operations import OperationsService
+from emporion.contracts.operations_processes import ListProcesses, Processes
 from emporion.contracts.operations_telemetry import (
     LogLine,
     LogPage,
     MetricPage,
-    MetricPoint,
     MetricSeries,
     MetricsOf,
     ProcessStanding,
@@ -34,9 +34,13 @@ from emporion.contracts.operations_telemetry import (
 from emporion.kernel.clock import Clock, to_datetime, to_instant_ms
 from emporion.kernel.errors import NotFound
 from emporion.platform.telling.edges import NAMES, edges_of, ms
+from emporion.platform.telling.pages import before_line, before_trace, line_id, place_of
 from emporion.platform.telling.recorder import Recorder
+from emporion.platform.telling.series import joined, point
+from emporion.platform.telling.standing import Standing
 from emporion.platform.telling.store.reading import (
-    Point,
+    Found,
+    StoredLine,
     StoredSeries,
     StoreReader,
     Wanted,
@@ -59,6 +63,7 @@ class Records(TelemetryOfShop):
         services: what it holds.
         recorder: carries into the store what is told; None: nobody does, as beside a shop that
             is not running.
+        standing: knows how the services here do; None: nobody does, likewise.
     """
 
     NAME = OperationsService.NAME
@@ -67,6 +72,7 @@ class Records(TelemetryOfShop):
         self, reader: StoreReader, clock: Clock, *, process: str, services: Sequence[str]
     ) -> None:
         self.recorder: Recorder | None = None
+        self.standing: Standing | None = None
         self._reader = reader
         self._clock = clock
         self._process = process
@@ -91,22 +97,13 @@ class Records(TelemetryOfShop):
             contains=request.contains,
             duration_us_min=request.min_duration_ms * 1000,
             is_failed=request.is_failed,
-            limit=request.limit,
+            limit=request.limit + 1,
+            before=before_trace(request.cursor),
         )
         found = await self._ask(partial(self._reader.traces, wanted))
-        return TracePage(
-            traces=[
-                TraceSummary(
-                    trace_id=each.trace_id,
-                    name=each.name,
-                    started_at=to_datetime(each.at_ms),
-                    duration_ms=each.duration_us / 1000,
-                    services=list(each.services),
-                    is_failed=each.is_failed,
-                )
-                for each in found
-            ]
-        )
+        page = [_trace(each) for each in found[: request.limit]]
+        has_more = len(found) > len(page)
+        return TracePage(traces=page, next_cursor=place_of(page[-1]) if has_more else "")
 
     async def get_trace(self, request: TraceOf) -> TraceDetails:
         """See TelemetryOfShop."""
@@ -126,12 +123,17 @@ class Records(TelemetryOfShop):
             trace_id=request.trace_id,
             service=request.service or "",
             level=request.level,
+            level_min=request.level_min,
             contains=request.contains,
             since_ms=_instant(request.since, FIRST_MS),
             until_ms=_instant(request.until, LAST_MS),
-            limit=request.limit,
+            limit=request.limit + 1,
+            before=before_line(request.cursor, self._process),
         )
-        return LogPage(lines=await self._lines(wanted))
+        found = await self._lines(wanted)
+        page = found[-request.limit :]
+        has_more = len(found) > len(page)
+        return LogPage(lines=page, next_cursor=page[0].line_id if has_more else "")
 
     async def get_metrics(self, request: MetricsOf) -> MetricPage:
         """See TelemetryOfShop."""
@@ -145,11 +147,16 @@ class Records(TelemetryOfShop):
                 labels=each.labels,
                 kind=each.kind,
                 process=self._process,
-                points=[_point(point) for point in each.points],
+                points=[point(step) for step in each.points],
             )
-            for each in found
+            for each in (joined(found, request.by.split(",")) if request.by else found)
         ]
-        return MetricPage(names=[request.name], series=series)
+        return MetricPage(names=[request.name], series=series, bounds_s=list(BOUNDS_S))
+
+    async def list_processes(self, request: ListProcesses) -> Processes:
+        """See TelemetryOfShop."""
+        here = [await self.standing.tell()] if self.standing is not None else []
+        return Processes(processes=here)
 
     async def _ask(self, question: Callable[[], T]) -> T:
         """What the store says, once it holds all that was told until now."""
@@ -173,10 +180,11 @@ class Records(TelemetryOfShop):
 
     async def _lines(self, wanted: Wanted) -> list[LogLine]:
         lines = await self._ask(partial(self._reader.logs, wanted))
-        return [self._line(_decode_line(line)) for line in lines]
+        return [self._line(stored, _decode_line(stored.line)) for stored in lines]
 
-    def _line(self, line: Line) -> LogLine:
+    def _line(self, stored: StoredLine, line: Line) -> LogLine:
         return LogLine(
+            line_id=line_id(stored.at_ms, stored.sequence, self._process),
             at=datetime.fromisoformat(line.time),
             level=line.level,
             service=line.service,
@@ -230,12 +238,12 @@ def _texts(fields: dict[str, object]) -> dict[str, str]:
     }
 
 
-def _point(point: Point) -> MetricPoint:
-    held = point.durations
-    return MetricPoint(
-        at=to_datetime(point.at_ms),
-        value=point.value,
-        p50_ms=ms(held.quantile_s(0.5)) if held else 0.0,
-        p95_ms=ms(held.quantile_s(0.95)) if held else 0.0,
-        p99_ms=ms(held.quantile_s(0.99)) if held else 0.0,
+def _trace(found: Found) -> TraceSummary:
+    return TraceSummary(
+        trace_id=found.trace_id,
+        name=found.name,
+        started_at=to_datetime(found.at_ms),
+        duration_ms=found.duration_us / 1000,
+        services=list(found.services),
+        is_failed=found.is_failed,
     )

@@ -21,8 +21,23 @@ LOGS_MAX: Final = 1_000
 SAMPLES_MAX: Final = 50_000
 SCANNED_MAX: Final = 200_000
 """Rows that a search looks at, the newest first."""
+PARTS_LATE_MS: Final = 60_000
+LINES_LATE_MS: Final = 1_000
+"""So much later than younger ones may have been written what began, or was logged, before them."""
+_LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 _decode_cells: Final = msgspec.msgpack.Decoder(dict[int, float | list[int | float]]).decode
 _decode_labels: Final = msgspec.json.Decoder(dict[str, str]).decode
+
+
+class Before(msgspec.Struct, frozen=True):
+    """A place in a list: only what is older is wanted. Of one instant, trace or sequence tell."""
+
+    at_ms: int
+    trace: bytes = b""
+    sequence: int = 0
+
+
+LAST: Final = Before(2**62)
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,8 +50,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     duration_us_min: int = 0
     is_failed: bool = False
     level: str = ""
+    level_min: str = ""
     trace_id: str = ""
     limit: int = 50
+    before: Before = LAST
 
 
 class Found(msgspec.Struct, frozen=True, gc=False):
@@ -56,6 +73,14 @@ class Point(msgspec.Struct, frozen=True, gc=False):
     at_ms: int
     value: float
     durations: Durations | None = None
+
+
+class StoredLine(msgspec.Struct, frozen=True, gc=False):
+    """A log line as it was written, and its place among those of its process."""
+
+    at_ms: int
+    sequence: int
+    line: bytes
 
 
 class StoredSeries(msgspec.Struct, frozen=True, gc=False):
@@ -93,44 +118,41 @@ class StoreReader:
         sql = (
             "SELECT trace, at_ms, duration_us, name, services, is_failed FROM part"
             " WHERE at_ms BETWEEN ? AND ? AND duration_us >= ? AND is_failed >= ?"
-            " AND instr(' ' || services || ' ', ?) AND instr(name, ?)"
+            " AND instr(' ' || services || ' ', ?) AND instr(name, ?) AND (at_ms, trace) < (?, ?)"
             " AND seq > (SELECT coalesce(max(seq), 0) FROM part) - ? ORDER BY seq DESC"
         )
         service = f" {wanted.service} " if wanted.service else " "
         conditions = (
             *(wanted.since_ms, wanted.until_ms, wanted.duration_us_min, wanted.is_failed),
-            *(service, wanted.contains, SCANNED_MAX),
+            *(service, wanted.contains, wanted.before.at_ms, wanted.before.trace, SCANNED_MAX),
         )
         found: dict[bytes, Found] = {}
+        floor_ms = -1
         with self._opened() as ask:
             for row in ask(sql, *conditions):
-                known = found.get(row[0])
-                if known is None and len(found) >= wanted.limit:
+                if row[1] < floor_ms:
                     break
-                found[row[0]] = _merged(known, _found(row))
-        return sorted(found.values(), key=lambda each: each.at_ms, reverse=True)
+                found[row[0]] = _merged(found.get(row[0]), _found(row))
+                if len(found) == wanted.limit and floor_ms < 0:
+                    floor_ms = min(each.at_ms for each in found.values()) - PARTS_LATE_MS
+        newest = sorted(found.values(), key=lambda each: (each.at_ms, each.trace_id), reverse=True)
+        return newest[: wanted.limit]
 
-    def logs(self, wanted: Wanted) -> list[bytes]:
-        """Log lines as they were written: of a trace all, oldest first; else the newest, so too."""
-        conditions = ["at_ms BETWEEN ? AND ?", "seq > (SELECT max(seq) FROM log) - ?"]
-        values: list[Any] = [wanted.since_ms, wanted.until_ms, SCANNED_MAX]
-        if wanted.trace_id:
-            conditions.append("trace = ?")
-            values.append(trace_key(wanted.trace_id))
-        if wanted.level:
-            conditions.append("level = ?")
-            values.append(wanted.level)
-        if wanted.service:
-            conditions.append("service = ?")
-            values.append(wanted.service)
-        if wanted.contains:
-            conditions.append("instr(CAST(line AS TEXT), ?)")
-            values.append(wanted.contains)
-        where = " AND ".join(conditions)
-        sql = f"SELECT line FROM log WHERE {where} ORDER BY seq DESC LIMIT ?"  # noqa: S608 - constants
+    def logs(self, wanted: Wanted) -> list[StoredLine]:
+        """The newest log lines, in the order of time."""
+        sql, values = _about_lines(wanted)
+        limit = min(wanted.limit, LOGS_MAX)
+        found: list[StoredLine] = []
+        floor_ms = -1
         with self._opened() as ask:
-            lines = [line for (line,) in ask(sql, *values, min(wanted.limit, LOGS_MAX))]
-        return lines[::-1]
+            for row in ask(sql, *values):
+                line = StoredLine(*row)
+                if line.at_ms < floor_ms:
+                    break
+                found.append(line)
+                if len(found) == limit:
+                    floor_ms = min(each.at_ms for each in found) - LINES_LATE_MS
+        return sorted(found, key=lambda each: (each.at_ms, each.sequence))[-limit:]
 
     def series(
         self, names: Sequence[str], *, since_ms: int, until_ms: int, step_ms: int = 0
@@ -180,6 +202,34 @@ class StoreReader:
                 connection.close()
         except apsw.Error as error:
             raise Unavailable(f"{self._path.name} cannot be read: {error}") from error
+
+
+def _about_lines(wanted: Wanted) -> tuple[str, list[Any]]:
+    """The statement that finds log lines, the last written first."""
+    before = wanted.before
+    conditions = [
+        "at_ms BETWEEN ? AND ?",
+        "(at_ms, seq) < (?, ?)",
+        "seq > (SELECT max(seq) FROM log) - ?",
+    ]
+    values: list[Any] = [wanted.since_ms, wanted.until_ms, before.at_ms, before.sequence]
+    values.append(SCANNED_MAX)
+    given = {
+        "trace = ?": trace_key(wanted.trace_id),
+        "level = ?": wanted.level,
+        "service = ?": wanted.service,
+        "instr(CAST(line AS TEXT), ?)": wanted.contains,
+    }
+    for condition, value in given.items():
+        if value:
+            conditions.append(condition)
+            values.append(value)
+    if wanted.level_min:
+        levels = _LEVELS[_LEVELS.index(wanted.level_min) :]
+        conditions.append(f"level IN ({', '.join('?' * len(levels))})")
+        values += levels
+    where = " AND ".join(conditions)
+    return f"SELECT at_ms, seq, line FROM log WHERE {where} ORDER BY seq DESC", values  # noqa: S608 - constants
 
 
 def _found(row: tuple[Any, ...]) -> Found:
