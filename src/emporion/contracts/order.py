@@ -1,6 +1,5 @@
 """Order: cart, checkout, and an order's life; runs the saga that reserves, charges, confirms."""
 
-from enum import StrEnum
 from typing import ClassVar, Protocol
 
 from msgspec import field
@@ -30,6 +29,7 @@ from emporion.contracts.order_carts import (
     EmptyCart,
     Ordering,
 )
+from emporion.contracts.order_desk import FindOrders, FoundOrders, OrderStatus
 from emporion.contracts.order_returns import ReturnedLine, ReturnsOfOrders
 from emporion.contracts.payment import PaymentDeclined
 from emporion.contracts.pricing import (
@@ -72,31 +72,6 @@ class CalledOff(FailedPrecondition):
 
     slug = "order-called-off"
     title = "The order was called off"
-
-
-class OrderStatus(StrEnum):
-    """Where an order stands."""
-
-    PENDING = "pending"
-    """Taken, not decided yet: stock or payment is being settled."""
-    CANCELLING = "cancelling"
-    """Called off before it was decided: what was done for it is being undone."""
-    PAID = "paid"
-    """Stock is held and the money is captured."""
-    REJECTED = "rejected"
-    """Could not be fulfilled; `refusal` says why. Nothing is held, nothing was charged."""
-    CANCELLED = "cancelled"
-    """Called off after it was paid; the money is (being) refunded."""
-    PARTLY_SHIPPED = "partly_shipped"
-    """Some of its units have left."""
-    SHIPPED = "shipped"
-    """All of its units have left."""
-    DELIVERED = "delivered"
-    """All of its units have arrived."""
-    RETURNED = "returned"
-    """All of its units came back; their money is being given back."""
-    REFUNDED = "refunded"
-    """All of its units came back, and all of its money was given back."""
 
 
 _PENDING, _CANCELLING = OrderStatus.PENDING, OrderStatus.CANCELLING
@@ -291,6 +266,7 @@ class OrderService(CartsOfCustomers, ReturnsOfOrders, Protocol):
     NAME: ClassVar[str] = "order"
     MODULES: ClassVar[tuple[str, ...]] = (
         "emporion.contracts.order_carts",
+        "emporion.contracts.order_desk",
         "emporion.contracts.order_returns",
     )
     SUMMARY: ClassVar[str] = "Cart, checkout, and an order's life."
@@ -328,6 +304,14 @@ class OrderService(CartsOfCustomers, ReturnsOfOrders, Protocol):
         Raises NotFound, also for another customer's order; DidNotExistYet or InTheFuture for an
         instant before it began, or one that has not come yet.
         """
+
+    @query(
+        access=staff("operations:read"),
+        rest=get("/api/operations/orders"),
+        raises=(UnknownCursor,),
+    )
+    async def find_orders(self, request: FindOrders) -> FoundOrders:
+        """Everybody's orders that meet every condition, newest first. Raises UnknownCursor."""
 
     @query(
         access=staff("operations:read"),

@@ -54,3 +54,8 @@ class Randomness(Protocol):
 def has_prefix(candidate: str, prefix: str) -> bool:
     """Whether `candidate` is a well-formed id of that kind."""
     return candidate.startswith(prefix + "_") and _ID.fullmatch(candidate) is not None
+
+
+def first_id_at(prefix: str, instant_ms: int) -> str:
+    """What every id of that kind made from that instant on is greater than."""
+    return f"{prefix}_{max(instant_ms, 0):012x}"

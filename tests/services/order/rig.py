@@ -29,6 +29,7 @@ class Shop:
 
     def __init__(self, database: Database, runtime: Runtime, vault: Vault) -> None:
         self.database = database
+        self.runtime = runtime
         self.vault = vault
         self.catalog, self.inventory, self.payments = neighbours()
         self.cards = gift_cards()

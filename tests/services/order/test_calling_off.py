@@ -5,14 +5,8 @@ from typing import Any
 
 import pytest
 
-from emporion.contracts.order import (
-    CalledOff,
-    CallOffOrder,
-    CancelOrder,
-    ListOrders,
-    OrderOf,
-    OrderStatus,
-)
+from emporion.contracts.order import CalledOff, CallOffOrder, CancelOrder, ListOrders, OrderOf
+from emporion.contracts.order_desk import OrderStatus
 from emporion.kernel.ids import OrderId, Sku
 from tests.services.order.fakes import ADA
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emporion.contracts.order import OrderOf, OrderStatus
+from emporion.contracts.order import OrderOf
+from emporion.contracts.order_desk import OrderStatus
 from emporion.contracts.order_returns import ReturnOf, ReturnStatus
 from emporion.contracts.payment import RefundRefused
 from emporion.kernel.ids import GiftCardId, OrderId, ReturnId

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from emporion.contracts.giftcard_refusals import GiftCardNotEnough, UnknownGiftCard
 from emporion.contracts.inventory import Line, OutOfStock
-from emporion.contracts.order import CallOffOrder, CancelOrder, OrderOf, OrderStatus, PlaceOrder
+from emporion.contracts.order import CallOffOrder, CancelOrder, OrderOf, PlaceOrder
 from emporion.contracts.order_carts import Checkout
+from emporion.contracts.order_desk import OrderStatus
 from emporion.contracts.payment import PaymentDeclined
 from emporion.contracts.pricing import CodeUsedUp, DetailKind
 from emporion.contracts.refusals import KeyReused

@@ -1,14 +1,17 @@
 """Orders: taken once, at the catalogue's price, by and for their owner; carts lose nothing."""
 
 import asyncio
+import itertools
+from datetime import datetime
+from typing import Any
 
 import pytest
 
 from emporion.chassis.data.database import Tx
-from emporion.chassis.testing.time import ManualClock
+from emporion.chassis.testing.time import ManualClock, SeededIds
 from emporion.contracts.catalog import UnknownSku
 from emporion.contracts.inventory import OutOfStock
-from emporion.contracts.order import CallOffOrder, CancelOrder, ListOrders, OrderOf, OrderStatus
+from emporion.contracts.order import CallOffOrder, CancelOrder, ListOrders, OrderOf
 from emporion.contracts.order_carts import (
     CartChanged,
     CartFull,
@@ -17,14 +20,28 @@ from emporion.contracts.order_carts import (
     RemoveFromCart,
     SetCartLine,
 )
+from emporion.contracts.order_desk import FindOrders, OrderStatus
 from emporion.contracts.payment import PaymentDeclined
-from emporion.contracts.refusals import KeyReused
+from emporion.contracts.refusals import KeyReused, UnknownCursor
 from emporion.kernel.aggregate import NotInThisState
+from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import NotFound
 from emporion.kernel.ids import OrderId, Sku
 from emporion.kernel.money import CurrencyMismatch, Money
 from emporion.services.order import audit
+from emporion.services.order.queries import orders as orders_queries
 from tests.services.order.fakes import ADA, BOB
+from tests.services.order.rig import Shop
+
+
+def later(shop: Shop, seconds: float) -> datetime:
+    """Let that much time go by; ids made from then on begin with the new instant."""
+    clock, made = shop.runtime.clock, shop.runtime.ids
+    assert isinstance(clock, ManualClock)
+    assert isinstance(made, SeededIds)
+    clock.advance(seconds)
+    made._next = clock.now_ms() << 80
+    return to_datetime(clock.now_ms())
 
 
 async def test_an_order_is_paid_at_the_catalogues_price(shop) -> None:
@@ -182,6 +199,53 @@ async def test_orders_are_listed_newest_first_page_by_page(shop) -> None:
         assert cursor == ""
         paid = await s.as_user(ADA, s.api.list_orders(ListOrders(status=OrderStatus.REJECTED)))
         assert paid.orders == []
+
+
+async def test_staff_find_everybodys_orders_by_status_person_and_time(shop) -> None:
+    async with shop() as s:
+        later(s, 60)
+        old = (await s.place("a")).order_id
+        with pytest.raises(PaymentDeclined):
+            await s.place("b", token="tok_declined")
+        began = later(s, 60)
+        bobs = (await s.place("c", user=BOB)).order_id
+        last = (await s.place("d")).order_id
+
+        async def found(**wanted: Any) -> list[str]:
+            page = await s.api.find_orders(FindOrders(**wanted))
+            assert page.next_cursor == ""
+            return [order.order_id for order in page.orders]
+
+        everything = await found()
+        assert everything[:2] == [last, bobs]
+        assert everything[3:] == [old]
+        assert await found(status=OrderStatus.REJECTED) == [everything[2]]
+        assert await found(user_id=BOB) == [bobs]
+        assert await found(since=began) == [last, bobs]
+        assert await found(until=began) == everything[2:]
+        assert await found(user_id=ADA, status=OrderStatus.PAID, since=began) == [last]
+        assert await found(until=began, since=began) == []
+
+
+async def test_orders_are_found_page_by_page_however_many_are_looked_at(shop, monkeypatch) -> None:
+    monkeypatch.setattr(orders_queries, "SCANNED_MAX", 3)
+    async with shop() as s:
+        placed = [(await s.place(f"k{i}")).order_id for i in range(7)]
+        await s.as_user(ADA, s.api.cancel_order(CancelOrder(order_id=placed[0])))
+
+        async def walked(**wanted: Any) -> list[list[str]]:
+            pages: list[list[str]] = []
+            cursor = ""
+            while cursor or not pages:
+                page = await s.api.find_orders(FindOrders(cursor=cursor, **wanted))
+                pages.append([order.order_id for order in page.orders])
+                cursor = page.next_cursor
+            return pages
+
+        assert await walked(status=OrderStatus.CANCELLED) == [[], [], [placed[0]]]
+        assert list(itertools.chain(*await walked(limit=2))) == placed[::-1]
+        with pytest.raises(UnknownCursor):
+            await s.api.find_orders(FindOrders(cursor="x"))
 
 
 async def test_parallel_adds_to_a_cart_all_count(shop) -> None:

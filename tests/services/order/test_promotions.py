@@ -3,8 +3,9 @@
 import pytest
 
 from emporion.contracts.inventory import Line, OutOfStock
-from emporion.contracts.order import CallOffOrder, OrderOf, OrderStatus, PlaceOrder
+from emporion.contracts.order import CallOffOrder, OrderOf, PlaceOrder
 from emporion.contracts.order_carts import Checkout
+from emporion.contracts.order_desk import OrderStatus
 from emporion.contracts.payment import PaymentDeclined
 from emporion.contracts.pricing import CodeUsedUp, UnknownCode
 from emporion.contracts.refusals import KeyReused

@@ -8,7 +8,8 @@ import pytest
 from emporion.chassis.auth.identity import Identity, Kind
 from emporion.chassis.calls.context import Call, enter, leave
 from emporion.contracts.inventory import Line
-from emporion.contracts.order import OrderOf, OrderStatus
+from emporion.contracts.order import OrderOf
+from emporion.contracts.order_desk import OrderStatus
 from emporion.contracts.order_returns import (
     AskReturn,
     CountedLine,

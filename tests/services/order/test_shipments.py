@@ -12,8 +12,8 @@ from emporion.contracts.order import (
     CancelOrder,
     ClearShipment,
     OrderOf,
-    OrderStatus,
 )
+from emporion.contracts.order_desk import OrderStatus
 from emporion.contracts.shipping import ShipmentDelivered, ShipmentShipped
 from emporion.kernel.aggregate import NotInThisState
 from emporion.kernel.errors import Conflict, NotFound

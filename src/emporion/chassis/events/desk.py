@@ -6,6 +6,7 @@ from functools import partial
 from emporion.chassis.data.database import Database, Row, Tx
 from emporion.chassis.events.bus import Parked, ParkedPage, ParkedStatus
 from emporion.chassis.events.inbox import json_list
+from emporion.kernel import ids
 from emporion.kernel.ids import EVENT
 
 CHUNK = 1_000
@@ -117,7 +118,7 @@ async def _prune_label(label: str, first_id: str, tx: Tx) -> int:
 
 def first_id_at(instant_ms: int) -> str:
     """What every event id made from that instant on is greater than."""
-    return f"{EVENT}_{max(instant_ms, 0):012x}"
+    return ids.first_id_at(EVENT, instant_ms)
 
 
 async def _repeated(database: Database, work: Callable[[Tx], Awaitable[int]]) -> int:

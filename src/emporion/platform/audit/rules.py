@@ -6,7 +6,7 @@ from emporion.contracts.analytics import AnalyticsService
 from emporion.contracts.email import EmailService
 from emporion.contracts.fraud import FraudService
 from emporion.contracts.inventory import InventoryService, ReservationStatus
-from emporion.contracts.order import OrderStatus
+from emporion.contracts.order_desk import OrderStatus
 from emporion.kernel.money import Money
 from emporion.platform.audit.facts import Story
 

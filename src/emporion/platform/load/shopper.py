@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from emporion.contracts.contract import rpcs
-from emporion.contracts.order import ListOrders, OrderService, OrderStatus
+from emporion.contracts.order import ListOrders, OrderService
+from emporion.contracts.order_desk import OrderStatus
 from emporion.contracts.refusals import KeyReused
 from emporion.contracts.user import EmailTaken, SignUp, UserService
 from emporion.kernel.errors import (

@@ -8,7 +8,8 @@ from emporion.contracts.fraud import FraudService, ScreeningOf
 from emporion.contracts.inventory import InventoryService, ReservationOf
 from emporion.contracts.operations import OperationsService
 from emporion.contracts.operations_desk import SagaOf
-from emporion.contracts.order import Order, OrderOf, OrderService, OrderStatus
+from emporion.contracts.order import Order, OrderOf, OrderService
+from emporion.contracts.order_desk import OrderStatus
 from emporion.contracts.payment import PaymentOf, PaymentService
 from emporion.kernel.errors import NotFound, PermissionDenied, Unavailable
 from emporion.kernel.ids import OrderId

@@ -25,6 +25,7 @@ from emporion.contracts.order_carts import (
     RemoveFromCart,
     SetCartLine,
 )
+from emporion.contracts.order_desk import FindOrders, FoundOrders
 from emporion.contracts.order_returns import (
     AskReturn,
     ListReturns,
@@ -82,6 +83,9 @@ class OrderApi(OrderService):
         if request.as_of is not None:
             return await self._queries.get_past(request.order_id, request.as_of, caller())
         return await self._queries.get_for(request.order_id, caller())
+
+    async def find_orders(self, request: FindOrders) -> FoundOrders:
+        return await self._queries.find(request)
 
     async def order_history(self, request: OrderOf) -> OrderHistory:
         return await self._queries.history(request)

@@ -44,6 +44,25 @@ class PageOfOrders:
     limit: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """Which of everybody's orders.
+
+    Args:
+        user_id, status: whose and in which state; empty: any.
+        first, before: by id from the one on, and below the other.
+        limit: how many are wanted.
+        scanned_max: how many are looked at for that.
+    """
+
+    user_id: str
+    status: str
+    first: str
+    before: str
+    limit: int
+    scanned_max: int
+
+
 class OrderStore(Protocol):
     """Orders as streams of events, with a row each for their current state.
 
@@ -71,6 +90,10 @@ class OrderStore(Protocol):
 
     async def page(self, tx: Tx, wanted: PageOfOrders) -> list[OrderRow]:
         """A person's orders, newest first."""
+        ...
+
+    async def found(self, tx: Tx, wanted: Search) -> tuple[list[OrderRow], str]:
+        """Orders by falling id, and below which id to look on; empty when all were looked at."""
         ...
 
     async def rows_after(self, tx: Tx, order_id: str, *, limit: int) -> list[OrderRow]:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from emporion.contracts.order import Order, OrderStatus, OrderSummary
+from emporion.contracts.order import Order, OrderSummary
+from emporion.contracts.order_desk import OrderStatus
 
 STEPS: Final = ("Placed", "Paid", "On its way", "Delivered")
 

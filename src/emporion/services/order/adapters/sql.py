@@ -29,7 +29,7 @@ from emporion.services.order.domain import (
     Shipped,
     Status,
 )
-from emporion.services.order.ports import LoadedOrder, OrderRow, PageOfOrders
+from emporion.services.order.ports import LoadedOrder, OrderRow, PageOfOrders, Search
 
 _COLUMNS = (
     "order_id, user_id, status, version, total_minor, currency, units, created_at_ms, updated_at_ms"
@@ -44,6 +44,15 @@ _PAGE = (
     f"SELECT {_COLUMNS} FROM orders WHERE user_id = ? AND order_id < ?"  # noqa: S608 - constant columns
     " AND (? = '' OR status = ?) ORDER BY order_id DESC LIMIT ?"
 )
+_SCANNED = (
+    "FROM orders WHERE order_id >= ? AND order_id < ?{of_user} ORDER BY order_id DESC LIMIT ?"
+)
+_FOUND = (
+    f"SELECT {_COLUMNS} FROM (SELECT {_COLUMNS} {_SCANNED}) AS scanned"  # noqa: S608 - constant columns
+    " WHERE ? = '' OR status = ? ORDER BY order_id DESC LIMIT ?"
+)
+_SCANNED_TO = f"SELECT order_id {_SCANNED} OFFSET ?"
+_OF_USER = " AND user_id = ?"
 _ROWS_AFTER = f"SELECT {_COLUMNS} FROM orders WHERE order_id > ? ORDER BY order_id LIMIT ?"  # noqa: S608 - constant columns
 _CART = "SELECT sku, quantity FROM cart_line WHERE user_id = ? ORDER BY added_at_ms, sku"
 _CART_ADD = (
@@ -134,6 +143,18 @@ class SqlOrderStore:
         before = wanted.before or _AFTER_ALL_IDS
         rows = await tx.fetch(_PAGE, wanted.user_id, before, status, status, wanted.limit)
         return [_order_row(row) for row in rows]
+
+    async def found(self, tx: Tx, wanted: Search) -> tuple[list[OrderRow], str]:
+        of_user = _OF_USER if wanted.user_id else ""
+        where = (wanted.first, wanted.before or _AFTER_ALL_IDS, *filter(None, [wanted.user_id]))
+        status, scanned_max = wanted.status, wanted.scanned_max
+        sql = _FOUND.format(of_user=of_user)
+        rows = await tx.fetch(sql, *where, scanned_max, status, status, wanted.limit + 1)
+        found = [_order_row(row) for row in rows[: wanted.limit]]
+        if len(rows) > wanted.limit:
+            return found, found[-1].order_id
+        last = await tx.fetch_one(_SCANNED_TO.format(of_user=of_user), *where, 1, scanned_max - 1)
+        return found, last[0] if last else ""
 
     async def rows_after(self, tx: Tx, order_id: str, *, limit: int) -> list[OrderRow]:
         return [_order_row(row) for row in await tx.fetch(_ROWS_AFTER, order_id, limit)]

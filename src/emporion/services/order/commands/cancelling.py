@@ -2,8 +2,9 @@
 
 from emporion.chassis.auth.identity import Identity
 from emporion.chassis.data.database import Tx
-from emporion.contracts.order import CalledOff, CancelOrder, OrderStatus
+from emporion.contracts.order import CalledOff, CancelOrder
 from emporion.contracts.order import Order as OrderView
+from emporion.contracts.order_desk import OrderStatus
 from emporion.kernel.errors import Conflict
 from emporion.kernel.ids import OrderId
 from emporion.services.order.commands.orders import OrderCommands

@@ -9,12 +9,9 @@ from emporion.chassis.data.database import Tx
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.saga.port import KeyConflict, Outcome, Sagas, SagaState, Start
 from emporion.contracts.inventory import Line
-from emporion.contracts.order import (
-    Order,
-    OrderStatus,
-    PlaceOrder,
-)
+from emporion.contracts.order import Order, PlaceOrder
 from emporion.contracts.order_carts import Ordering
+from emporion.contracts.order_desk import OrderStatus
 from emporion.contracts.refusals import KeyReused
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.ids import OrderId, UserId

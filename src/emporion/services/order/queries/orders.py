@@ -14,18 +14,24 @@ from emporion.contracts.order import (
     OrderHistory,
     OrderOf,
     OrderPage,
-    OrderStatus,
     OrderSummary,
     PricedLine,
     Refusal,
 )
 from emporion.contracts.order import Order as OrderView
 from emporion.contracts.order_carts import Cart
+from emporion.contracts.order_desk import (
+    SCANNED_MAX,
+    FindOrders,
+    FoundOrder,
+    FoundOrders,
+    OrderStatus,
+)
 from emporion.contracts.pricing import DetailKind, PriceDetail
 from emporion.contracts.refusals import UnknownCursor
-from emporion.kernel.clock import Clock, to_datetime
+from emporion.kernel.clock import Clock, to_datetime, to_instant_ms
 from emporion.kernel.errors import NotFound
-from emporion.kernel.ids import ORDER, OrderId, Sku, UserId, has_prefix
+from emporion.kernel.ids import ORDER, OrderId, Sku, UserId, first_id_at, has_prefix
 from emporion.kernel.money import Money
 from emporion.services.order.domain import SOLD, Order, OrderEvent, OrderLine, Status
 from emporion.services.order.ports import (
@@ -35,6 +41,7 @@ from emporion.services.order.ports import (
     OrderRow,
     OrderStore,
     PageOfOrders,
+    Search,
 )
 
 STAFF_SCOPE = "operations:read"
@@ -124,6 +131,22 @@ class OrderQueries:
             next_cursor=rows[-1].order_id if has_more else "",
         )
 
+    async def find(self, request: FindOrders) -> FoundOrders:
+        """A page of everybody's orders, newest first. Raises UnknownCursor."""
+        if request.cursor and not has_prefix(request.cursor, ORDER):
+            raise UnknownCursor
+        ends = [request.cursor, _begun(request.until)]
+        wanted = Search(
+            user_id=request.user_id or "",
+            status=request.status or "",
+            first=_begun(request.since),
+            before=min(filter(None, ends), default=""),
+            limit=request.limit,
+            scanned_max=SCANNED_MAX,
+        )
+        rows, cursor = await self._database.read(lambda tx: self._orders.found(tx, wanted))
+        return FoundOrders(orders=[_found(row) for row in rows], next_cursor=cursor)
+
     async def cart(self, user_id: UserId) -> Cart:
         """A person's cart."""
 
@@ -207,6 +230,23 @@ def _money(amount_minor: int, line: OrderLine) -> Money | None:
 def cart_view(units_per_sku: dict[Sku, int]) -> Cart:
     """A cart as the contract has it."""
     return Cart(lines=[Line(sku=sku, quantity=units) for sku, units in units_per_sku.items()])
+
+
+def _begun(instant: datetime | None) -> str:
+    """What the id of every order begun from that instant on is greater than; empty for none."""
+    return first_id_at(ORDER, to_instant_ms(instant)) if instant else ""
+
+
+def _found(row: OrderRow) -> FoundOrder:
+    return FoundOrder(
+        order_id=row.order_id,
+        user_id=row.user_id,
+        status=OrderStatus(row.status),
+        total=Money(row.total_minor, row.currency),
+        units=row.units,
+        created_at=to_datetime(row.created_at_ms),
+        updated_at=to_datetime(row.updated_at_ms),
+    )
 
 
 def _summary(row: OrderRow) -> OrderSummary:
