@@ -21,7 +21,7 @@ from emporion.platform.cli.options import (
 if TYPE_CHECKING:
     from emporion.chassis.calls.clients import Clients
     from emporion.kernel.ids import OrderId
-    from emporion.platform.past.of_order import Difference, Facts, Happened
+    from emporion.web.past.of_order import Difference, Facts, Happened
 
 _WHEN = "ISO 8601 with a time zone, like 2026-01-01T12:00:00Z."
 STATUSES = ("order.status", "payment.status", "stock.status")
@@ -79,7 +79,7 @@ async def _look(
     clients: "Clients", order_id: "OrderId", *, moment: datetime | None, span: Span
 ) -> "tuple[Facts, list[Difference], list[Happened]]":
     """The facts at the later instant, what differs from the earlier one, what happened between."""
-    from emporion.platform.past.of_order import changes_of, differences, facts_at, facts_before
+    from emporion.web.past.of_order import changes_of, differences, facts_at, facts_before
 
     since, until = span
     happened = [] if moment else await changes_of(clients, order_id)

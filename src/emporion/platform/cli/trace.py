@@ -43,8 +43,8 @@ def trace(  # noqa: PLR0913 - each is an option of the command line
       emporion trace 6b0d90610aa2610ac81941a36ac3801b --json
     """
     from emporion.kernel.ids import ORDER, OrderId, has_prefix
-    from emporion.platform.telling.story import story_of_order, story_of_trace
     from emporion.platform.telling.waterfall import show_story
+    from emporion.web.past.story import story_of_order, story_of_trace
 
     is_order = has_prefix(subject, ORDER)
     is_trace = len(subject) == TRACE_DIGITS and set(subject) <= set("0123456789abcdef")

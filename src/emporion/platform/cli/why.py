@@ -85,7 +85,7 @@ def order(
       emporion why order ord_0192f0a1b2c37d4e8f901a2b3c4d5e6f
     """
     from emporion.kernel.ids import ORDER, OrderId, has_prefix
-    from emporion.platform.past.why import why_order
+    from emporion.web.past.why import why_order
 
     if not has_prefix(order_id, ORDER):
         refuse(f"{order_id!r} is no order's id: those are `ord_` and 32 hexadecimal digits")

@@ -23,8 +23,8 @@ from emporion.contracts.operations_telemetry import (
 )
 from emporion.kernel.errors import EmporionError, NotFound
 from emporion.platform.telling.edges import together
-from emporion.platform.telling.order import in_order
 from emporion.platform.telling.pages import place_of
+from emporion.web.past.spans import in_order
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from emporion.platform.telling.story import Entry, Story
+from emporion.web.past.story import Entry, Story
 
 WIDTH_MAX: Final = 120
 BAR: Final = 18

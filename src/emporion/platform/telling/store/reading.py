@@ -11,8 +11,8 @@ import msgspec
 from emporion.chassis.telemetry.metrics import BOUNDS_S, Durations
 from emporion.chassis.telemetry.store.records import VERSION, StoredSpan, unpacked
 from emporion.kernel.errors import Unavailable
-from emporion.platform.telling.order import in_order
 from emporion.platform.telling.store.writing import trace_key
+from emporion.web.past.spans import in_order
 
 CACHE_KIB: Final = 1_024
 BUSY_MS: Final = 1_000

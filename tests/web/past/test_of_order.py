@@ -10,14 +10,14 @@ from emporion.contracts.refusals import DidNotExistYet
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import NotFound
 from emporion.kernel.ids import OrderId
-from emporion.platform.past.of_order import (
+from emporion.web.past.of_order import (
     Difference,
     changes_of,
     differences,
     facts_at,
     facts_before,
 )
-from emporion.platform.past.why import why_order
+from emporion.web.past.why import why_order
 from tests.defects.people import Person, slug_of
 from tests.defects.whole_shop import WholeShop
 

@@ -13,8 +13,8 @@ from emporion.contracts.webhook import CreateHook, WebhookService
 from emporion.kernel.errors import NotFound
 from emporion.kernel.ids import OrderId
 from emporion.platform.operating import SCOPES
-from emporion.platform.telling.story import Entry, Story, story_of_order, story_of_trace
 from emporion.platform.telling.waterfall import show_story
+from emporion.web.past.story import Entry, Story, story_of_order, story_of_trace
 from tests.defects.whole_shop import WholeShop
 from tests.platform.telling.test_records import recorder_of
 

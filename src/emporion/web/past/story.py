@@ -14,8 +14,8 @@ from emporion.contracts.webhook import ListDeliveries, ListHooks, WebhookService
 from emporion.kernel.clock import to_instant_ms
 from emporion.kernel.errors import EmporionError, NotFound
 from emporion.kernel.ids import OrderId
-from emporion.platform.past.of_order import changes_of
-from emporion.platform.telling.order import depth_of, in_order
+from emporion.web.past.of_order import changes_of
+from emporion.web.past.spans import depth_of, in_order
 
 T = TypeVar("T")
 TRACES_MAX: Final = 20

@@ -1,1 +1,0 @@
-"""The past of an order: over order, payment and stock together."""
