@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from emporion.platform.audit.goods import DEPARTED, REFUNDED, RESTOCKED
+from emporion.platform.audit.goods import DEPARTED, KNOWN, REFUNDED, RESTOCKED
+from emporion.services.order import audit as order
+from emporion.services.shipping import audit as shipping
 from tests.defects.whole_shop import WholeShop
 
 
@@ -75,7 +77,11 @@ async def test_what_left_came_back_and_was_refunded_adds_up(shop):
     [
         ("shipping", "UPDATE shipment SET lines = '[[\"croissant\",1]]'", DEPARTED),
         ("shipping", "DELETE FROM shipment", DEPARTED),
+        ("shipping", "UPDATE shipment SET shipment_id = 'shp_x' WHERE lines LIKE '%2]]'", KNOWN),
+        ("shipping", "UPDATE shipment SET status = 'shipped' WHERE lines LIKE '%1]]'", KNOWN),
         ("order", "DELETE FROM order_return", RESTOCKED),
+        ("order", "UPDATE order_return SET status = 'approved'", f"order: {order.RETURNS}"),
+        ("shipping", "UPDATE fulfilment SET status = 'ready'", f"shipping: {shipping.FOLLOWS}"),
         ("order", "UPDATE order_return SET refund_minor = refund_minor + 1", REFUNDED),
         ("giftcard", "UPDATE gift_card_spending SET returned_minor = 349", REFUNDED),
         ("giftcard", "DELETE FROM gift_card_spending", REFUNDED),

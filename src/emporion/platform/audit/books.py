@@ -30,6 +30,7 @@ from emporion.services.inventory import audit as inventory
 from emporion.services.order import audit as order
 from emporion.services.payment import audit as payment
 from emporion.services.payment.adapters.book import Entry, entries_in
+from emporion.services.shipping import audit as shipping
 from emporion.services.webhook import audit as webhook
 
 TOLD_OF_ORDERS = ("inventory", "email", "analytics", "fraud")
@@ -62,6 +63,7 @@ OWN_BOOKS = (
         order.violations,
         {
             order.REPLAY: "orders",
+            order.RETURNS: "order_return",
             order.CHAIN: "event",
             order.ANNOUNCED: "orders",
         },
@@ -101,6 +103,11 @@ OWN_BOOKS = (
             giftcard.RETURNED: "gift_card_spending",
             giftcard.OWNED: "gift_card_spending",
         },
+    ),
+    OwnBooks(
+        "shipping",
+        shipping.violations,
+        {shipping.FOLLOWS: "fulfilment", shipping.DATED: "shipment"},
     ),
     OwnBooks(
         "webhook",

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from emporion.chassis.data.database import Database
+from emporion.platform.audit.deliveries import Delivery
 from emporion.platform.audit.facts import Finding, Violation
 from emporion.platform.audit.traffic import OpenSaga
 from emporion.services.giftcard import audit as giftcard
@@ -15,6 +16,7 @@ from emporion.services.shipping import audit as shipping
 
 F = TypeVar("F")
 DEPARTED = "shipped units = stock departures"
+KNOWN = "orders know their shipments"
 RESTOCKED = "returns restocked = movements"
 REFUNDED = "refunds of returns = refunds <= captures"
 _END = "\uffff"
@@ -30,18 +32,51 @@ class Told(NamedTuple):
 
 
 async def goods_findings(
-    databases: Mapping[str, Database], open_: Sequence[OpenSaga]
+    databases: Mapping[str, Database], open_: Sequence[OpenSaga], found: Sequence[Delivery]
 ) -> list[Finding]:
-    """The three checks. What an open saga is about is on its way from one book to the other."""
+    """The four checks. What an open saga is about is on its way from one book to the other."""
     open_orders = {saga.order_id for saga in open_}
     stock = databases["inventory"]
     departed = _compared(_left(databases["shipping"]), _moved(stock, DEPARTURE))
     restocked = _compared(_restocked(databases["order"]), _moved(stock, COMEBACK))
     return [
         await _finding(DEPARTED, departed, open_orders),
+        await _known(databases, is_told=_is_told(found)),
         await _finding(RESTOCKED, restocked, open_orders),
         await _refunds(databases, open_orders),
     ]
+
+
+def _is_told(found: Sequence[Delivery]) -> bool:
+    """Whether orders have heard of all shipments."""
+    ways = [each for each in found if (each.source, each.subscriber) == ("shipping", "order")]
+    return bool(ways) and not any(way.waiting or way.parked or way.dead for way in ways)
+
+
+async def _known(databases: Mapping[str, Database], *, is_told: bool) -> Finding:
+    """What left and arrived by shipping's rows, and by the events of its orders.
+
+    Orders hear of it later: until they have, less is no violation, more always is.
+    """
+    finding = Finding(KNOWN, 0, [], 0)
+    heard = _told(order.shipments(databases["order"]))
+    sent = _told(shipping.sent(databases["shipping"]))
+    async for key, _, known, told in _compared(heard, sent):
+        finding.examined = (finding.examined or 0) + 1
+        if known > told or (known < told and is_told):
+            detail = f"{known} by its order's events, {told} by shipping"
+            finding.add(Violation(KNOWN, key, detail))
+    return finding
+
+
+async def _told(
+    sent: AsyncIterator[order.Shipped] | AsyncIterator[shipping.Sent],
+) -> AsyncIterator[Told]:
+    async for order_id, shipment_id, units, is_delivered in sent:
+        about = f"{order_id} {shipment_id}"
+        yield Told(f"{about} arrived", order_id, int(is_delivered))
+        for sku, number in units:
+            yield Told(f"{about} left {sku}", order_id, number)
 
 
 async def _finding(

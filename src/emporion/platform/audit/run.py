@@ -40,7 +40,7 @@ async def look_once(
     open_ = await traffic.all_open_sagas(databases)
     found = await deliveries(databases)
     findings += await apply_rules(stories(books_of(databases, open_, found)))
-    findings += await goods_findings(databases, open_)
+    findings += await goods_findings(databases, open_, found)
     findings.append(await traffic.sagas_done(databases, open_, is_running=is_running))
     findings.append(await traffic.logs_are_whole(databases))
     findings.append(traffic.no_event_lost(found))
