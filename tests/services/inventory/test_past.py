@@ -1,5 +1,6 @@
 """Stock remembers: a level at an instant from its movements, a hold from what became of it."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,6 +18,7 @@ from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import NotFound
 from emporion.kernel.ids import Sku, WarehouseId
 from tests.services.inventory.engines import Damage
+from tests.services.inventory.test_departures import departure
 
 TRACE = "a" * 32
 TART, MAIN = Sku("tart"), WarehouseId("main")
@@ -102,6 +104,56 @@ async def test_a_hold_tells_what_became_of_it_and_through_whom(stockroom):
         await status(began_ms - 1)
     with pytest.raises(InTheFuture):
         await status(began_ms + 2_001)
+
+
+async def test_what_was_held_is_told_as_of_then_and_not_as_of_now(stockroom):
+    await stockroom.stock("tart", 5)
+    request = stockroom.request(("tart", 4))
+    order_id = request.order_id
+    began_ms = stockroom.clock.now_ms()
+    await stockroom.api.reserve(request)
+    await stockroom.hear_that_it_is_paid(request)
+    for units in (1, 2):
+        stockroom.clock.advance(1)
+        await stockroom.api.depart(departure(order_id, tart=units))
+
+    past = await stockroom.api.reservation_history(ReservationOf(order_id=order_id))
+    assert [json.loads(each.facts)[0]["departed"] for each in past.changes] == [0, 0, 1, 3]
+
+    async def departed(at_ms: int) -> int:
+        asked = ReservationOf(order_id=order_id, as_of=to_datetime(at_ms))
+        (told,) = (await stockroom.api.get_reservation(asked)).allocations
+        assert told.quantity == 4
+        return int(told.departed)
+
+    instants = (began_ms, began_ms + 999, began_ms + 1_000, began_ms + 2_000)
+    assert [await departed(at_ms) for at_ms in instants] == [0, 0, 1, 3]
+
+
+@pytest.mark.parametrize("is_paid", [True, False])
+async def test_a_hold_that_was_taken_again_tells_where_it_lay_before(stockroom, is_paid: bool):
+    await stockroom.stock("tart", 2)
+    request = stockroom.request(("tart", 2), seconds=60)
+    began_ms = stockroom.clock.now_ms()
+    await stockroom.api.reserve(request)
+    stockroom.clock.advance(61)
+    await stockroom.run_alarm()
+    await stockroom.stock("tart", -2)
+    await stockroom.warehouse("annex")
+    await stockroom.stock("tart", 2, at="annex")
+    stockroom.clock.advance(1)
+    if is_paid:
+        await stockroom.hear_that_it_is_paid(request)
+    else:
+        await stockroom.api.reserve(request)
+
+    async def place(at_ms: int) -> str:
+        asked = ReservationOf(order_id=request.order_id, as_of=to_datetime(at_ms))
+        (told,) = (await stockroom.api.get_reservation(asked)).allocations
+        return str(told.warehouse_id)
+
+    now_ms = stockroom.clock.now_ms()
+    assert [await place(at) for at in (began_ms, now_ms - 1, now_ms)] == ["main", "main", "annex"]
 
 
 async def test_an_order_that_never_held_anything_has_no_past(stockroom):

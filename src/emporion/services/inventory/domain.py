@@ -97,11 +97,15 @@ class Hold(Value, frozen=True, gc=False):
 
 
 class HoldChange(NamedTuple):
-    """A hold became `status`; `who`: the stored actor, cause and trace id, empty if unknown."""
+    """A hold became `status`; `who`: the stored actor, cause and trace id, empty if unknown.
+
+    `before`: what it was allocated until then; None: this change left it as it was.
+    """
 
     status: Status
     at_ms: int
     who: tuple[str, str, str]
+    before: Sequence[Allocation] | None = None
 
 
 class Shelf(NamedTuple):
@@ -188,6 +192,16 @@ def _spread(sku: Sku, quantity: int, ranked: Iterable[Shelf]) -> Iterable[Alloca
 def is_same_request(hold: Hold, wanted: Mapping[Sku, int]) -> bool:
     """Whether the hold was made for exactly these units."""
     return units_per_sku((held.sku, held.quantity) for held in hold.allocations) == wanted
+
+
+def allocated_after(hold: Hold, changes: Sequence[HoldChange]) -> list[Sequence[Allocation]]:
+    """What the hold was allocated after each of its changes, told back from what it is now."""
+    told: list[Sequence[Allocation]] = []
+    allocated = hold.allocations
+    for change in reversed(changes):
+        told.append(allocated)
+        allocated = allocated if change.before is None else change.before
+    return told[::-1]
 
 
 def after_departure(

@@ -39,8 +39,10 @@ from emporion.services.inventory.domain import (
     Hold,
     HoldChange,
     Status,
+    allocated_after,
     why_so_many,
 )
+from emporion.services.inventory.domain import Allocation as Allocated
 from emporion.services.inventory.ports import HoldStore, StockStore
 
 _SEQ_DIGITS_MAX = 18
@@ -75,20 +77,27 @@ class InventoryQueries:
         require_begun(changes[0].at_ms, instant_ms, what=what)
         if changes[-1].status is not hold.status:
             raise NotRecorded(f"when {what} became {hold.status} was not recorded")
-        then = [change for change in changes if change.at_ms <= instant_ms][-1]
-        until_ms = hold.expires_at_ms if then.status is Status.HELD else None
-        return reservation_of(replace(hold, status=then.status, expires_at_ms=until_ms))
+        now = len([change for change in changes if change.at_ms <= instant_ms]) - 1
+        status = changes[now].status
+        return reservation_of(
+            replace(
+                hold,
+                status=status,
+                allocations=allocated_after(hold, changes)[now],
+                expires_at_ms=hold.expires_at_ms if status is Status.HELD else None,
+            )
+        )
 
     async def reservation_history(self, request: ReservationOf) -> ReservationHistory:
         """What became of the hold of an order until then. Raises NotFound."""
         order_id = request.order_id
         hold, changes = await self._history(order_id)
-        units = _encode([each._asdict() for each in hold.allocations]).decode()
+        allocated = allocated_after(hold, changes)
         return ReservationHistory(
             order_id=order_id,
             changes=[
-                change(each.at_ms, f"reservation.{each.status}", units, who=each.who)
-                for each in changes
+                change(each.at_ms, f"reservation.{each.status}", _units(units), who=each.who)
+                for each, units in zip(changes, allocated, strict=True)
                 if request.as_of is None or to_datetime(each.at_ms) <= request.as_of
             ],
         )
@@ -201,6 +210,10 @@ class InventoryQueries:
     async def availability(self, sku: Sku) -> Availability:
         """Units that could be ordered now; 0 for an unknown SKU."""
         return Availability(sku=sku, available=await self._stock.available(sku))
+
+
+def _units(allocations: Sequence[Allocated]) -> str:
+    return _encode([each._asdict() for each in allocations]).decode()
 
 
 def reservation_of(hold: Hold) -> Reservation:

@@ -20,7 +20,7 @@ from emporion.services.inventory.adapters.mongo.movements import (
 from emporion.services.inventory.adapters.mongo.plans import carry_out, settled
 from emporion.services.inventory.adapters.mongo.records import find_hold, keys_of, put
 from emporion.services.inventory.adapters.refusals import same_movement, units_not_held
-from emporion.services.inventory.adapters.trail import written
+from emporion.services.inventory.adapters.trail import remembering, written
 from emporion.services.inventory.domain import Hold, after_departure
 from emporion.services.inventory.ports import Departure
 
@@ -73,6 +73,7 @@ class _Found(NamedTuple):
         changed = after_departure(hold, place, leaving.units) if hold else None
         if hold is None or changed is None:
             raise units_not_held(leaving.order_id, place)
+        line = remembering(written(hold.status, now_ms), hold.allocations)
         first = self.counted["value"] + 1
         records = [
             movement_record(move, seq=seq, now_ms=now_ms) for seq, move in enumerate(moves, first)
@@ -80,7 +81,7 @@ class _Found(NamedTuple):
         changes: list[Change] = [
             count(MOVEMENT, self.counted, len(records)),
             *taking_away(place, leaving.units),
-            put(hold, replace(hold, allocations=changed), written(hold.status, now_ms)),
+            put(hold, replace(hold, allocations=changed), line),
             *(Insert(MOVEMENT, record) for record in records),
         ]
         return hold, changes, records

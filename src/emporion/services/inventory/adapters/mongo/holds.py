@@ -31,7 +31,7 @@ from emporion.services.inventory.adapters.mongo.records import (
 )
 from emporion.services.inventory.adapters.mongo.reserving import Asked, Reserving
 from emporion.services.inventory.adapters.refusals import out_of_stock
-from emporion.services.inventory.adapters.trail import read, written
+from emporion.services.inventory.adapters.trail import read, remembering, written
 from emporion.services.inventory.domain import (
     OPEN,
     Action,
@@ -102,7 +102,10 @@ class MongoHoldStore:
                 raise out_of_stock(shortages)
             hold = replace(hold, allocations=allocations)
         taken = taking(hold.allocations) if takes else []
-        if not await books.write([*taken, put(stored, hold, written(status, now_ms))]):
+        line = written(status, now_ms)
+        if takes and stored is not None:
+            line = remembering(line, stored.allocations)
+        if not await books.write([*taken, put(stored, hold, line)]):
             raise Unavailable(f"the stock for {order_id} changed while it was being allocated")
 
     async def due(self, *, now_ms: int, limit: int) -> list[OrderId]:

@@ -18,6 +18,7 @@ from emporion.services.inventory.adapters.mongo.levels import shelves, taking
 from emporion.services.inventory.adapters.mongo.plans import PlanIsStale, carry_out, settled
 from emporion.services.inventory.adapters.mongo.records import HOLD, find_hold, keys_of, put
 from emporion.services.inventory.adapters.refusals import out_of_stock
+from emporion.services.inventory.adapters.trail import remembering
 from emporion.services.inventory.domain import (
     Action,
     Allocation,
@@ -120,9 +121,11 @@ class Reserving:
             if shortages:
                 raise out_of_stock(shortages)
             hold = asked.held(allocations)
+            line = asked.line
             if stored is not None:
                 hold = replace(hold, created_at_ms=stored.created_at_ms)
-            changes: list[Change] = [*taking(allocations), put(stored, hold, asked.line)]
+                line = remembering(line, stored.allocations)
+            changes: list[Change] = [*taking(allocations), put(stored, hold, line)]
             await carry_out(self._database, changes, keys=keys_of([hold]))
             return hold
 

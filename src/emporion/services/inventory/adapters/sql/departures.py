@@ -9,7 +9,7 @@ from emporion.services.inventory.adapters.refusals import units_not_held
 from emporion.services.inventory.adapters.sql.holds import change_hold, hold_to_change
 from emporion.services.inventory.adapters.sql.levels import take_away
 from emporion.services.inventory.adapters.sql.stock import record_movement
-from emporion.services.inventory.adapters.trail import written
+from emporion.services.inventory.adapters.trail import remembering, written
 from emporion.services.inventory.domain import after_departure
 from emporion.services.inventory.ports import Departure
 
@@ -34,7 +34,7 @@ class SqlDepartureStore:
                 raise units_not_held(leaving.order_id, leaving.warehouse_id)
             await take_away(tx, leaving.warehouse_id, leaving.units)
             left = replace(hold, allocations=changed)
-            await change_hold(tx, left, written(left.status, now_ms))
+            await change_hold(tx, left, remembering(written(left.status, now_ms), hold.allocations))
             return movements
 
         return await self._database.transaction(work)

@@ -21,7 +21,7 @@ from emporion.services.inventory.adapters.refusals import out_of_stock
 from emporion.services.inventory.adapters.sql.levels import Usual, give_back, take, take_for_each
 from emporion.services.inventory.adapters.sql.pages import HOLDING, PAGE, PAGE_OF
 from emporion.services.inventory.adapters.sql.records import hold_from, row_of
-from emporion.services.inventory.adapters.trail import read, written
+from emporion.services.inventory.adapters.trail import read, remembering, written
 from emporion.services.inventory.domain import (
     Action,
     Allocation,
@@ -173,7 +173,7 @@ class SqlHoldStore:
             await _insert(tx, Hold(order_id, Status.COMMITTED, allocations, now_ms, None), line)
         else:
             again = replace(stored, status=Status.COMMITTED, allocations=allocations)
-            await change_hold(tx, again, line)
+            await change_hold(tx, again, remembering(line, stored.allocations))
 
     async def due(self, *, now_ms: int, limit: int) -> list[OrderId]:
         async def work(tx: Tx) -> list[OrderId]:
@@ -277,7 +277,7 @@ async def _reserve_again(tx: Tx, stored: Hold, asked: _Asked) -> Hold | list[Sho
     return await change_hold(
         tx,
         replace(stored, status=status, allocations=allocations, expires_at_ms=expires_at_ms),
-        asked.line,
+        remembering(asked.line, stored.allocations),
     )
 
 
