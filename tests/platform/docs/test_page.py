@@ -4,10 +4,11 @@ import shutil
 
 import pytest
 
+from emporion.platform.audit.subscribers import REACTS_TO
 from emporion.platform.docs import calls, event_catalogue, house, sagas
 from emporion.platform.docs.lifecycles import aggregates, pictures
 from emporion.platform.docs.page import PAGE, PARTS, drawn
-from emporion.platform.docs.source import services
+from emporion.platform.docs.source import events, services
 from tests.architecture.tree import ROOT
 
 CONTRACT_CALLS = '''"""A planted service."""
@@ -92,6 +93,15 @@ def test_events_are_drawn_from_who_makes_them_and_who_reacts(planted):
 
     assert said_by_and_heard_by["| `orders.created`"] == ["", "planted"]
     assert said_by_and_heard_by["| `orders.rejected`"] == ["planted", ""]
+
+
+def test_subscribers_whose_table_is_made_by_a_loop_are_drawn_as_well():
+    heard = [row.split(" | ")[4] for row in event_catalogue.table(ROOT).splitlines()[2:]]
+    rows = {name: cell.split(", ") for name, cell in zip(events(), heard, strict=True)}
+
+    for service, names in REACTS_TO.items():
+        for name, event in events().items():
+            assert (service in rows[name]) == (event.SPEC.name in names), (service, name)
 
 
 def test_a_saga_is_drawn_with_what_undoes_each_step(planted):
