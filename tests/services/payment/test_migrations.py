@@ -5,16 +5,20 @@ from pathlib import Path
 
 from emporion.chassis.data.database import Tx
 from emporion.chassis.data.migrations.runner import Migrations
+from emporion.chassis.eventstore.store import EventStore
 from emporion.chassis.testing.databases import Engine, migrations_of, sql_database
 from emporion.chassis.testing.time import START_MS, manual_runtime
 from emporion.contracts.payment import PaymentStatus
 from emporion.kernel.money import Money
 from emporion.services.payment import audit
 from emporion.services.payment.adapters.book import Book, Entry
-from emporion.services.payment.adapters.sql import SqlPayments
+from emporion.services.payment.adapters.sql import KINDS, SqlPayments
 from emporion.services.payment.domain import (
+    EVENTS,
     Captured,
+    PartRefunded,
     PaymentEvent,
+    RefundBegun,
     Refunded,
     charge_key,
     payment_id_of,
@@ -83,3 +87,34 @@ async def test_payments_from_before_partial_refunds_keep_their_books(engine, tmp
             ("refund", 1250),
             ("refund", 250),
         ]
+
+
+def test_every_event_of_a_payment_has_a_stored_name():
+    assert set(KINDS.values()) == set(EVENTS)
+
+
+async def test_events_under_the_names_of_before_are_read_and_prove_themselves(
+    engine, tmp_path: Path
+):
+    begun, back = RefundBegun("r1", EUR, "why"), PartRefunded("r1", EUR, "b")
+    history: list[PaymentEvent] = [Captured(USER, EUR, "a"), begun, back]
+    stream = payment_id_of(order_id(1))
+    before: EventStore[PaymentEvent] = EventStore(
+        {name.replace("_", ""): kind for name, kind in KINDS.items()}
+    )
+    async with open_desk(tmp_path, engine) as desk:
+
+        async def write(tx: Tx) -> None:
+            await before.append(tx, stream, history, expected_version=0, at_ms=START_MS)
+
+        await desk.database.transaction(write)
+        assert await desk.events() == [
+            "payment.captured",
+            "payment.refundbegun",
+            "payment.partrefunded",
+        ]
+        store = SqlPayments()
+        stored = await desk.database.read(lambda tx: store.history(tx, order_id(1)))
+        assert [each.event for each in stored] == history
+        proved = await desk.database.read(lambda tx: store.events.prove(tx, after="", until="~"))
+        assert proved[stream].broken_at == 0

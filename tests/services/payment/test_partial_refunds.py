@@ -50,8 +50,8 @@ async def test_a_part_goes_back_once_and_the_rest_stays(desk: Desk):
     assert await desk.published() == ["payments.captured", "payments.refunded"]
     assert await desk.events() == [
         "payment.captured",
-        "payment.refundbegun",
-        "payment.partrefunded",
+        "payment.refund_begun",
+        "payment.part_refunded",
     ]
     assert await is_sound(desk)
 

@@ -1,7 +1,10 @@
 """PaymentStore in SQL that SQLite and PostgreSQL share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import cast
+
+import msgspec
 
 from emporion.chassis.data.database import Row, Tx
 from emporion.chassis.eventstore.snapshots import Snapshots
@@ -10,12 +13,22 @@ from emporion.kernel.errors import Internal
 from emporion.kernel.ids import OrderId, PaymentId, UserId
 from emporion.kernel.money import Money
 from emporion.services.payment.domain import (
-    EVENTS,
     REFUND_PATIENCE_MS,
+    Attempted,
+    Authorised,
+    Captured,
+    Declined,
+    PartRefunded,
     Payment,
     PaymentEvent,
+    RefundBegun,
+    RefundDropped,
+    Refunded,
     Refunds,
+    Returned,
     Status,
+    TakenLate,
+    Voided,
     order_id_of,
     payment_id_of,
     transfers_of,
@@ -60,6 +73,25 @@ _POSTED = (
 )
 
 
+KINDS: Mapping[str, type[PaymentEvent]] = {
+    "payment.attempted": Attempted,
+    "payment.authorised": Authorised,
+    "payment.captured": Captured,
+    "payment.declined": Declined,
+    "payment.taken_late": TakenLate,
+    "payment.refund_begun": RefundBegun,
+    "payment.part_refunded": PartRefunded,
+    "payment.refund_dropped": RefundDropped,
+    "payment.refunded": Refunded,
+    "payment.voided": Voided,
+    "payment.returned": Returned,
+}
+"""The stored names of the events: for ever."""
+_EARLIER: Mapping[str, type[PaymentEvent]] = {
+    name.replace("_", ""): kind for name, kind in KINDS.items() if "_" in name
+}
+"""Names without a gap, as they were written before; they are read for ever, too."""
+
 SNAPSHOT_EVERY = 100
 _STATE = {
     "status": Status,
@@ -79,7 +111,7 @@ class SqlPayments:
 
     def __init__(self) -> None:
         self.events: EventStore[PaymentEvent] = EventStore(
-            {f"payment.{kind.__name__.lower()}": kind for kind in EVENTS}
+            KINDS, {name: partial(msgspec.convert, type=kind) for name, kind in _EARLIER.items()}
         )
         self.snapshots = Snapshots(
             self.events, Payment, _STATE, shape=_STATE_SHAPE, every=SNAPSHOT_EVERY
