@@ -124,6 +124,12 @@ async def _list_orders(front: Shopfront, ann: Person, bob: Person) -> None:
         assert order["order_id"] not in {each["order_id"] for each in page["orders"]}
 
 
+async def _why_order_price(front: Shopfront, ann: Person, bob: Person) -> None:
+    target = f"/api/orders/{(await front.order(ann, 'why-so-much'))['order_id']}/why-price"
+    assert (await front.send(bob, "GET", target)).status == 404
+    assert must(await front.send(ann, "GET", target))["is_changed"] is False
+
+
 async def _get_order(front: Shopfront, ann: Person, bob: Person) -> None:
     order = await front.order(ann, "to-be-seen")
     assert (await front.send(bob, "GET", f"/api/orders/{order['order_id']}")).status == 404
@@ -248,6 +254,7 @@ OWNED: dict[str, Scenario] = {
     "order.place_order": _place_order,
     "order.list_orders": _list_orders,
     "order.get_order": _get_order,
+    "order.why_order_price": _why_order_price,
     "order.cancel_order": _cancel_order,
     "order.get_cart": _get_cart,
     "order.add_to_cart": _add_to_cart,

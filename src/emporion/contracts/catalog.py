@@ -12,7 +12,6 @@ from emporion.contracts.contract import (
     Part,
     Reply,
     Request,
-    Service,
     anyone,
     command,
     delete,
@@ -46,6 +45,7 @@ from emporion.contracts.pricing import (
     UnknownCode,
     UsePromotions,
 )
+from emporion.contracts.pricing_why import WhyOfPrices
 from emporion.contracts.refusals import UnknownCursor
 from emporion.contracts.words import Cursor, Instant, Name, PageSize, ProductId, Sku, SkuRef, Text
 from emporion.kernel.errors import FailedPrecondition, InvalidArgument, NotFound
@@ -223,12 +223,15 @@ _UNFIT = (SkuTaken, DuplicateSku, BadPrice, BadText)
 _UNPRICED = (UnknownSku, UnknownCode, CodeNotApplicable, CodeUsedUp, NoDelivery, CurrencyMismatch)
 
 
-class CatalogService(Service, Protocol):
+class CatalogService(WhyOfPrices, Protocol):
     """Products, variants, prices, import."""
 
     NAME: ClassVar[str] = "catalog"
     SUMMARY: ClassVar[str] = "Products, their variants, and the one true price of each."
-    MODULES: ClassVar[tuple[str, ...]] = ("emporion.contracts.pricing",)
+    MODULES: ClassVar[tuple[str, ...]] = (
+        "emporion.contracts.pricing",
+        "emporion.contracts.pricing_why",
+    )
 
     @query(
         access=anyone("browsing needs no account"),

@@ -30,6 +30,7 @@ from emporion.contracts.order_carts import (
     Ordering,
 )
 from emporion.contracts.order_desk import FindOrders, FoundOrders, OrderStatus
+from emporion.contracts.order_prices import PricesOfOrders
 from emporion.contracts.order_returns import ReturnedLine, ReturnsOfOrders
 from emporion.contracts.payment import PaymentDeclined
 from emporion.contracts.pricing import (
@@ -260,13 +261,14 @@ _REFUSALS = (
 _READ, _WRITE = owner("orders:read"), owner("orders:write")
 
 
-class OrderService(CartsOfCustomers, ReturnsOfOrders, Protocol):
+class OrderService(CartsOfCustomers, ReturnsOfOrders, PricesOfOrders, Protocol):
     """Cart, checkout, order management."""
 
     NAME: ClassVar[str] = "order"
     MODULES: ClassVar[tuple[str, ...]] = (
         "emporion.contracts.order_carts",
         "emporion.contracts.order_desk",
+        "emporion.contracts.order_prices",
         "emporion.contracts.order_returns",
     )
     SUMMARY: ClassVar[str] = "Cart, checkout, and an order's life."

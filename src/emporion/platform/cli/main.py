@@ -123,7 +123,7 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., None]]]] = {
             "replay": webhooks.replay,
         },
     ),
-    "why": ("Why something is as it is.", {"sku": why.sku, "order": why.order}),
+    "why": ("Why something is as it is.", {"sku": why.sku, "order": why.order, "price": why.price}),
     "task": (
         "What a container of Amazon ECS runs.",
         {

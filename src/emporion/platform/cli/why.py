@@ -1,4 +1,4 @@
-"""`emporion why`: why a unit cannot be bought, and why an order is as it is."""
+"""`emporion why`: why a unit cannot be bought, why an order is as it is, and why a price."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from emporion.chassis.calls.clients import Clients
     from emporion.contracts.catalog import Product, Variant
     from emporion.contracts.inventory_levels import WhyUnavailable
+    from emporion.contracts.order_prices import WhyOrderPrice
+    from emporion.contracts.pricing_why import WhyListPrice
 
 
 def sku(
@@ -92,3 +94,59 @@ def order(
     target = target_of(data, url, email=operator_email, password=operator_password)
     for reason in consulted(target, lambda clients: why_order(clients, OrderId(order_id))):
         print(f"{reason.service:9}  {reason.says}")
+
+
+def price(
+    what: Annotated[
+        str, typer.Argument(metavar="ORDER|SKU", help="An order's id (`ord_...`), or a SKU.")
+    ],
+    *,
+    data: Data = DEFAULT_DATA,
+    url: RunningUrl = "",
+    operator_email: OperatorEmail = DEMO_OPERATOR_EMAIL,
+    operator_password: OperatorPassword = DEMO_OPERATOR_PASSWORD,
+) -> None:
+    """Say why an order cost what it cost, step by step; or why a SKU costs what it costs today.
+
+    Of an order: list prices and rules as they were then, each rounding, and what changed since.
+
+    For example:
+
+      emporion why price ord_0192f0a1b2c37d4e8f901a2b3c4d5e6f
+      emporion why price croissant
+    """
+    from emporion.contracts.catalog import CatalogService
+    from emporion.contracts.order import OrderService
+    from emporion.contracts.order_prices import PriceOfOrder
+    from emporion.contracts.pricing_why import ListPriceOf
+    from emporion.kernel.ids import ORDER, OrderId, Sku, has_prefix
+
+    target = target_of(data, url, email=operator_email, password=operator_password)
+    if has_prefix(what, ORDER):
+        of = PriceOfOrder(order_id=OrderId(what))
+        _tell_order(consulted(target, lambda ask: ask.get(OrderService).why_order_price(of)))
+    else:
+        sku = ListPriceOf(sku=Sku(what))
+        _tell_unit(consulted(target, lambda ask: ask.get(CatalogService).why_price(sku)))
+
+
+def _tell_order(why: "WhyOrderPrice") -> None:
+    print(f"{why.total.amount_minor} {why.total.currency} (minor units), as of {why.priced_at}")
+    for line in why.lines:
+        print(f"  {line.sku}: {line.says}")
+    for detail in why.details:
+        named = f"{detail.kind} {detail.name}".rstrip()
+        included = " (included)" if detail.is_included else ""
+        print(f"  {named} {detail.amount.amount_minor}{included}: {detail.says}")
+        if detail.since:
+            print(f"    set up like that since {detail.since.isoformat()}")
+        if detail.is_changed:
+            print(f"    today: {detail.now}")
+    print("some of it is different today" if why.is_changed else "all of it is the same today")
+
+
+def _tell_unit(why: "WhyListPrice") -> None:
+    print(f"{why.name}: {why.says}")
+    for rule in why.rules:
+        since = f", since {rule.since.isoformat()}" if rule.since else ""
+        print(f"  {rule.kind} {rule.ref}: {rule.says}{since}")

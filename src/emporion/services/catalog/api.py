@@ -1,5 +1,7 @@
 """What the catalog answers: the contract, each method one line to a command or a query."""
 
+from dataclasses import dataclass
+
 from emporion.contracts.catalog import (
     CatalogService,
     CreateProduct,
@@ -31,11 +33,28 @@ from emporion.contracts.pricing import (
     TaxTable,
     UsePromotions,
 )
+from emporion.contracts.pricing_why import (
+    ExplainPrices,
+    ListPriceOf,
+    PricesExplained,
+    WhyListPrice,
+)
 from emporion.services.catalog.commands.products import ProductCommands
 from emporion.services.catalog.commands.rules import RuleCommands
 from emporion.services.catalog.queries.baskets import BasketQueries
 from emporion.services.catalog.queries.products import ProductQueries
 from emporion.services.catalog.queries.rules import RuleQueries
+from emporion.services.catalog.queries.why import WhyQueries
+
+
+@dataclass(frozen=True, slots=True)
+class Queries:
+    """What can be asked of products, rules and prices."""
+
+    products: ProductQueries
+    rules: RuleQueries
+    baskets: BasketQueries
+    why: WhyQueries
 
 
 class CatalogApi(CatalogService):
@@ -44,17 +63,15 @@ class CatalogApi(CatalogService):
     def __init__(
         self,
         commands: ProductCommands,
-        queries: ProductQueries,
-        *,
         rule_commands: RuleCommands,
-        rule_queries: RuleQueries,
-        baskets: BasketQueries,
+        queries: Queries,
     ) -> None:
         self._commands = commands
-        self._queries = queries
         self._rule_commands = rule_commands
-        self._rule_queries = rule_queries
-        self._baskets = baskets
+        self._queries = queries.products
+        self._rule_queries = queries.rules
+        self._baskets = queries.baskets
+        self._why = queries.why
 
     async def list_products(self, request: ListProducts) -> ProductPage:
         return await self._queries.products(request)
@@ -82,6 +99,12 @@ class CatalogApi(CatalogService):
 
     async def quote_basket(self, request: QuoteBasket) -> BasketQuote:
         return await self._baskets.quote(request, request.user_id)
+
+    async def why_price(self, request: ListPriceOf) -> WhyListPrice:
+        return await self._why.list_price(request.sku)
+
+    async def explain_prices(self, request: ExplainPrices) -> PricesExplained:
+        return await self._why.explain(request)
 
     async def use_promotions(self, request: UsePromotions) -> PromotionsUsed:
         return await self._rule_commands.use(request)

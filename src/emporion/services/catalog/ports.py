@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from emporion.contracts.catalog import Quote
 from emporion.kernel.ids import ProductId, Sku, UserId
+from emporion.kernel.money import Money
 from emporion.services.catalog.domain.basket import Delivery, Taxes
 from emporion.services.catalog.domain.product import Product
 from emporion.services.catalog.domain.promotion import Promotion
@@ -71,13 +72,16 @@ class Uses(NamedTuple):
 
 
 class RulesStore(Protocol):
-    """What staff set up about prices. All methods raise Unavailable when the engine cannot."""
+    """What staff set up about prices; `at_ms`: since when a change of it holds.
+
+    All methods raise Unavailable when the engine cannot.
+    """
 
     async def rules(self) -> Rules:
         """Everything that may apply."""
         ...
 
-    async def put_promotion(self, promotion: Promotion, *, open_max: int) -> int:
+    async def put_promotion(self, promotion: Promotion, *, open_max: int, at_ms: int) -> int:
         """Write it; its uses so far.
 
         Raises BadPromotion when another one that is not archived has its code, or when there
@@ -85,7 +89,9 @@ class RulesStore(Protocol):
         """
         ...
 
-    async def archive_promotion(self, promotion_id: str) -> tuple[Promotion, int] | None:
+    async def archive_promotion(
+        self, promotion_id: str, *, at_ms: int
+    ) -> tuple[Promotion, int] | None:
         """End it; it and its uses, or None if there is none."""
         ...
 
@@ -99,11 +105,11 @@ class RulesStore(Protocol):
         """By id, behind that id."""
         ...
 
-    async def put_taxes(self, taxes: Taxes) -> None:
+    async def put_taxes(self, taxes: Taxes, *, at_ms: int) -> None:
         """Write the taxes of a country."""
         ...
 
-    async def put_delivery(self, delivery: Delivery) -> None:
+    async def put_delivery(self, delivery: Delivery, *, at_ms: int) -> None:
         """Write a way of delivery."""
         ...
 
@@ -124,4 +130,36 @@ class UseStore(Protocol):
 
     async def free(self, order_id: str, promotion_ids: Sequence[str]) -> None:
         """Undo `use`, or keep it from happening. Safe to repeat."""
+        ...
+
+
+Rule = Promotion | Taxes | Delivery
+"""What staff set up about prices."""
+
+
+class ListPrice(NamedTuple):
+    """What a unit cost from that instant on, and whether it was on sale."""
+
+    price: Money
+    category: str
+    is_on_sale: bool
+    since_ms: int
+
+
+class RuleThen(NamedTuple):
+    """A rule as it was, and since when; None: before that was recorded."""
+
+    rule: Rule
+    since_ms: int | None
+
+
+class PastPrices(Protocol):
+    """What prices and rules were. All methods raise Unavailable when the engine cannot."""
+
+    async def prices(self, skus: Sequence[Sku], at_ms: int) -> dict[Sku, list[ListPrice]]:
+        """Of each, its price at an instant and those before, the newest first; at most 100."""
+        ...
+
+    async def rule(self, kind: type[Rule], ref: str, at_ms: int) -> RuleThen | None:
+        """A rule as it was at an instant, or None: there was none, or it was not recorded."""
         ...

@@ -3,13 +3,19 @@
 from emporion.chassis.data.database import Tx
 from emporion.chassis.runtime.assembly import Assembly, Needs
 from emporion.contracts.catalog import CatalogService
-from emporion.services.catalog.adapters.sql import SqlProductStore, SqlRulesStore, SqlUseStore
-from emporion.services.catalog.api import CatalogApi
+from emporion.services.catalog.adapters.sql import (
+    SqlPastPrices,
+    SqlProductStore,
+    SqlRulesStore,
+    SqlUseStore,
+)
+from emporion.services.catalog.api import CatalogApi, Queries
 from emporion.services.catalog.commands.products import ProductCommands
 from emporion.services.catalog.commands.rules import RuleCommands
 from emporion.services.catalog.queries.baskets import BasketQueries, StandingRules
 from emporion.services.catalog.queries.products import ProductQueries
 from emporion.services.catalog.queries.rules import RuleQueries
+from emporion.services.catalog.queries.why import WhyQueries
 
 
 def build(needs: Needs) -> Assembly:
@@ -30,10 +36,13 @@ def build(needs: Needs) -> Assembly:
         contract=CatalogService,
         implementation=CatalogApi(
             ProductCommands(store, needs.runtime.ids, clock),
-            queries,
-            rule_commands=RuleCommands(rules, uses, standing=standing, queries=rule_queries),
-            rule_queries=rule_queries,
-            baskets=BasketQueries(queries, standing, uses=uses, clock=clock),
+            RuleCommands(rules, uses, standing=standing, queries=rule_queries),
+            Queries(
+                queries,
+                rule_queries,
+                BasketQueries(queries, standing, uses=uses, clock=clock),
+                WhyQueries(store, rules, SqlPastPrices(needs.database), clock=clock),
+            ),
         ),
         probes={"prices": probe},
     )

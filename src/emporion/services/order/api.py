@@ -26,6 +26,7 @@ from emporion.contracts.order_carts import (
     SetCartLine,
 )
 from emporion.contracts.order_desk import FindOrders, FoundOrders
+from emporion.contracts.order_prices import PriceOfOrder, WhyOrderPrice
 from emporion.contracts.order_returns import (
     AskReturn,
     ListReturns,
@@ -43,6 +44,7 @@ from emporion.services.order.commands.orders import OrderCommands
 from emporion.services.order.commands.returns import ReturnCommands
 from emporion.services.order.commands.shipments import ShipmentCommands
 from emporion.services.order.queries.orders import OrderQueries
+from emporion.services.order.queries.prices import PriceQueries
 from emporion.services.order.queries.returns import ReturnQueries
 
 
@@ -58,6 +60,7 @@ class Parts:
     returns: ReturnCommands
     queries: OrderQueries
     return_queries: ReturnQueries
+    prices: PriceQueries
 
 
 class OrderApi(OrderService):
@@ -72,6 +75,7 @@ class OrderApi(OrderService):
         self._returns = parts.returns
         self._queries = parts.queries
         self._return_queries = parts.return_queries
+        self._prices = parts.prices
 
     async def place_order(self, request: PlaceOrder) -> Order:
         return await self._orders.place(request, caller().user_id)
@@ -86,6 +90,9 @@ class OrderApi(OrderService):
 
     async def find_orders(self, request: FindOrders) -> FoundOrders:
         return await self._queries.find(request)
+
+    async def why_order_price(self, request: PriceOfOrder) -> WhyOrderPrice:
+        return await self._prices.why(request.order_id, caller())
 
     async def order_history(self, request: OrderOf) -> OrderHistory:
         return await self._queries.history(request)

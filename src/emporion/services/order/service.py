@@ -23,6 +23,7 @@ from emporion.services.order.commands.shipments import ShipmentCommands
 from emporion.services.order.commands.steps import OrderSagas, OrderSteps, PaymentMethods
 from emporion.services.order.events import Reactions, subscriptions
 from emporion.services.order.queries.orders import OrderQueries
+from emporion.services.order.queries.prices import PriceQueries
 from emporion.services.order.queries.returns import ReturnQueries
 from emporion.services.order.sagas import (
     cancel_gift_card_order,
@@ -72,6 +73,7 @@ def build(needs: Needs) -> Assembly:
                 ),
                 queries,
                 ReturnQueries(needs.database, store, books.returns, notes=notes),
+                PriceQueries(queries, catalog),
             )
         ),
         subscriptions=subscriptions(Reactions(store, cart_store, clock)),

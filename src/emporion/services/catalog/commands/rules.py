@@ -41,13 +41,15 @@ class RuleCommands:
     async def put_promotion(self, request: PutPromotion) -> PromotionReply:
         """See CatalogService.put_promotion."""
         promotion = _promotion(request)
-        uses = await self._store.put_promotion(promotion, open_max=PROMOTIONS_OPEN_MAX)
+        uses = await self._store.put_promotion(
+            promotion, open_max=PROMOTIONS_OPEN_MAX, at_ms=self._standing.now_ms()
+        )
         self._standing.changed()
         return promotion_of(promotion, uses)
 
     async def archive_promotion(self, promotion_id: str) -> PromotionReply:
         """See CatalogService.archive_promotion."""
-        found = await self._store.archive_promotion(promotion_id)
+        found = await self._store.archive_promotion(promotion_id, at_ms=self._standing.now_ms())
         if found is None:
             raise NotFound(f"there is no promotion {promotion_id}")
         self._standing.changed()
@@ -57,7 +59,8 @@ class RuleCommands:
         """See CatalogService.put_taxes."""
         by_category = {one.category: one.rate_bp for one in request.categories}
         await self._store.put_taxes(
-            Taxes(request.country, request.standard_bp, by_category, request.is_included)
+            Taxes(request.country, request.standard_bp, by_category, request.is_included),
+            at_ms=self._standing.now_ms(),
         )
         self._standing.changed()
         return await self._queries.taxes()
@@ -73,7 +76,8 @@ class RuleCommands:
                 tuple(request.countries),
                 request.free_from_minor,
                 request.is_archived,
-            )
+            ),
+            at_ms=self._standing.now_ms(),
         )
         self._standing.changed()
         return await self._queries.deliveries("")

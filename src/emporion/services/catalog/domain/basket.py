@@ -112,6 +112,11 @@ class Delivery(Value, frozen=True, gc=False):
         return 0 if is_free else self.price_minor
 
 
+def percent(rate_bp: int) -> str:
+    """A rate as people write it: `19.00 %`."""
+    return f"{rate_bp // 100}.{rate_bp % 100:02d} %"
+
+
 def price(
     items: Sequence[Item],
     promotions: Iterable[Promotion],
@@ -177,6 +182,6 @@ def _taxed(
         if whole_minor:
             shares = apportioned(whole_minor, bearing)
             tax_minor = [tax + share for tax, share in zip(tax_minor, shares, strict=True)]
-            name = f"{taxes.country} {rate_bp // 100}.{rate_bp % 100:02d} %"
+            name = f"{taxes.country} {percent(rate_bp)}"
             details.append(Detail(What.TAX, name, name, whole_minor, taxes.is_included))
     return tax_minor, details

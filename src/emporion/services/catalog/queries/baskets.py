@@ -37,6 +37,10 @@ class StandingRules:
         self._rules = _NO_RULES
         self._until_ms = 0
 
+    def now_ms(self) -> int:
+        """The instant that a change of them holds from."""
+        return self._clock.now_ms()
+
     def changed(self) -> None:
         """They were changed here: what is asked from now on sees it."""
         self._until_ms = 0

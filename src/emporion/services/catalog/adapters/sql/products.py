@@ -9,6 +9,7 @@ from emporion.contracts.catalog import ProductChanged, Quote
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.ids import ProductId, Sku
 from emporion.kernel.money import Money
+from emporion.services.catalog.adapters.sql.past import note_prices
 from emporion.services.catalog.domain.product import (
     Product,
     Variant,
@@ -161,6 +162,7 @@ async def _with_variants(tx: Tx, row: Row) -> Product:
 
 async def _write(tx: Tx, products: Sequence[Product]) -> None:
     for product in products:
+        await note_prices(tx, product)
         await tx.execute(_PUT, *_row(product))
         await tx.execute(_DROP_VARIANTS, product.product_id)
         await tx.execute_many(_ADD_VARIANT, list(_variant_rows(product)))

@@ -4,6 +4,7 @@ import msgspec
 
 from emporion.chassis.data.database import Database, Row, Tx
 from emporion.contracts.pricing import BadPromotion
+from emporion.services.catalog.adapters.sql.past import note_rule
 from emporion.services.catalog.domain.basket import Delivery, Taxes
 from emporion.services.catalog.domain.promotion import Promotion
 from emporion.services.catalog.ports import Rules
@@ -49,7 +50,7 @@ class SqlRulesStore:
 
         return await self._database.read(work)
 
-    async def put_promotion(self, promotion: Promotion, *, open_max: int) -> int:
+    async def put_promotion(self, promotion: Promotion, *, open_max: int, at_ms: int) -> int:
         async def work(tx: Tx) -> int:
             await tx.lock("promotions")
             others = [
@@ -63,20 +64,22 @@ class SqlRulesStore:
                 )
             if promotion.code and any(one.code == promotion.code for one in others):
                 raise BadPromotion("another promotion has this code", field="code")
-            await _put(tx, promotion)
+            await _put(tx, promotion, at_ms=at_ms)
             found = await tx.fetch_one(_PROMOTION, promotion.promotion_id)
             return int(found[1]) if found else 0
 
         return await self._database.transaction(work)
 
-    async def archive_promotion(self, promotion_id: str) -> tuple[Promotion, int] | None:
+    async def archive_promotion(
+        self, promotion_id: str, *, at_ms: int
+    ) -> tuple[Promotion, int] | None:
         async def work(tx: Tx) -> tuple[Promotion, int] | None:
             found = await tx.fetch_one(f"{_PROMOTION} /* for update */", promotion_id)
             if found is None:
                 return None
             promotion, uses = _read(found)
             archived = msgspec.structs.replace(promotion, is_archived=True)
-            await _put(tx, archived)
+            await _put(tx, archived, at_ms=at_ms)
             return archived, uses
 
         return await self._database.transaction(work)
@@ -96,20 +99,23 @@ class SqlRulesStore:
 
         return [_read(row) for row in await self._database.read(work)]
 
-    async def put_taxes(self, taxes: Taxes) -> None:
+    async def put_taxes(self, taxes: Taxes, *, at_ms: int) -> None:
         async def work(tx: Tx) -> None:
+            await note_rule(tx, taxes, taxes.country, at_ms=at_ms)
             await tx.execute(_PUT_TAXES, taxes.country, _encode(taxes))
 
         await self._database.transaction(work)
 
-    async def put_delivery(self, delivery: Delivery) -> None:
+    async def put_delivery(self, delivery: Delivery, *, at_ms: int) -> None:
         async def work(tx: Tx) -> None:
+            await note_rule(tx, delivery, delivery.delivery_id, at_ms=at_ms)
             await tx.execute(_PUT_DELIVERY, delivery.delivery_id, _encode(delivery))
 
         await self._database.transaction(work)
 
 
-async def _put(tx: Tx, promotion: Promotion) -> None:
+async def _put(tx: Tx, promotion: Promotion, *, at_ms: int) -> None:
+    await note_rule(tx, promotion, promotion.promotion_id, at_ms=at_ms)
     definition, is_archived = _encode(promotion), int(promotion.is_archived)
     await tx.execute(_PUT_PROMOTION, promotion.promotion_id, definition, is_archived)
 
