@@ -94,6 +94,7 @@ class Client:
             "warehouse_id": ["main"],
             "subscriber": ["email", "inventory"],
             "saga_id": [order["order_id"]],
+            "service": ["email", "nobody"],
             "trace_id": ["f" * 32],
             "promotion_id": ["nothing"],
             "delivery_id": ["post", "dlv_" + "0" * 32],

@@ -99,7 +99,13 @@ async def _heal(front: Shopfront) -> Answer:
     return await front.json(front.operator, "POST", target, wanted)
 
 
+async def _fault(front: Shopfront) -> Answer:
+    target = "/api/operations/faults/email"
+    return await front.json(front.operator, "PUT", target, {"kind": "hang"})
+
+
 TRIGGERS: dict[str, Trigger] = {
+    "faults-not-allowed": _fault,
     "nothing-to-heal": _heal,
     "bad-gift-card": _worthless_gift_card,
     "too-many-gift-card-codes": _guessed_gift_cards,

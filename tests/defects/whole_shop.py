@@ -56,6 +56,7 @@ class WholeShop(Faults):
         self.tasks = ManualTasks(self.clock)
         self.runtime = Runtime(self.clock, TimedIds(self.clock), SeededRandomness(), self.tasks)
         self.closed = ""
+        self.allows_faults = False
         self.shop: Shop
         self.http: AsgiClient
         self.provider: SteeredProvider
@@ -70,7 +71,7 @@ class WholeShop(Faults):
     async def open(self) -> None:
         """Open the folder; a second later, so that it is past the instant it was opened."""
         self.telemetry = Telemetry(self.runtime)
-        settings = Settings(data=str(self.folder))
+        settings = Settings(data=str(self.folder), allow_faults=self.allows_faults)
         with mock.patch.multiple(
             "emporion.platform.services",
             RehearsalProvider=self._make_provider,

@@ -11,6 +11,8 @@ from emporion.chassis.calls.directory import Directory
 from emporion.chassis.testing.asgi import AsgiClient
 from emporion.contracts.contract import Retry, rpcs
 from emporion.contracts.operations import OperationsService
+from emporion.contracts.operations_faults import FaultsOfShop
+from emporion.platform.desk.faults_everywhere import FaultsEverywhere
 from emporion.platform.front import http_app
 from emporion.platform.operations_everywhere import WholeShopOperations
 from tests.defects.books import Mail
@@ -26,6 +28,7 @@ BODIES = {
     "resume": {},
     "replay": {"publisher": "order", "since": "2026-01-01T00:00:00Z"},
 }
+ON = {"switch_fault_on": {"kind": "errors"}}
 
 
 def ask_every_process(whole: WholeShop) -> None:
@@ -33,7 +36,12 @@ def ask_every_process(whole: WholeShop) -> None:
     shop = whole.shop
     desks = dict.fromkeys(shop.assemblies, shop.operations)
     directory = Directory(shop.directory.chain)
-    everywhere = directory.add(OperationsService, WholeShopOperations(desks, shop.records))
+
+    async def everybody() -> dict[str, FaultsOfShop]:
+        return {"shop": shop.operations}
+
+    operations = WholeShopOperations(desks, shop.records, FaultsEverywhere(everybody))
+    everywhere = directory.add(OperationsService, operations)
     doors = [door for door in shop.directory.inbounds if door.contract is not OperationsService]
     whole.http = AsgiClient(http_app(shop, lambda: whole.closed, doors=[*doors, everywhere]))
 
@@ -231,8 +239,11 @@ async def test_only_operators_may_see_or_do_anything_here(shop, operator):
     customer, stranger = await shop.customer("Ada"), shop.stranger()
     for rpc in rpcs(OperationsService).values():
         assert rpc.rest is not None
-        target = rpc.rest.path.format(subscriber="email", saga_id=UNKNOWN_SAGA, trace_id="f" * 32)
-        content = None if rpc.retry is Retry.SAFE else {**BODIES.get(rpc.name, {}), "reason": "x"}
+        target = rpc.rest.path.format(
+            subscriber="email", saga_id=UNKNOWN_SAGA, trace_id="f" * 32, service="nobody"
+        )
+        has_body = rpc.rest.verb in {"POST", "PUT"}
+        content = {**(BODIES | ON).get(rpc.name, {}), "reason": "x"} if has_body else None
         statuses = [
             (await who.send(rpc.rest.verb, target, content)).status
             for who in (stranger, customer, operator)
@@ -248,7 +259,11 @@ async def test_a_write_needs_more_than_the_scope_to_read(shop):
     assert {name for name, scope in scopes.items() if scope == "operations:read"} == {
         name for name, rpc in rpcs(OperationsService).items() if rpc.retry is Retry.SAFE
     }
-    assert set(scopes.values()) == {"operations:read", "operations:write"}
+    assert set(scopes.values()) == {"operations:read", "operations:write", "faults:write"}
+    assert {name for name, scope in scopes.items() if scope == "faults:write"} == {
+        "switch_fault_on",
+        "clear_fault",
+    }
 
 
 async def test_who_did_what_and_why_is_in_the_log(shop, operator, caplog):

@@ -27,6 +27,7 @@ from emporion.contracts.operations_desk import (
     SagaOf,
     ServiceName,
 )
+from emporion.contracts.operations_faults import FaultsOfShop
 from emporion.contracts.operations_telemetry import TelemetryOfShop
 from emporion.contracts.refusals import HistoryPruned, UnknownCursor, UnknownSubscriber
 from emporion.contracts.words import Cursor, Instant, Note, PageSize
@@ -215,12 +216,13 @@ class RetrySaga(Request, frozen=True, kw_only=True):
     speaks_for: SPEAKER = ""
 
 
-class OperationsService(TelemetryOfShop, Protocol):
+class OperationsService(TelemetryOfShop, FaultsOfShop, Protocol):
     """What is under way between services, and how to set it going again."""
 
     NAME: ClassVar[str] = "operations"
     MODULES: ClassVar[tuple[str, ...]] = (
         "emporion.contracts.operations_desk",
+        "emporion.contracts.operations_faults",
         "emporion.contracts.operations_processes",
         "emporion.contracts.operations_telemetry",
     )

@@ -30,7 +30,7 @@ from emporion.platform.shop import STAFF_SCOPES
 from emporion.platform.topology.process_file import ProcessFile, TrustedCaller
 from emporion.platform.wire import wire_schema
 
-OPERATIONS: Final = frozenset({"operations:read", "operations:write"})
+OPERATIONS: Final = frozenset({"operations:read", "operations:write", "faults:write"})
 PLATFORM: Final = "platform"
 TRUST_FILE: Final = "trusted.json"
 

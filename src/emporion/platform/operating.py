@@ -19,7 +19,13 @@ from emporion.platform.shop import STAFF_SCOPES, Shop, open_shop
 from emporion.platform.shop_folder import require_shop
 
 T = TypeVar("T")
-SCOPES = STAFF_SCOPES | {"operations:read", "operations:write", "orders:read", "analytics:read"}
+SCOPES = STAFF_SCOPES | {
+    "operations:read",
+    "operations:write",
+    "faults:write",
+    "orders:read",
+    "analytics:read",
+}
 PATIENCE_S = 5.0
 
 

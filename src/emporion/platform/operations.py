@@ -4,9 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from emporion.chassis.auth.identity import Kind
 from emporion.chassis.calls.clients import Clients
-from emporion.chassis.calls.context import current_call
 from emporion.chassis.data.database import Database
 from emporion.chassis.data.deeds import Deed, Deeds
 from emporion.chassis.events.bus import Bus
@@ -40,20 +38,19 @@ from emporion.contracts.operations_desk import (
     SagaDetails,
     SagaOf,
 )
+from emporion.contracts.operations_faults import ClearFault, FaultsOfShop, SwitchFaultOn
 from emporion.contracts.operations_telemetry import TelemetryOfShop
 from emporion.contracts.refusals import UnknownSubscriber
 from emporion.kernel.clock import to_instant_ms
 from emporion.kernel.errors import NotFound
 from emporion.platform.desk.holdings import holdings_of
-from emporion.platform.desk.records import TelemetryBehind
+from emporion.platform.desk.parts import PartsBehind
 from emporion.platform.desk.rehearsing import rehearse_redrive, rehearse_replay
 from emporion.platform.desk.saga_file import details_of, summary_of
-from emporion.platform.desk.telling import across, dead_letter_of, deed_of, lag_of, record
+from emporion.platform.desk.telling import across, dead_letter_of, deed_by, deed_of, lag_of, record
 
-Asked = Redrive | OneSubscriber | Replay | RetrySaga | CallOffSaga
+Asked = Redrive | OneSubscriber | Replay | RetrySaga | CallOffSaga | SwitchFaultOn | ClearFault
 """What operators ask for, with a reason."""
-DEED = "deed"
-"""How the ids of deeds begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +61,17 @@ class Behind:
         databases: those of the services here.
         clients: for each service with sagas, its way to the others: who asks what is held.
         records: what this process tells of itself.
+        faults: switches them on in the services here.
     """
 
     databases: Mapping[str, Database]
     clients: Mapping[str, Clients]
     runtime: Runtime
     records: TelemetryOfShop
+    faults: FaultsOfShop
 
 
-class OperationsDesk(TelemetryBehind, OperationsService):
+class OperationsDesk(PartsBehind, OperationsService):
     """The contract. Has no database of its own: it speaks for those of the services.
 
     Args:
@@ -87,7 +86,7 @@ class OperationsDesk(TelemetryBehind, OperationsService):
     def __init__(
         self, bus: Bus, subscribers: Sequence[str], sagas: Mapping[str, SagaDesk], *, behind: Behind
     ) -> None:
-        super().__init__(behind.records)
+        super().__init__(behind.records, behind.faults)
         self._bus = bus
         self._subscribers = tuple(sorted(subscribers))
         self._sagas = dict(sorted(sagas.items()))
@@ -174,19 +173,8 @@ class OperationsDesk(TelemetryBehind, OperationsService):
         await self._deeds[subscriber].write(deed)
 
     def _deed(self, action: str, subject: str, asked: Asked, *, detail: str = "") -> Deed:
-        call = current_call()
-        is_service = call.identity.kind is Kind.SERVICE
-        speaker = asked.speaks_for if is_service and asked.speaks_for else call.identity.subject
-        return Deed(
-            deed_id=self._behind.runtime.ids.new(DEED),
-            at_ms=self._now_ms(),
-            actor=speaker,
-            trace_id=call.trace.trace_id,
-            action=action,
-            subject=subject,
-            reason=asked.reason,
-            detail=detail,
-        )
+        runtime = self._behind.runtime
+        return deed_by(runtime, asked, action=action, subject=subject, detail=detail)
 
     async def list_deeds(self, request: ListDeeds) -> DeedPage:
         """See OperationsService."""

@@ -38,29 +38,36 @@ from emporion.contracts.operations_desk import (
     SagaDetails,
     SagaOf,
 )
+from emporion.contracts.operations_faults import FaultsOfShop
 from emporion.contracts.operations_telemetry import TelemetryOfShop
 from emporion.contracts.refusals import UnknownCursor, UnknownSubscriber
 from emporion.kernel.errors import NotFound
-from emporion.platform.desk.records import TelemetryBehind
+from emporion.platform.desk.parts import PartsBehind
 from emporion.platform.desk.telling import across, record
 from emporion.platform.operations import Asked, OperationsDesk
 
 A = TypeVar("A", bound=Asked)
 
 
-class WholeShopOperations(TelemetryBehind, OperationsService):
+class WholeShopOperations(PartsBehind, OperationsService):
     """The contract for all services, here and elsewhere.
 
     Args:
         desks: for each service of the shop, what answers for the process that holds it.
         records: what all processes tell of themselves.
+        faults: switches them on in the services of all processes.
 
     A process that does not answer makes the lists fail with Unavailable, naming it, rather than
     look complete without it.
     """
 
-    def __init__(self, desks: Mapping[str, OperationsService], records: TelemetryOfShop) -> None:
-        super().__init__(records)
+    def __init__(
+        self,
+        desks: Mapping[str, OperationsService],
+        records: TelemetryOfShop,
+        faults: FaultsOfShop,
+    ) -> None:
+        super().__init__(records, faults)
         self._desks = dict(sorted(desks.items()))
 
     async def list_subscribers(self, request: ListSubscribers) -> Subscribers:

@@ -1,7 +1,8 @@
 """One process of a split shop: what its process file says, served over REST and gRPC."""
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,12 @@ from emporion.chassis.runtime.lifecycle import Lifecycle, Part
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.runtime.system import system_runtime
 from emporion.contracts.operations import OperationsService
+from emporion.contracts.operations_faults import FaultsOfShop
 from emporion.contracts.user import UserService
 from emporion.kernel.errors import DeadlineExceeded, Unavailable
 from emporion.platform.data_folder import DataFolder
 from emporion.platform.demo.seed import seed
+from emporion.platform.desk.faults_everywhere import FaultsEverywhere
 from emporion.platform.front import http_app
 from emporion.platform.memory import be_frugal
 from emporion.platform.neighbours import Neighbours
@@ -106,7 +109,7 @@ class _Process:
             make_bus=lambda observe: broker_bus(told.bus, runtime, observe, instance=told.instance),
             connect=self.neighbours.connect,
         )
-        self.shop = Shop(told.settings, runtime, telling.telemetry, fabric=fabric)
+        self.shop = Shop(told.settings, runtime, telling.telemetry, fabric=fabric, die=die)
         self._alarms = AlarmRunner(runtime)
 
     def lifecycle(self) -> Lifecycle:
@@ -182,7 +185,7 @@ class _Process:
         desks: dict[str, OperationsService] = dict.fromkeys(shop.assemblies, shop.operations)
         desks |= self.neighbours.operations(shop.directory.chain)
         records = RecordsEverywhere(self._tellers)
-        operations = WholeShopOperations(desks, records)
+        operations = WholeShopOperations(desks, records, FaultsEverywhere(self._everybody))
         whole = Directory(shop.directory.chain).add(OperationsService, operations)
         own = [door for door in shop.directory.inbounds if door.contract is not OperationsService]
         return [*own, whole]
@@ -192,6 +195,11 @@ class _Process:
         others = await self.neighbours.instances(self.shop.directory.chain)
         own = Teller(self.told.instance, self.shop.records)
         return [own, *(Teller(name, desk) for name, desk in sorted(others.items()))]
+
+    async def _everybody(self) -> Mapping[str, FaultsOfShop]:
+        """The same, as those that suffer."""
+        others = await self.neighbours.instances(self.shop.directory.chain)
+        return {self.told.instance: self.shop.operations, **others}
 
     def _found(self, fronts: _Fronts) -> Part:
         """Known to the other processes; unknown again before the doors close."""
@@ -243,6 +251,11 @@ class _Process:
         await self._alarms.stop()
         await self.shop.stop()
         await self.neighbours.close()
+
+
+def die() -> None:
+    """End this process without a word, as a crash does; whoever keeps it starts it again."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 async def when_they_answer(

@@ -97,6 +97,7 @@ class Settings:
             kept in the data folder.
         webhooks_reach_private: whether webhooks are sent into private networks, too. Whoever may
             subscribe can then make this process post to any server that it can reach.
+        allow_faults: whether operators may switch faults on, to watch the shop survive them.
         drain_s: how long requests in flight may take when the process is asked to stop.
         group_commit_max: transactions a commit; 1 turns group commit off, for measuring.
         has_subscribers: whether events are delivered; off only for measuring.
@@ -138,6 +139,7 @@ class Settings:
     privacy_key: str = ""
     privacy_key_file: str = ""
     webhooks_reach_private: bool = False
+    allow_faults: bool = False
     drain_s: int = 20
     group_commit_max: int = 256
     has_subscribers: bool = True

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from emporion.chassis.calls.chain import Chain
 from emporion.chassis.calls.directory import Binding, Directory
 from emporion.chassis.events.bus import Delivery
+from emporion.chassis.resilience.faults import Fault
 from emporion.chassis.runtime.alarms import AlarmRunner
 from emporion.chassis.runtime.assembly import Assembly, Needs
 from emporion.chassis.runtime.health import KeptProbe
@@ -20,6 +21,7 @@ from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.contracts.operations import OperationsService
 from emporion.kernel.clock import to_datetime
 from emporion.platform.data_folder import DataFolder
+from emporion.platform.desk.faults import FaultDesk
 from emporion.platform.fabric import Embedded, Fabric, ServiceDatabase
 from emporion.platform.operations import Behind, OperationsDesk
 from emporion.platform.services import SERVICES, Given
@@ -55,7 +57,10 @@ STAFF_SCOPES = frozenset(
 
 
 class Shop:
-    """The services of one process. Make one with `open_shop`, or on another fabric than its."""
+    """The services of one process. Make one with `open_shop`, or on another fabric than its.
+
+    `die` ends a process that somebody starts again: what a crash on purpose does there.
+    """
 
     def __init__(
         self,
@@ -64,6 +69,7 @@ class Shop:
         telemetry: Telemetry,
         *,
         fabric: Fabric | None = None,
+        die: Callable[[], None] | None = None,
     ) -> None:
         self.settings = settings
         self.runtime = runtime
@@ -73,6 +79,14 @@ class Shop:
         self._reactions = DeliverySpans(telemetry)
         self._business = BusinessMetrics(telemetry.metrics)
         self.bus = self.fabric.bus(self._delivered)
+        self.faults = FaultDesk(
+            self,
+            runtime,
+            process=self.fabric.process,
+            is_allowed=settings.allow_faults,
+            die=die,
+        )
+        telemetry.metrics.gauge("faults_on", "Faults switched on.", lambda: self.faults.count)
         self.databases: dict[str, ServiceDatabase] = {}
         self.engines: dict[str, SagaEngine] = {}
         self.assemblies: dict[str, Assembly] = {}
@@ -138,7 +152,7 @@ class Shop:
         }
         subscribers = [name for name, assembly in assemblies if assembly.subscriptions]
         clients = {name: self.directory.clients(name, binding) for name in desks}
-        behind = Behind(self.databases, clients, self.runtime, self.records)
+        behind = Behind(self.databases, clients, self.runtime, self.records, self.faults)
         return OperationsDesk(self.bus, subscribers, desks, behind=behind)
 
     async def start(self) -> None:
@@ -162,6 +176,7 @@ class Shop:
 
     async def stop(self) -> None:
         """Stop delivering and the alarms. What was cut off is taken up at the next start."""
+        self.faults.end_all()
         await self.bus.stop()
         await self._alarms.stop()
         for name, assembly in self.assemblies.items():
@@ -171,6 +186,14 @@ class Shop:
     async def close(self) -> None:
         """Finish the transactions that wait, and close the databases."""
         await asyncio.gather(*(database.close() for database in self.databases.values()))
+
+    def suffer(self, service: str, fault: Fault | None) -> None:
+        """See Sufferers: its calls, its reactions and its own work go through the fault."""
+        assembly = self.assemblies[service]
+        self.directory.find(assembly.contract).interpose(None if fault is None else fault.call)
+        for alarm in (*assembly.alarms, self.engines[service].alarm):
+            alarm.interpose(None if fault is None else fault.work)
+        self.bus.suffer(service, fault)
 
     def assembly(self, name: str) -> Assembly:
         """A service, put together."""

@@ -13,6 +13,7 @@ from emporion.chassis.auth.identity import Identity, Kind
 from emporion.chassis.calls.chain import Chain
 from emporion.chassis.calls.context import Call, current_call, enter, leave
 from emporion.chassis.calls.wire import ErrorTable, invalid
+from emporion.chassis.resilience.faults import CallLink, Target
 from emporion.chassis.resilience.limiter import AdaptiveLimiter
 from emporion.chassis.resilience.wheel import Flight
 from emporion.chassis.telemetry.metrics import BOUNDS_S, Count
@@ -62,6 +63,8 @@ class Inbound:
         self.chain = chain
         self.shed_first = shed_first
         self._implementation = implementation
+        self._link: CallLink | None = None
+        self._served: list[ServedMethod] = []
 
     @property
     def rpcs(self) -> dict[str, Rpc]:
@@ -92,10 +95,23 @@ class Inbound:
             served.shedder = self.chain.limiter
         return served
 
-    def target(self, rpc: Rpc) -> Callable[[Any], Awaitable[Any]]:
-        """The implementation of one method."""
-        method: Callable[[Any], Awaitable[Any]] = getattr(self._implementation, rpc.name)
-        return method
+    def interpose(self, link: CallLink | None) -> None:
+        """From now on every call goes through `link` before it is answered; None: through none.
+
+        A call pays nothing while there is none: what answers is put into its method.
+        """
+        self._link = link
+        for served in self._served:
+            served.target = self._target(served.rpc)
+
+    def serves(self, method: "ServedMethod") -> Target:
+        """What answers a method, which is told when that changes."""
+        self._served.append(method)
+        return self._target(method.rpc)
+
+    def _target(self, rpc: Rpc) -> Target:
+        method: Target = getattr(self._implementation, rpc.name)
+        return method if self._link is None else self._link(method)
 
 
 class ServedMethod:
@@ -116,7 +132,7 @@ class ServedMethod:
         self.is_internal = rpc.access.audience is Audience.INTERNAL
         self.service = inbound.service
         self.caller = caller
-        self.target = inbound.target(rpc)
+        self.target = inbound.serves(self)
         self.reply = rpc.reply
         self.errors = ErrorTable(rpc.raises)
         self.admitted: Identity | None = None

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 from emporion.chassis.data.database import Database
 from emporion.chassis.events.subscription import Received, Subscription
+from emporion.chassis.resilience.faults import Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,10 @@ class Bus(Protocol):
 
     async def resume(self, subscriber: str) -> None:
         """Deliver again, from where it was paused. Raises UnknownSubscriber."""
+        ...
+
+    def suffer(self, subscriber: str, fault: Fault | None) -> None:
+        """Let its reactions meet a fault, here, until it is None. Nobody reacts: does nothing."""
         ...
 
     async def lag(self) -> list[Lag]:

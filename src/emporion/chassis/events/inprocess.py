@@ -28,6 +28,7 @@ from emporion.chassis.events.reactions import Reactions
 from emporion.chassis.events.retry import BusConfig
 from emporion.chassis.events.subscription import Subscription
 from emporion.chassis.events.turns import Turns
+from emporion.chassis.resilience.faults import Fault
 from emporion.chassis.runtime.ports import Runtime
 from emporion.contracts.contract import Event
 from emporion.contracts.refusals import HistoryPruned, UnknownSubscriber
@@ -219,6 +220,13 @@ class InProcessBus:
     async def _set_paused(self, subscriber: str, *, is_paused: bool) -> None:
         for pump in self._pumps_of(subscriber):
             await pump.set_paused(is_paused=is_paused)
+
+    def suffer(self, subscriber: str, fault: Fault | None) -> None:
+        """See Bus.suffer."""
+        self.prepare()
+        for pump in self._pumps:
+            if pump.subscriber == subscriber:
+                pump.suffer(fault)
 
     async def lag(self) -> list[Lag]:
         """See Bus.lag."""

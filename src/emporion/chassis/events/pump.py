@@ -23,6 +23,7 @@ from emporion.chassis.events.retry import BusConfig
 from emporion.chassis.events.subscription import Received
 from emporion.chassis.events.tables import EventInbox
 from emporion.chassis.events.turns import Turns
+from emporion.chassis.resilience.faults import Fault
 from emporion.chassis.runtime.alarm import Alarm
 from emporion.chassis.runtime.ports import Runtime
 
@@ -133,16 +134,20 @@ class Pump:
         """
         number = position if sequence is None else sequence
 
+        async def back(tx: Tx) -> None:
+            await self.inbox.rewind(tx, position=position, sequence=number, now_ms=self._now_ms())
+
         async def go() -> None:
             await self.load()
-            await self._transact(
-                lambda tx: self.inbox.rewind(
-                    tx, position=position, sequence=number, now_ms=self._now_ms()
-                )
-            )
+            await self._transact(back)
             self.feed.forget()
 
         await self.exclusively(go)
+
+    def suffer(self, fault: Fault | None) -> None:
+        """Deliver through a fault from now on; None: through none."""
+        self.alarm.interpose(None if fault is None else fault.reaction)
+        self._reactions.failure = None if fault is None else fault.failure
 
     async def close(self) -> None:
         """Finish the batch in flight, store the cursor, deliver no more."""

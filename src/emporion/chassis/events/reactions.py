@@ -110,6 +110,8 @@ class Reactions:
             if name in self._by_name:
                 raise ValueError(f"{service} reacts twice to {name}: make it one reaction")
             self._by_name[name] = _Reaction(subscription)
+        self.failure: Callable[[], None] | None = None
+        """Raises before a reaction while a fault is switched on: see resilience.faults."""
         self._has_after = any(each.after for each in subscriptions)
 
     @property
@@ -187,6 +189,8 @@ class Reactions:
         trace = _trace_of(received[0].traceparent) if len(items) == 1 else NO_TRACE
         token = enter(Call(self._identity, trace, deadline_s, reaction.command))
         try:
+            if self.failure is not None:
+                self.failure()
             if reaction.react_many is not None:
                 await reaction.react_many(tx, received)
             else:

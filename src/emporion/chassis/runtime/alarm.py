@@ -16,6 +16,9 @@ AWAY_PAUSE_S_MAX = 2.0
 NAP_S_MAX = 60.0
 """The wall clock is looked at again after so long: it may have been set, or the machine slept."""
 
+RunDue = Callable[[], Awaitable[int | None]]
+"""Does what is due; the instant of the next work, or None."""
+
 
 class Alarm:
     """Runs `run_due` at start, when poked, and at the instant that its last run returned.
@@ -28,12 +31,11 @@ class Alarm:
     a poke during a run brings another one.
     """
 
-    def __init__(
-        self, name: str, runtime: Runtime, run_due: Callable[[], Awaitable[int | None]]
-    ) -> None:
+    def __init__(self, name: str, runtime: Runtime, run_due: RunDue) -> None:
         self.name = name
         self.failures = 0
         self._runtime = runtime
+        self._own_run_due = run_due
         self._run_due = run_due
         self._is_poked = False
         self._is_closing = False
@@ -44,6 +46,10 @@ class Alarm:
         """Something may be due now. Cheap; call it after the commit that made it due."""
         self._is_poked = True
         self._wake()
+
+    def interpose(self, link: Callable[[RunDue], RunDue] | None) -> None:
+        """From the next run on go through `link`; None: through none. See resilience.faults."""
+        self._run_due = self._own_run_due if link is None else link(self._own_run_due)
 
     def close(self) -> None:
         """End `serve` after the run that is under way, if any; for good."""

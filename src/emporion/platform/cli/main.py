@@ -15,6 +15,7 @@ from emporion.platform.cli import (
     contracts,
     deploy,
     events,
+    faults,
     fraud,
     history,
     import_catalog,
@@ -97,6 +98,10 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., None]]]] = {
             "compensate": sagas.compensate,
             "deeds": sagas.deeds,
         },
+    ),
+    "faults": (
+        "Faults on purpose: late, failing, hung or crashed services, to watch the shop survive.",
+        {"list": faults.list_, "set": faults.set_, "clear": faults.clear},
     ),
     "fraud": (
         "Orders on hold, why, and the rules by which they are judged.",

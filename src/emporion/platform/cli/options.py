@@ -23,6 +23,14 @@ RunningUrl = Annotated[
         show_default=False,
     ),
 ]
+AllowFaults = Annotated[
+    bool | None,
+    typer.Option(
+        "--allow-faults",
+        help="Let operators switch faults on: see emporion faults.",
+        show_default=False,
+    ),
+]
 Reason = Annotated[
     str, typer.Option(help="Why; kept with the deed, and in the shop's log.", show_default=False)
 ]

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from emporion.platform.cli.options import AllowFaults
+
 if TYPE_CHECKING:
     from emporion.platform.settings import Settings
     from emporion.platform.topology.model import Topology
@@ -27,6 +29,7 @@ def split(
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Settings as TOML; see emporion config.")
     ] = None,
+    allow_faults: AllowFaults = None,
 ) -> None:
     """Start the shop split: a process for each service, PostgreSQL, MongoDB, NATS and Envoy.
 
@@ -42,7 +45,12 @@ def split(
     from emporion.platform.settings import load
     from emporion.platform.topology.find import find_topology
 
-    settings = load(file=config, port=port, data=str(data) if data is not None else None)
+    settings = load(
+        file=config,
+        port=port,
+        data=str(data) if data is not None else None,
+        allow_faults=allow_faults,
+    )
     run_topology(find_topology(FULLY_SPLIT), settings)
 
 

@@ -76,9 +76,10 @@ def summary_of(topology: "Topology") -> str:
 
 def _reach(topology: "Topology") -> str:
     """What differs from: everything on loopback."""
+    faults = "; faults may be switched on" if topology.allows_faults else ""
     if not topology.is_closed:
-        return f"; reached at {', '.join(dict.fromkeys(topology.addresses))}"
-    return ""
+        return f"; reached at {', '.join(dict.fromkeys(topology.addresses))}{faults}"
+    return faults
 
 
 def _processes(topology: "Topology") -> str:

@@ -1,9 +1,12 @@
 """`emporion up`: all services in one process."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from emporion.platform.cli.options import AllowFaults
 
 if TYPE_CHECKING:
     from emporion.platform.process import Serving
@@ -40,6 +43,7 @@ def up(  # noqa: PLR0913 - an option each
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Settings as TOML; see emporion config.")
     ] = None,
+    allow_faults: AllowFaults = None,
 ) -> None:
     """Start the shop: all services in one process, on SQLite files in one folder.
 
@@ -65,6 +69,7 @@ def up(  # noqa: PLR0913 - an option each
         port=port,
         data=str(data) if data is not None else None,
         environment=environment,
+        allow_faults=allow_faults,
     )
     if topology is not None:
         from emporion.platform.cli.split import run_topology
@@ -74,6 +79,7 @@ def up(  # noqa: PLR0913 - an option each
         if not found.is_one_process:
             run_topology(found, settings)
             return
+        settings = replace(settings, allow_faults=settings.allow_faults or found.allows_faults)
     from emporion.platform.process import run
 
     def announce(serving: "Serving") -> None:

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import Final, Protocol, TypeVar
 
-from emporion.chassis.calls.context import caller
+from emporion.chassis.auth.identity import Kind
+from emporion.chassis.calls.context import caller, current_call
 from emporion.chassis.data.deeds import Deed
 from emporion.chassis.events.bus import Lag, Parked
+from emporion.chassis.runtime.ports import Runtime
 from emporion.contracts.operations import DeadLetter, SubscriberLag
 from emporion.contracts.operations_desk import DeedSummary
 from emporion.contracts.refusals import UnknownCursor
@@ -15,7 +17,23 @@ from emporion.kernel.clock import to_datetime
 T = TypeVar("T")
 Turn = Callable[[str, int, str], Awaitable[tuple[list[T], str]]]
 """Turns a page of one service, given its name, a limit and a cursor: entries and next cursor."""
+DEED: Final = "deed"
+"""How the ids of deeds begin."""
 _log = logging.getLogger("emporion.platform.operations")
+
+
+class AskedFor(Protocol):
+    """Something that operators ask for."""
+
+    @property
+    def reason(self) -> str:
+        """Why."""
+        ...
+
+    @property
+    def speaks_for(self) -> str:
+        """The person on whose behalf one of our services asks; empty: none."""
+        ...
 
 
 async def across(
@@ -74,6 +92,23 @@ def dead_letter_of(parked: Parked) -> DeadLetter:
 def record(what: str, reason: str) -> None:
     """Log what was done, by whom and why."""
     _log.info("%s", what, extra={"actor": caller().subject, "reason": reason})
+
+
+def deed_by(runtime: Runtime, asked: AskedFor, *, action: str, subject: str, detail: str) -> Deed:
+    """What is done now, by whoever asks for it: a service may speak for a person."""
+    call = current_call()
+    is_service = call.identity.kind is Kind.SERVICE
+    speaker = asked.speaks_for if is_service and asked.speaks_for else call.identity.subject
+    return Deed(
+        deed_id=runtime.ids.new(DEED),
+        at_ms=runtime.clock.now_ms(),
+        actor=speaker,
+        trace_id=call.trace.trace_id,
+        action=action,
+        subject=subject,
+        reason=asked.reason,
+        detail=detail,
+    )
 
 
 def deed_of(service: str, deed: Deed) -> DeedSummary:

@@ -143,6 +143,7 @@ class _Shop:
                 port=port,
                 data=str(folders.own(instance)),
                 environment=self._environment(),
+                allow_faults=self.settings.allow_faults or self.topology.allows_faults,
             ),
             grpc_host=self._where(plan).listen,
             grpc_port=plan.grpc_port,

@@ -127,6 +127,7 @@ class Topology:
     """A whole shop. Every service is in one process plan and has a storage.
 
     `address` is how the parts that run here reach each other; `listen` what they bind instead.
+    `allows_faults`: whether operators may switch faults on, also where the settings do not say so.
     """
 
     name: str
@@ -138,6 +139,7 @@ class Topology:
     is_tls: bool = False
     address: str = LOOPBACK
     listen: str = ""
+    allows_faults: bool = False
 
     @property
     def addresses(self) -> tuple[str, ...]:

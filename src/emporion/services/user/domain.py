@@ -48,6 +48,7 @@ SCOPES: Final[Mapping[Role, tuple[str, ...]]] = {
         "giftcards:write",
         "operations:read",
         "operations:write",
+        "faults:write",
         "operators:write",
         "users:write",
     ),

@@ -33,6 +33,7 @@ from emporion.chassis.events.pump import Pump
 from emporion.chassis.events.reactions import Reactions
 from emporion.chassis.events.sql_tables import event_tables
 from emporion.chassis.events.subscription import Subscription
+from emporion.chassis.resilience.faults import Fault
 from emporion.chassis.runtime.ports import Runtime
 from emporion.contracts.contract import Event
 from emporion.contracts.refusals import HistoryPruned, UnknownSubscriber
@@ -215,6 +216,12 @@ class BrokerBus:
         """See Bus.resume. Other instances notice with their next sweep."""
         for carrier in self._carriers_of(subscriber):
             await carrier.pump.set_paused(is_paused=False)
+
+    def suffer(self, subscriber: str, fault: Fault | None) -> None:
+        """See Bus.suffer."""
+        member = self._members.get(subscriber)
+        for pump in member.pumps if member is not None else ():
+            pump.suffer(fault)
 
     async def lag(self) -> list[Lag]:
         """See Bus.lag: of the subscribers of this process. Raises LogUnreachable."""
