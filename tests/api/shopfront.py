@@ -22,6 +22,7 @@ from emporion.platform.front import http_app
 from emporion.platform.process import furnish
 from emporion.platform.settings import Settings
 from emporion.platform.shop import Shop, open_shop
+from emporion.platform.telling.process import Telling
 from tests.system.files import open_file
 from tests.system.polling import POLL_S, eventually
 
@@ -199,19 +200,26 @@ def slug_of(answer: Answer) -> str:
 
 
 @asynccontextmanager
-async def open_shopfront(folder: Path, *, is_audited: bool = True) -> AsyncIterator[Shopfront]:
+async def open_shopfront(
+    folder: Path, *, is_audited: bool = True, is_telling: bool = False
+) -> AsyncIterator[Shopfront]:
     """A started shop with its demo catalogue and operator; its books are audited at the end.
 
     Args:
         folder: where its databases are made.
         is_audited: whether its books must be whole at the end, with no saga left open.
+        is_telling: whether its telemetry is kept in a store, as that of a real process is.
     """
     settings = Settings(data=str(folder), port=0)
     runtime = system_runtime()
     telemetry = Telemetry(runtime, is_strict=True)
     log = io.BytesIO()
-    with _logging_to(JsonLogs(telemetry.guard, stream=log)):
+    logs = JsonLogs(telemetry.guard, stream=log)
+    with _logging_to(logs):
         async with open_shop(settings, runtime, telemetry) as shop:
+            part = Telling(telemetry, logs).part(shop) if is_telling else None
+            if part is not None:
+                await part.start()
             await shop.start()
             await furnish(shop)
             front = Shopfront(shop, http_app(shop, lambda: ""), folder, log)
@@ -224,6 +232,8 @@ async def open_shopfront(folder: Path, *, is_audited: bool = True) -> AsyncItera
                 for ledger in front._ledgers.values():
                     ledger.close()
                 await shop.stop()
+                if part is not None:
+                    await part.stop()
                 assert isinstance(runtime.tasks, SystemTasks)
                 await runtime.tasks.cancel_all()
     if is_audited:

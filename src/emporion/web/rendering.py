@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from emporion.web.assets import Assets
+from emporion.web.figures import age, clock, instant, rate, share, size, span
 from emporion.web.words import moment, money, plural
 
 if TYPE_CHECKING:
@@ -41,5 +42,8 @@ class Renderer:
             lstrip_blocks=True,
         )
         environment.filters |= {"money": money, "moment": moment, "plural": plural}
+        environment.filters |= {
+            each.__name__: each for each in (age, clock, instant, rate, share, size, span)
+        }
         environment.globals["asset"] = self._assets.address
         return environment

@@ -42,8 +42,10 @@ LOOKS: Final = (
     b"/api/operations/logs",
     b"/api/operations/metrics",
     b"/console",
+    b"/static/",
 )
-"""Whoever looks how the shop does, every second, is not recorded: it would crowd out the rest."""
+"""Whoever looks how the shop does, every second, is not recorded, nor who fetches files of its
+pages: it would crowd out the rest."""
 EDGE_HEADER: Final = b"x-edge-start"
 """When the proxy in front took the request, in seconds since the epoch."""
 VERBS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

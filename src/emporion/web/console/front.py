@@ -39,6 +39,7 @@ class Console:
         known = sections() if known is None else known
         self.site = site = Site(ground, [TEMPLATES], around=self._around, manners=MANNERS)
         self._navigation = navigation(known)
+        self._names = frozenset(known)
         routes: list[Route] = [
             site.page(session.SIGN_IN, session.sign_in_page),
             site.form(session.SIGN_IN, session.sign_in),
@@ -65,8 +66,12 @@ class Console:
         return self.site.refuse(exchange, error) if is_ours else None
 
     async def _around(self, visit: Visit) -> dict[str, Any]:
-        """The navigation, and who is signed in."""
-        return {"navigation": self._navigation, "operator": visit.known.get(session.OPERATOR)}
+        """The navigation, the names of the sections that there are, and who is signed in."""
+        return {
+            "navigation": self._navigation,
+            "sections": self._names,
+            "operator": visit.known.get(session.OPERATOR),
+        }
 
 
 def _admitted(show: Show) -> Show:

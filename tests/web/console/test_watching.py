@@ -1,0 +1,208 @@
+"""The pages that watch: the map, services, traces with their waterfall, and logs."""
+
+import logging
+import re
+from collections.abc import AsyncIterator
+from contextlib import contextmanager
+
+import pytest
+import pytest_asyncio
+
+from emporion.kernel.errors import Unavailable
+from tests.api.shopfront import NOBODY, Shopfront, must, open_shopfront
+from tests.web.console.people import signed_in
+from tests.web.visitor import Visitor
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+STRAY = "ord_" + "0" * 32
+_log = logging.getLogger("emporion.services.order.planted")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def front(tmp_path_factory) -> AsyncIterator[Shopfront]:
+    """A shop that keeps what it tells, in which somebody bought and was declined."""
+    folder = tmp_path_factory.mktemp("watched") / "data"
+    async with open_shopfront(folder, is_telling=True) as shop:
+        ada = await shop.person("ada")
+        _ = await shop.order(ada, "one")
+        declined = {"lines": [{"sku": "croissant", "quantity": 1}], "payment_token": "tok_declined"}
+        answer = await shop.json(ada, "POST", "/api/orders", declined, idempotency_key="two")
+        assert answer.status == 402
+        for _ in range(60):
+            _ = must(await shop.send(NOBODY, "GET", "/api/products"))
+        await shop.until_quiet()
+        yield shop
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def operator(front) -> Visitor:
+    """A browser with an operator's session."""
+    return await signed_in(front)
+
+
+@contextmanager
+def logged(front: Shopfront, *lines: tuple[int, str]):
+    """The lines, said by the order service within one trace."""
+    with front.shop.telemetry.span("order", "planted work"):
+        for level, text in lines:
+            _log.log(level, text, extra={"order_id": STRAY})
+    yield
+
+
+async def test_the_map_shows_who_calls_whom_with_rates_and_the_table_says_the_same(operator):
+    page = await operator.get("/console")
+
+    assert re.search(r"order → payment: [\d.]+/min, p99 [\d.]+.(ms|µs)", page.html)
+    assert re.search(r"order → email: [\d.]+/min", page.html)
+    assert "operations" not in re.findall(r'class="node-name"[^>]*>([a-z]+)', page.html)
+    assert 'class="node node-fine"' in page.html
+    rows = re.findall(r"<tr><td>(\w+)</td><td>(\w+)</td><td>(calls|events)</td>", page.html)
+    assert {("order", "payment", "calls"), ("order", "email", "events")} <= set(rows)
+    assert "Orders paid 1 1 refused, 0 called off" in page.text
+
+
+async def test_the_live_part_is_the_map_without_the_page_around_it(operator):
+    part = await operator.get("/console/overview/now?window=300", hx_request="true")
+
+    assert part.status == 200 and "<!doctype" not in part.html and "<svg" in part.html
+
+
+async def test_every_service_says_whether_it_is_ready_and_if_not_why(front, operator, monkeypatch):
+    assert (await operator.get("/console/overview/health")).text.count(" ready") == 13
+
+    async def away() -> None:
+        raise Unavailable("the provider does not answer")
+
+    probes = front.shop.records.standing.probes
+    monkeypatch.setitem(probes, "payment", {"provider": away})
+    health = await operator.get("/console/overview/health", hx_request="true")
+    services = await operator.get("/console/services")
+    service = await operator.get("/console/services/payment")
+
+    assert "payment not ready provider: the provider does not answer" in health.text
+    assert "payment not ready" in services.text
+    assert "provider is not there the provider does not answer" in service.text
+
+
+async def test_a_service_shows_its_methods_by_who_calls_them_and_its_events(operator):
+    page = await operator.get("/console/services/order")
+
+    assert re.search(r"clients place_order [\d.]+/min 0 1 ", page.text)
+    assert re.search(r"payment charge [\d.]+/min 0 1 ", page.text)
+    assert re.search("order email 0 . 0 0", page.text)
+    assert (await operator.get("/console/services/nothing")).status == 404
+
+
+@pytest.mark.parametrize("window", ["0", "x", "86401", "-1"])
+async def test_a_window_that_cannot_be_is_a_page_that_says_so(operator, window):
+    page = await operator.get(f"/console?window={window}")
+
+    assert page.status == 400 and "window_s" in page.text
+
+
+async def test_traces_are_found_by_what_they_are_about(operator):
+    def names(page):
+        return re.findall(r'href="/console/traces/[0-9a-f]{32}">([^<]+)<', page.html)
+
+    async def found(query):
+        return names(await operator.get(f"/console/traces?{query}"))
+
+    assert await found("contains=POST+/api/orders") == ["POST /api/orders"] * 2
+    assert await found("contains=POST+/api/orders&failed=1") == ["POST /api/orders"]
+    assert await found("service=payment&back=300") == ["POST /api/orders"] * 2
+    assert await found("min=3600000") == []
+    assert "GET /static" not in " ".join(await found(""))
+    nothing = await operator.get("/console/traces?contains=nowhere")
+    assert "None that is kept meets all of these" in nothing.text
+    wrong = await operator.get("/console/traces?service=x%20y")
+    assert wrong.status == 200 and "cannot be searched for" in wrong.text
+
+
+async def test_traces_are_read_to_the_end_page_by_page(operator):
+    seen, address = [], "/console/traces?contains=GET+/api/products"
+    while address:
+        page = await operator.get(address)
+        seen += re.findall(r'href="/console/traces/([0-9a-f]{32})"', page.html)
+        following = re.search(r'rel="next" href="([^"]+)"', page.html)
+        address = following[1].replace("&amp;", "&") if following else ""
+
+    assert len(seen) == len(set(seen)) > 50
+    stale = await operator.get("/console/traces?cursor=x")
+    assert "begin with the first" in stale.text
+
+
+async def test_an_order_leads_to_its_traces_and_a_trace_to_its_order(front, operator):
+    orders = must(await front.send(await front.person("ada"), "GET", "/api/orders"))["orders"]
+    paid = next(order["order_id"] for order in orders if order["status"] == "paid")
+
+    listed = await operator.get(f"/console/traces?about={paid}")
+    (trace_id,) = set(re.findall(r'href="/console/traces/([0-9a-f]{32})"', listed.html))
+    trace = await operator.get(f"/console/traces?about={trace_id}")
+
+    assert trace.path == f"/console/traces/{trace_id}"
+    assert f'href="/console/traces?about={paid}"' in trace.html
+    assert "no such order" in (await operator.get(f"/console/traces?about={STRAY}")).text
+    assert "neither the id" in (await operator.get("/console/traces?about=abc")).text
+
+
+async def test_a_waterfall_shows_every_hop_in_its_place_with_its_own_time(operator):
+    page = await operator.get("/console/traces?contains=POST+/api/orders")
+    last = re.findall(r'href="/console/traces/([0-9a-f]{32})"', page.html)[-1]
+
+    trace = await operator.get(f"/console/traces/{last}")
+
+    hops = re.findall(
+        r'<td class="deep-(\d)"><span class="kind kind-(\w+)">(\w+)</span>', trace.html
+    )
+    assert hops[0] == ("0", "edge", "edge")
+    assert ("1", "served", "order") in hops and ("3", "served", "payment") in hops
+    assert ("0", "reaction", "email") in hops
+    assert trace.html.count('<svg class="bar"') == len(hops)
+    assert "Afterwards" in trace.text
+    assert (await operator.get(f"/console/traces/{'f' * 32}")).status == 404
+    assert (await operator.get("/console/traces/x")).status == 400
+
+
+async def test_log_lines_are_found_and_stand_beside_their_trace(front, operator):
+    with logged(front, (logging.INFO, "<b>warm</b>"), (logging.ERROR, "cold")):
+        every = await operator.get("/console/logs?service=order")
+        bad = await operator.get("/console/logs?service=order&level=error")
+        by_text = await operator.get("/console/logs?contains=cold&back=300")
+
+    assert "&lt;b&gt;warm&lt;/b&gt;" in every.html and "<b>warm" not in every.html
+    assert "cold" in bad.text and "warm" not in bad.text
+    assert "cold" in by_text.text and "warm" not in by_text.text
+    (trace_id,) = set(re.findall(r'href="/console/traces/([0-9a-f]{32})"', every.html))
+    trace = await operator.get(f"/console/traces/{trace_id}")
+    assert "planted work" in trace.text and "cold" in trace.text and STRAY in trace.text
+    assert "warm" in (await operator.get(f"/console/logs?trace={trace_id}")).text
+    assert "cannot be searched" in (await operator.get("/console/logs?trace=x")).text
+    assert "None that is kept" in (await operator.get("/console/logs?contains=nowhere")).text
+
+
+async def test_logs_are_read_to_the_end_page_by_page(front, operator):
+    with logged(front, *((logging.INFO, f"line {number}") for number in range(130))):
+        seen, address = [], "/console/logs?contains=line+"
+        while address:
+            page = await operator.get(address)
+            seen += re.findall(r"line (\d+)", page.text)
+            following = re.search(r'rel="next" href="([^"]+)"', page.html)
+            address = following[1].replace("&amp;", "&") if following else ""
+
+    assert [int(number) for number in seen] == list(range(130))[::-1]
+
+
+async def test_an_operation_that_is_away_is_said_in_the_part_that_asked(
+    front, operator, monkeypatch
+):
+    async def away(_):
+        raise Unavailable("telemetry.db cannot be read: disk I/O error")
+
+    monkeypatch.setattr(front.shop.records, "service_map", away)
+    part = await operator.get("/console/overview/now", hx_request="true")
+    page = await operator.get("/console")
+
+    assert part.status == page.status == 503
+    assert 'role="alert"' in part.html and "<!doctype" not in part.html
+    for shown in (part, page):
+        assert "Telemetry.db cannot be read: disk I/O error" in shown.text
