@@ -134,7 +134,7 @@ sbom: $(STAMP)/package ## Print what is in the image as a bill of materials (Cyc
 	@$(BIN)/emporion deploy sbom
 
 .PHONY: aws-rehearsal
-aws-rehearsal: $(STAMP)/dev ## Sell bakery baskets over an emulator's SNS, SQS, Cloud Map and Secrets Manager, then audit (BASKETS=)
+aws-rehearsal: $(STAMP)/dev ## Sell bakery baskets over an emulator's SNS, SQS, Cloud Map and Secrets Manager, then audit (BASKETS=300, or all)
 	@$(BIN)/python -m tests.platform.ecs.rehearsal $(or $(BASKETS),300)
 
 .PHONY: audit-deps

@@ -69,12 +69,17 @@ class NatsServer:
 
 
 class MotoServer:
-    """An emulator of AWS: SNS and SQS in memory, over HTTP."""
+    """An emulator of AWS: SNS and SQS in memory, over HTTP.
+
+    Args:
+        module: what to run instead of moto's own server, with the same arguments.
+    """
 
     region = "eu-central-1"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, module: str = "") -> None:
         self._log = folder / "moto.log"
+        self._words = [sys.executable, "-m", module] if module else [program("moto_server")]
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
 
@@ -87,7 +92,7 @@ class MotoServer:
         address = ["-H", "127.0.0.1", "-p", str(self.port)]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [program("moto_server"), *address], stdout=log, stderr=log
+                [*self._words, *address], cwd=ROOT, stdout=log, stderr=log
             )
         until_s = time.monotonic() + STARTED_WITHIN_S
         while not self._is_up():

@@ -12,6 +12,8 @@ import json
 import os
 import random
 import subprocess
+import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -22,6 +24,7 @@ from typing import Any, Final
 
 import msgspec
 
+from emporion.chassis.brokers.aws.queue import HIDDEN, VISIBLE
 from emporion.chassis.testing.postgres_server import postgres_server
 from emporion.platform.data_folder import DataFolder
 from emporion.platform.deploy.composing import compose
@@ -46,10 +49,15 @@ bus: sns-sqs
 discovery: {{kind: cloud-map, namespace: emporion.internal}}
 """
 ADMIN: Final = "emporion/rehearsal/admin"
+ALL: Final = "all"
+BAKERY: Final = Path("shared/data/bakery-lines.csv")
 TOPICS: Final = f"arn:aws:sns:{REGION}:123456789012:"
 READY_WITHIN_S: Final = 90.0
 END_WITHIN_S: Final = 40.0
-SETTLED_WITHIN_S: Final = 120.0
+SETTLED_WITHIN_S: Final = 600.0
+LOOK_EVERY_S: Final = 1.0
+"""The emulator has one thread of Python: who looks often slows it down."""
+EMULATOR: Final = "tests.platform.ecs.long_queues"
 ENVIRON: Final = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
@@ -113,10 +121,26 @@ class Rehearsal:
         told = self.tasks[process].told
         return await command("task", *words, environ={TASK: _text(told)})
 
+    def _are_queues_empty(self) -> bool:
+        """Whether no event waits, or is with a reader, in any queue of the shop."""
+        sqs = self.aws.client("sqs")
+        for url in sqs.list_queues()["QueueUrls"]:
+            asked = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+            if any(int(asked[name]) for name in (VISIBLE, HIDDEN)):
+                return False
+        return True
+
     async def audited(self) -> dict[str, Any]:
         """What the audit says once every event has arrived, or after SETTLED_WITHIN_S."""
         until_s = time.monotonic() + SETTLED_WITHIN_S
         while True:
+            left_s = max(0.0, until_s - time.monotonic())
+            await eventually(
+                self._are_queues_empty,
+                within_s=left_s,
+                what="all events arrive",
+                every_s=LOOK_EVERY_S,
+            )
             said = await self.run("audit", "--data", str(self.folder), "--json")
             report: dict[str, Any] = json.loads(said)
             waiting = sum(one["total"] for one in report["findings"])
@@ -129,7 +153,7 @@ async def rehearsal(folder: Path) -> AsyncIterator[Rehearsal]:
     """A shop that takes orders inside this block."""
     deployment = await asyncio.to_thread(_deployment, folder)  # it runs a loop of its own
     async with AsyncExitStack() as stack:
-        server = MotoServer(folder)
+        server = MotoServer(folder, module=EMULATOR)
         server.start()
         stack.callback(server.stop)
         aws = _deployed(server.url)
@@ -291,18 +315,32 @@ def bakery_till(path: Path, *, baskets: int) -> Path:
     return path
 
 
-async def main() -> None:
-    """The command: three hundred baskets, then the audit."""
-    import sys
-    import tempfile
+def till_file(folder: Path, said: str) -> Path:
+    """A file with so many baskets, made up; for `all` the whole one of a real bakery."""
+    if said != ALL:
+        return bakery_till(folder / "till.csv", baskets=int(said))
+    for above in Path(__file__).parents:
+        if (above / BAKERY).is_file():
+            return above / BAKERY
+    raise FileNotFoundError(f"{BAKERY} is neither here nor in a folder above")
 
-    baskets = int(sys.argv[1]) if len(sys.argv) > 1 else 300
+
+async def main(baskets: str) -> None:
+    """The command: orders, each over the bus to all who listen; then the audit."""
+    started_s = time.monotonic()
+
+    def say(what: str) -> None:
+        sys.stdout.write(f"after {time.monotonic() - started_s:.0f} s: {what}\n")
+
     with tempfile.TemporaryDirectory(prefix="emporion-rehearsal-") as folder:
+        till = till_file(Path(folder), baskets)
         async with rehearsal(Path(folder)) as shop:
-            till = bakery_till(Path(folder) / "till.csv", baskets=baskets)
+            say("the shop takes orders")
             words = ("--url", shop.url, "--baskets", str(till), "--shoppers", "16")
             sys.stdout.write(await shop.run("load", *words))
+            say("all orders are decided")
             await shop.audited()
+            say("all events have arrived")
             sys.stdout.write(await shop.run("audit", "--data", folder))
 
 
@@ -310,6 +348,6 @@ if __name__ == "__main__":
     from emporion.chassis.testing.postgres_server import stop_server
 
     try:
-        asyncio.run(main())
+        asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "300"))
     finally:
         stop_server()
