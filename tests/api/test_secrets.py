@@ -217,8 +217,8 @@ async def everything_told(front: Shopfront) -> dict[str, str]:
     handler.flush()
     await recorder.flush()
     await recorder.stop()
-    reader, messages = StoreReader(path), Messages("shop", started_ns=1)
-    EmbeddedMetrics(telemetry.metrics, "shop", lines.append).tell(clock.now_ms())
+    reader, messages = StoreReader(path), Messages(place={}, started_ns=1)
+    EmbeddedMetrics(telemetry.metrics, "shop", lines.append, place={}).tell(clock.now_ms())
     traces = reader.traces(Wanted(limit=100_000))
     spans = [span for batch in batches for span in batch.spans]
     rows = [row for batch in batches for row in batch.logs]

@@ -1,6 +1,6 @@
 """What a topology decides for one process: which services it holds, and on what they stand."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Protocol
@@ -106,6 +106,16 @@ class Fabric(Protocol):
         """What knows where other processes are, by the word of a topology; empty without any."""
         ...
 
+    @property
+    def process_kind(self) -> str:
+        """What all instances of this process are called: its name in the topology."""
+        ...
+
+    @property
+    def place(self) -> Mapping[str, str]:
+        """Which instance this is, and where it runs, in OpenTelemetry's words for a resource."""
+        ...
+
     def database(self, service: str) -> ServiceDatabase:
         """The database of a service, not open yet."""
         ...
@@ -135,6 +145,8 @@ class Embedded:
     process = "shop"
     bus_kind: str = BusKind.IN_PROCESS
     discovery = ""
+    process_kind = "shop"
+    place: Mapping[str, str] = {"service.instance.id": "shop"}
 
     def __init__(self, settings: Settings, runtime: Runtime) -> None:
         self.shared = settings.folder

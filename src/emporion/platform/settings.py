@@ -25,7 +25,7 @@ SECRET = frozenset(
     }
 )
 REHEARSAL_KEY = "emporion-demo-key"
-CLIENT_ONLY = frozenset({"EMPORION_URL", "EMPORION_TASK", "EMPORION_PREPARE"})
+CLIENT_ONLY = frozenset({"EMPORION_URL", "EMPORION_TASK", "EMPORION_PREPARE", "EMPORION_AUDIT"})
 """Variables that commands of the client side, and tasks of ECS, read themselves."""
 
 

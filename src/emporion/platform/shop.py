@@ -150,6 +150,7 @@ class Shop:
             for name, assembly in assemblies
             if assembly.sagas
         }
+        self.saga_desks = desks
         subscribers = [name for name, assembly in assemblies if assembly.subscriptions]
         clients = {name: self.directory.clients(name, binding) for name in desks}
         behind = Behind(self.databases, clients, self.runtime, self.records, self.faults)

@@ -39,6 +39,10 @@ class Split:
         self._held = {held.name: held for held in told.services}
         self._told = told
         self._instance = told.instance
+        self.process_kind = told.process
+        """See Fabric.process_kind."""
+        self.place = {"service.instance.id": told.instance, **told.place}
+        """See Fabric.place."""
         self._runtime = runtime
         self._make_bus = make_bus
         self._connect = connect

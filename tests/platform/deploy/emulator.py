@@ -28,6 +28,7 @@ LATER = (
     "AWS::SQS::QueuePolicy",
     "AWS::SNS::Subscription",
     "AWS::CloudWatch::Alarm",
+    "AWS::Events::Rule",  # moto takes no target that is a task
     "AWS::ApplicationAutoScaling::ScalableTarget",
     "AWS::ApplicationAutoScaling::ScalingPolicy",
 )
@@ -183,6 +184,7 @@ class Emulator:
             "AWS::SQS::QueuePolicy": self._queue_policy,
             "AWS::SNS::Subscription": self._subscription,
             "AWS::CloudWatch::Alarm": self._alarm,
+            "AWS::Events::Rule": self._events_rule,
             "AWS::ApplicationAutoScaling::ScalableTarget": self._scalable_target,
             "AWS::ApplicationAutoScaling::ScalingPolicy": self._scaling_policy,
         }
@@ -230,6 +232,14 @@ class Emulator:
     def _alarm(self, properties: Mapping[str, Any]) -> dict[str, str]:
         self.client("cloudwatch").put_metric_alarm(**properties)
         return {"Ref": properties["AlarmName"]}
+
+    def _events_rule(self, properties: Mapping[str, Any]) -> dict[str, str]:
+        events = self.client("events")
+        rule = {key: said for key, said in properties.items() if key != "Targets"}
+        targets = json.loads(json.dumps(properties["Targets"]).replace("AwsVpcConf", "awsvpcConf"))
+        events.put_rule(**rule)
+        events.put_targets(Rule=properties["Name"], Targets=targets)
+        return {"Ref": properties["Name"]}
 
     def _scalable_target(self, properties: Mapping[str, Any]) -> dict[str, str]:
         self.client("application-autoscaling").register_scalable_target(**properties)

@@ -108,6 +108,15 @@ PLANTS: list[tuple[str, Break, str]] = [
     ),
     ("order", lambda t: t["Resources"].pop("CpuPolicy"), "does not track 70 % of CPU"),
     (
+        "order",
+        lambda t: shop_container(t).update(
+            Environment=[
+                one for one in shop_container(t)["Environment"] if "EMF" not in one["Name"]
+            ]
+        ),
+        "watches what no task tells",
+    ),
+    (
         "network",
         lambda t: properties("OrderFromFraud")(t).update(CidrIp="0.0.0.0/0"),
         "is open to everybody",

@@ -3,6 +3,7 @@
 See emulator.py for what moto's CloudFormation does not know and how that is made instead.
 """
 
+import json
 from collections.abc import Iterator
 from urllib.request import Request, urlopen
 
@@ -14,7 +15,7 @@ from emporion.platform.deploy.deployment import Deployment
 from tests.platform.deploy.emulator import Emulator
 from tests.platform.deploy.shops import committed_deployment, committed_templates
 
-ORDER = ("network", "data", "bus", "tasks", "dashboard")
+ORDER = ("network", "data", "bus", "tasks", "audit", "dashboard")
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,7 @@ def test_order_scales_from_2_to_20_at_70_percent_of_cpu_by_requests_and_by_backl
 
     (only,) = target["ScalableTargets"]
     assert (only["MinCapacity"], only["MaxCapacity"]) == (2, 20)
-    assert tracked == {"cpu": 70, "requests": 1_500, "backlog": 1_000}
+    assert tracked == {"cpu": 70, "requests": 1_500, "backlog": 1_000, "looplag": 0.1}
 
 
 def test_every_area_of_the_contracts_leads_to_its_service(aws):
@@ -165,6 +166,76 @@ def test_alarms_watch_every_service_and_every_queue_of_dead_letters(aws, deploym
     for link in deployment.links:
         name = f"emporion-{link.subscriber}-dead-letters-from-{link.source}"
         assert alarms[name]["AlarmActions"] == [aws.exports["emporion-alarms"]]
+
+
+def test_alarms_watch_what_processes_tell_themselves(aws, deployment):
+    pages = aws.client("cloudwatch").get_paginator("describe_alarms").paginate()
+    alarms = {one["AlarmName"]: one for page in pages for one in page["MetricAlarms"]}
+    watched = {
+        name.removeprefix("emporion-"): (one["MetricName"], one["Dimensions"][0]["Value"])
+        for name, one in alarms.items()
+        if one.get("Namespace") == "Emporion"
+    }
+
+    assert watched["order-saga-age"] == ("sagas_oldest_seconds", "order")
+    assert alarms["emporion-order-saga-age"]["Threshold"] == 900
+    assert watched["email-set-aside"] == ("dead_letters", "email")
+    assert watched["payment-call-latency"] == ("latency_ms_p99", "payment")
+    assert watched["audit-failed"] == ("audit_violations", "emporion")
+    assert watched["audit-missing"] == ("audit_runs", "emporion")
+    assert alarms["emporion-audit-missing"]["TreatMissingData"] == "breaching"
+    with_sagas = {name for name in watched if name.endswith("-saga-age")}
+    assert with_sagas == {f"{name}-saga-age" for name in ("fraud", "order", "shipping", "user")}
+    failed, asked, _ = alarms["emporion-payment-call-errors"]["Metrics"]
+    for one, metric in ((failed, "faults"), (asked, "requests")):
+        assert one["MetricStat"]["Metric"]["MetricName"] == metric
+    for name in watched:
+        assert alarms[f"emporion-{name}"]["AlarmActions"] == [aws.exports["emporion-alarms"]]
+
+
+def test_the_audit_runs_every_six_hours_in_a_group_of_its_own(aws):
+    events = aws.client("events")
+    rule = events.describe_rule(Name="emporion-audit")
+    (target,) = events.list_targets_by_rule(Rule="emporion-audit")["Targets"]
+    said = target["EcsParameters"]
+    task = aws.client("ecs").describe_task_definition(taskDefinition="emporion-audit")
+    (container,) = task["taskDefinition"]["containerDefinitions"]
+
+    assert (rule["ScheduleExpression"], rule["State"]) == ("rate(6 hours)", "ENABLED")
+    assert target["Arn"].endswith(":cluster/emporion")
+    assert said["TaskDefinitionArn"] == task["taskDefinition"]["taskDefinitionArn"]
+    network = said["NetworkConfiguration"]["awsvpcConfiguration"]
+    assert network["SecurityGroups"] == [aws.exports["emporion-group-audit"]]
+    assert network["AssignPublicIp"] == "DISABLED"
+    assert container["command"] == ["task", "audit"]
+
+
+def test_every_task_that_serves_tells_metrics_and_traces(aws, deployment):
+    for one in deployment.ecs_services:
+        task = aws.client("ecs").describe_task_definition(taskDefinition=f"emporion-{one.name}")
+        shop, collector = task["taskDefinition"]["containerDefinitions"]
+        said = {entry["name"]: entry["value"] for entry in shop["environment"]}
+
+        assert said["EMPORION_EMF"] == "true"
+        assert said["EMPORION_TRACE_IDS"] == "xray"
+        assert said["EMPORION_OTLP_URL"] == "http://127.0.0.1:4318"
+        assert "127.0.0.1:4318" in collector["environment"][0]["value"]
+
+
+def test_the_dashboard_shows_sagas_audit_and_every_route(aws):
+    body = aws.client("cloudwatch").get_dashboard(DashboardName="emporion")["DashboardBody"]
+    widgets = json.loads(body)["widgets"]
+    shown = {
+        metric[1]
+        for one in widgets
+        for metric in one["properties"].get("metrics", ())
+        if metric[0] == "Emporion"
+    }
+    (routes,) = [one["properties"]["query"] for one in widgets if one["type"] == "log"]
+
+    assert {"sagas_oldest_seconds", "audit_violations", "latency_ms_p99", "faults"} <= shown
+    assert "SOURCE '/emporion/order'" in routes
+    assert "by verb, route" in routes
 
 
 def test_only_the_edges_of_the_contracts_are_open_between_services(aws, deployment):

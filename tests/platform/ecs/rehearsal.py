@@ -31,8 +31,8 @@ from emporion.platform.deploy.composing import compose
 from emporion.platform.deploy.deployment import Deployment
 from emporion.platform.deploy.manifest_file import manifests
 from emporion.platform.deploy.options import Options
-from emporion.platform.deploy.task_words import prepare_told, task_told
-from emporion.platform.ecs.told import PREPARE, TASK, TaskTold
+from emporion.platform.deploy.task_words import audit_told, prepare_told, task_told
+from emporion.platform.ecs.told import AUDIT, PREPARE, TASK, TaskTold
 from emporion.platform.services import SERVICES
 from emporion.platform.supervisor.ports import free_port
 from tests.chassis.brokers.servers import MotoServer
@@ -101,11 +101,13 @@ class Rehearsal:
         folder: where `emporion audit` finds it.
         aws: the emulator.
         tasks: by process.
+        deployment: what the topology makes of it.
     """
 
     folder: Path
     aws: Emulator
     tasks: Mapping[str, Task]
+    deployment: Deployment
 
     @property
     def url(self) -> str:
@@ -129,6 +131,19 @@ class Rehearsal:
             if any(int(asked[name]) for name in (VISIBLE, HIDDEN)):
                 return False
         return True
+
+    async def proved(self) -> str:
+        """What the scheduled audit says: a task of its own, told what its template says."""
+        said = audit_told(self.deployment)
+        parts = {one.name: one for task in self.tasks.values() for one in task.told.services}
+        here = msgspec.structs.replace(
+            said,
+            region=REGION,
+            services=tuple(parts[one.name] for one in said.services),
+            data=str(self.folder / "auditing"),
+            endpoint_url=self.tasks["core"].told.endpoint_url,
+        )
+        return await command("task", "audit", environ={AUDIT: _text(here)})
 
     async def audited(self) -> dict[str, Any]:
         """What the audit says once every event has arrived, or after SETTLED_WITHIN_S."""
@@ -166,7 +181,7 @@ async def rehearsal(folder: Path) -> AsyncIterator[Rehearsal]:
         for task in tasks.values():
             what = f"{task.told.process} is ready"
             await eventually(task.is_ready, within_s=READY_WITHIN_S, what=what)
-        yield Rehearsal(folder, aws, tasks)
+        yield Rehearsal(folder, aws, tasks, deployment)
 
 
 def _deployment(folder: Path) -> Deployment:

@@ -22,6 +22,10 @@ async def test_bakery_baskets_are_sold_over_sns_sqs_cloud_map_and_secrets(tmp_pa
         assert audit["is_balanced"]
         assert findings["one confirmation per sold order"]["examined"] == BASKETS
         assert findings["events delivered"]["total"] == 0
+        verdict, _, table = (await shop.proved()).partition("\n")
+        told = json.loads(verdict)
+        assert (told["shop"], told["audit_runs"], told["audit_violations"]) == ("emporion", 1, 0)
+        assert "everything adds up" in table
         secrets = shop.aws.client("secretsmanager")
         secrets.put_secret_value(
             SecretId="emporion/settings/operator_password", SecretString="a-long-password-indeed"

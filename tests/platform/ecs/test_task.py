@@ -15,13 +15,16 @@ from moto.server import ThreadedMotoServer
 
 from emporion.chassis.brokers.aws import AwsBroker, AwsConfig
 from emporion.chassis.events.broker.port import Link
+from emporion.chassis.events.inprocess import InProcessBus
 from emporion.chassis.events.log import LogUnreachable
 from emporion.chassis.runtime.system import system_runtime
 from emporion.kernel.errors import Unavailable
 from emporion.platform.deploy.task_words import task_told
-from emporion.platform.ecs.process import METADATA, process_file, task_id
+from emporion.platform.ecs.metadata import METADATA, task_place
+from emporion.platform.ecs.process import process_file
 from emporion.platform.ecs.told import TASK, BadTask, TaskTold, read_told
 from emporion.platform.settings import Environment
+from emporion.platform.split_fabric import Split
 from tests.platform.deploy.shops import committed_deployment
 
 REGION = "us-east-1"
@@ -137,7 +140,8 @@ def test_what_templates_say_is_what_tasks_read():
 class _Metadata(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         arn = "arn:aws:ecs:us-east-1:123456789012:task/emporion/0123456789abcdef0123456789abcdef"
-        body = json.dumps({"TaskARN": arn, "AvailabilityZone": "us-east-1a"}).encode()
+        said = {"TaskARN": arn, "AvailabilityZone": "us-east-1a", "Family": "emporion-order"}
+        body = json.dumps({**said, "Revision": "7", "Cluster": "emporion"}).encode()
         self.send_response(200 if self.path == "/v4/me/task" else 404)
         self.end_headers()
         self.wfile.write(body)
@@ -146,16 +150,41 @@ class _Metadata(BaseHTTPRequestHandler):
         """Says nothing."""
 
 
-def test_a_task_is_called_by_the_id_that_ecs_gave_it():
+@pytest.fixture
+def metadata() -> Iterator[str]:
+    """Where ECS would say which task this is: `/me`."""
     server = HTTPServer(("127.0.0.1", 0), _Metadata)
     Thread(target=server.serve_forever, daemon=True).start()
-    base = f"http://127.0.0.1:{server.server_port}/v4"
-
-    assert task_id({METADATA: f"{base}/me"}) == "0123456789ab"
-    with pytest.raises(BadTask, match="does not say which task this is"):
-        task_id({METADATA: f"{base}/other"})
+    yield f"http://127.0.0.1:{server.server_port}/v4"
     server.shutdown()
     server.server_close()
+
+
+def test_a_task_is_called_by_the_id_that_ecs_gave_it(metadata):
+    assert task_place({METADATA: f"{metadata}/me"}).instance == "0123456789ab"
+    assert task_place({}).attributes == {}
+    with pytest.raises(BadTask, match="does not say which task this is"):
+        task_place({METADATA: f"{metadata}/other"})
+
+
+def no_bus(_: object) -> InProcessBus:
+    raise AssertionError("a place needs none")
+
+
+async def test_task_and_zone_stand_in_all_telemetry(url, secrets, metadata, tmp_path):
+    filled_in(secrets)
+
+    process = await process_file(told(url, tmp_path), {METADATA: f"{metadata}/me"})
+    fabric = Split(process, system_runtime(), make_bus=no_bus, connect=print)
+
+    assert fabric.process_kind == "order"
+    assert fabric.place["service.instance.id"] == "order-0123456789ab"
+    assert fabric.place["cloud.availability_zone"] == "us-east-1a"
+    assert fabric.place["aws.ecs.task.arn"].endswith("/0123456789abcdef0123456789abcdef")
+    assert (fabric.place["aws.ecs.task.family"], fabric.place["aws.ecs.task.revision"]) == (
+        "emporion-order",
+        "7",
+    )
 
 
 async def test_a_broker_whose_topics_are_deployed_makes_none(url):

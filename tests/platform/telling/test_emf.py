@@ -23,7 +23,10 @@ def metrics():
 
 @pytest.fixture
 def embedded(metrics, told):
-    return EmbeddedMetrics(metrics, "order-1", lambda line: told.append(json.loads(line)))
+    place = {"service.instance.id": "order-1"}
+    return EmbeddedMetrics(
+        metrics, "order", lambda line: told.append(json.loads(line)), place=place
+    )
 
 
 def named(told, dimension):
@@ -53,7 +56,39 @@ def test_each_minute_tells_what_came_in_it(metrics, embedded, told):
     assert (directive["Namespace"], directive["Dimensions"]) == ("Emporion", [["service"]])
     for metric in directive["Metrics"]:
         assert isinstance(first[metric["Name"]], float)
-    assert named(told, "process")[0]["process_memory_bytes"] == 5.0
+    process = named(told, "process")[0]
+    assert process["process_memory_bytes"] == 5.0
+    assert (process["process"], process["service.instance.id"]) == ("order", "order-1")
+    assert process["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["process"]]
+
+
+def test_a_process_tells_the_oldest_saga_and_all_dead_letters_of_its_services(
+    metrics, embedded, told
+):
+    for service, age_s, dead in (("order", 40.0, 1.0), ("fraud", 900.0, 2.0)):
+        metrics.gauge("sagas_oldest_seconds", "Age.", lambda of=age_s: of, service=service)
+        metrics.gauge("dead_letters", "Dead.", lambda of=dead: of, service=service, caller="user")
+    embedded.tell(1_000)
+
+    (process,) = named(told, "process")
+    assert (process["sagas_oldest_seconds"], process["dead_letters"]) == (900.0, 3.0)
+
+
+def test_each_route_that_was_asked_has_a_line_that_costs_no_metric(metrics, embedded, told):
+    route = {"verb": "POST", "route": "/api/orders"}
+    good = metrics.durations("http_request_seconds", "Requests.", **route, status="201")
+    bad = metrics.durations("http_request_seconds", "Requests.", **route, status="503")
+    for _ in range(99):
+        good.observe(0.02)
+    bad.observe(0.02)
+    embedded.tell(1_000)
+    embedded.tell(1_000 + EVERY_MS)
+
+    (line,) = [line for line in told if line.get("kind") == "route"]
+    assert (line["verb"], line["route"], line["process"]) == ("POST", "/api/orders", "order")
+    assert (line["requests"], line["faults"]) == (100, 1)
+    assert 15 <= line["latency_ms_p99"] <= 25
+    assert "_aws" not in line
 
 
 async def test_a_shop_tells_orders_revenue_and_refusals_by_reason(tmp_path, told):
@@ -65,7 +100,7 @@ async def test_a_shop_tells_orders_revenue_and_refusals_by_reason(tmp_path, told
     assert (await ada.order(("croissant", 1))).status == 409
     await shop.deliver()
     embedded = EmbeddedMetrics(
-        shop.telemetry.metrics, "shop", lambda line: told.append(json.loads(line))
+        shop.telemetry.metrics, "shop", lambda line: told.append(json.loads(line)), place={}
     )
     embedded.tell(shop.clock.now_ms())
 

@@ -39,7 +39,9 @@ class Rig:
             {"x-key": "k-1"},
             telemetry=self.telemetry,
             runtime=self.runtime,
-            messages=Messages("shop", started_ns=START_MS * 1_000_000),
+            messages=Messages(
+                place={"service.instance.id": "shop"}, started_ns=START_MS * 1_000_000
+            ),
         )
 
     def offer(self, *spans: Span, logs=()) -> None:

@@ -26,7 +26,7 @@ from emporion.contracts.refusals import UnknownCursor
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import NotFound, Unavailable
 from emporion.platform.telling.everywhere import RecordsEverywhere, Teller
-from emporion.platform.telling.machine import QueueAges, watch_machine
+from emporion.platform.telling.machine import QueueAges, SagaAges, watch_machine
 from emporion.platform.telling.recorder import FLUSH_S, Batch, Recorder
 from emporion.platform.telling.records import FILE
 from emporion.platform.telling.standing import Standing
@@ -244,6 +244,33 @@ class Away(TelemetryOfShop):
         raise Unavailable
 
     search_traces = get_trace = search_logs = get_metrics = list_processes = service_map
+
+
+async def test_an_order_whose_payment_nobody_decides_shows_as_an_old_saga(tmp_path):
+    shop = WholeShop(tmp_path / "shop")
+    await shop.open()
+    ages = SagaAges(shop.telemetry, shop.shop.saga_desks, shop.clock.now_ms)
+
+    def told(name: str, service: str) -> float:
+        for cell, labels, read in shop.telemetry.metrics.cells():
+            if (cell, dict(labels).get("service")) == (name, service) and callable(read):
+                return read()
+        raise AssertionError(f"nothing tells {name} of {service}")
+
+    ada = await shop.customer("Ada")
+    await shop.stock("croissant", 1)
+    _ = await shop.live(ada.order(("croissant", 1), token="tok_never"))
+    await ages.refresh()
+    assert (told("sagas_open", "order"), told("sagas_oldest_seconds", "order")) == (0.0, 0.0)
+
+    shop.clock.advance(600)
+    await ages.refresh()
+    shop.clock.advance(60)
+
+    assert told("sagas_open", "order") == 1.0
+    assert 660 <= told("sagas_oldest_seconds", "order") < 700
+    assert told("sagas_oldest_seconds", "fraud") == 0.0
+    await shop.close()
 
 
 async def test_of_several_processes_each_is_asked_and_one_that_is_away_is_named(shop):

@@ -24,6 +24,9 @@ LIST_OPEN = (
 )
 LIST_ALL = f"SELECT {_COLUMNS} WHERE {_WANTED} AND id < ? ORDER BY id DESC LIMIT ?"
 FIND = f"SELECT {_COLUMNS} WHERE id = ?"
+STANDING = (
+    "SELECT count(*), min(started_at_ms) FROM saga WHERE state IN ('running', 'compensating')"
+)
 MAKE_DUE = "UPDATE saga SET next_at_ms = ? WHERE id = ? AND state IN ('running', 'compensating')"
 _AFTER_ALL = "\U0010ffff"
 
@@ -57,6 +60,14 @@ class SagaStandings:
 
     sagas: tuple[SagaStanding, ...]
     next_cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSagas:
+    """How many sagas are not over, and when the oldest of them began (None when there is none)."""
+
+    number: int
+    oldest_at_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +111,15 @@ class SagaDesk:
         self._database = database
         self._sagas = {(saga.name, saga.version): saga for saga in sagas}
         self._poke = poke
+
+    async def standing(self) -> OpenSagas:
+        """How many sagas are not over, and since when: read over an index of those alone."""
+
+        async def read(tx: Tx) -> Row | None:
+            return await tx.fetch_one(STANDING)
+
+        row = await self._database.read(read)
+        return OpenSagas(*row) if row else OpenSagas(0, None)
 
     async def open_page(self, *, limit: int, cursor: str, wanted: Wanted = EVERY) -> SagaStandings:
         """Sagas that are not over, the next due first. Raises ValueError on a foreign cursor."""

@@ -75,7 +75,7 @@ def audit(
     if json:
         _print_json(report)
     else:
-        _print_table(report)
+        print_report(report)
     if report.violations:
         raise typer.Exit(PROBLEM)
 
@@ -145,7 +145,8 @@ def _print_json(report: "Report") -> None:
     print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
 
 
-def _print_table(report: "Report") -> None:
+def print_report(report: "Report") -> None:
+    """The findings as a table, what each violation is about, and the verdict."""
     from rich.console import Console
     from rich.table import Table
 

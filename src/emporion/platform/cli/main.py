@@ -135,6 +135,7 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., None]]]] = {
             "serve": task.serve,
             "migrate": task.migrate,
             "prepare": task.prepare,
+            "audit": task.audit,
             "operator": task.operator,
         },
     ),

@@ -48,6 +48,26 @@ def prepare() -> None:
     print(f"made: {', '.join(made)}" if made else "nothing to make; trust is written")
 
 
+def audit() -> None:
+    """Prove all books of the shop, and tell CloudWatch the verdict; exits 1 on a violation.
+
+    For example:
+
+      EMPORION_AUDIT="$(cat shop.json)" emporion task audit
+    """
+    import asyncio
+
+    from emporion.chassis.runtime.system import SystemClock
+    from emporion.platform.cli.audit import print_report
+    from emporion.platform.cli.exits import PROBLEM
+    from emporion.platform.ecs.audit import audit_task
+
+    report = asyncio.run(audit_task(now_ms=SystemClock().now_ms, write=print))
+    print_report(report)
+    if report.violations:
+        raise typer.Exit(PROBLEM)
+
+
 def operator(
     email: Annotated[str, typer.Argument(metavar="EMAIL", help="Whose account it is.")],
 ) -> None:

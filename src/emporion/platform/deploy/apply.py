@@ -11,7 +11,8 @@ from emporion.platform.deploy.deployment import Deployment
 Template = Mapping[str, Any]
 BASIS: Final = ("network", "data", "bus", "tasks")
 """In this order: each imports from those before it."""
-LAST: Final = "dashboard"
+LAST: Final = ("audit", "dashboard")
+"""What looks at all services."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ async def apply(
         return
     for name in names:
         await rollout.service(name)
-    await rollout.stack(LAST)
+    for name in LAST:
+        await rollout.stack(name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ ONLY_FOR_ALL: Final = frozenset(
 """Actions that AWS takes for every resource only."""
 PUBLIC_PORTS: Final = frozenset({80, 443})
 MODERN_TLS: Final = "TLS13"
+OWN_METRICS: Final = '"Namespace": "Emporion"'
+TOLD_BY: Final = "EMPORION_EMF"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,6 +51,7 @@ def check(templates: Mapping[str, Template], deployment: Deployment) -> list[Fin
 
 
 def _broken(template: Template) -> Iterator[tuple[str, str]]:
+    yield from _deaf(template)
     for name, resource in template.get("Resources", {}).items():
         rule = _RULES.get(resource["Type"])
         if rule is not None:
@@ -142,6 +145,22 @@ def _container(container: Template) -> Iterator[str]:
         yield from (f"may have a secret in {name}" for name in names if secret in name)
 
 
+def _deaf(template: Template) -> Iterator[tuple[str, str]]:
+    """An alarm on what processes tell themselves, beside tasks that do not tell it."""
+    resources = template.get("Resources", {})
+    serving = [
+        container
+        for one in resources.values()
+        if one["Type"] == "AWS::ECS::TaskDefinition"
+        for container in one["Properties"]["ContainerDefinitions"]
+        if container.get("Command") == ["task", "serve"]
+    ]
+    told = [{"Name": TOLD_BY, "Value": "true"} in one.get("Environment", ()) for one in serving]
+    for name, resource in resources.items():
+        if resource["Type"] in _WATCHING and OWN_METRICS in json.dumps(resource) and not all(told):
+            yield name, f"watches what no task tells: {TOLD_BY} is not true"
+
+
 def _service(properties: Template) -> Iterator[str]:
     deployment = properties.get("DeploymentConfiguration", {})
     breaker = deployment.get("DeploymentCircuitBreaker", {})
@@ -193,6 +212,9 @@ def _queue(properties: Template) -> Iterator[str]:
         yield "has no dead letters"
 
 
+_WATCHING: Final = frozenset(
+    {"AWS::CloudWatch::Alarm", "AWS::ApplicationAutoScaling::ScalingPolicy"}
+)
 _KEPT: Final = frozenset({"AWS::RDS::DBInstance", "AWS::SecretsManager::Secret"})
 _RULES: Final[Mapping[str, Callable[[Template], Iterator[str]]]] = {
     "AWS::IAM::Role": _role,

@@ -30,6 +30,7 @@ from emporion.platform.topology.find import find_topology
 from emporion.platform.topology.kinds import BusKind, DiscoveryKind, Engine
 from emporion.platform.topology.model import ProcessPlan, Topology
 
+SAGAS: Final = ("sagas.py", "sagas/__init__.py")
 KEYS_AT: Final = "user"
 """Every process asks it for the keys that access tokens are verified with."""
 
@@ -116,6 +117,12 @@ class _Shop:
             callers=tuple(sorted(name for name in calls if plan.name in calls[name])),
             publishes=tuple(name for name in self.publishers if name in plan.services),
             links=tuple(link for link in self.links if link.subscriber in plan.services),
+            with_sagas=tuple(name for name in plan.services if name in self._with_sagas()),
+        )
+
+    def _with_sagas(self) -> frozenset[str]:
+        return frozenset(
+            one.name for one in self.sources if any((one.folder / path).is_file() for path in SAGAS)
         )
 
     def _rollout(self, manifest: Manifest, rules: Sequence[ListenerRule]) -> Rollout:
@@ -167,4 +174,5 @@ def _widest(all_of: Sequence[AutoScaling]) -> AutoScaling:
         cpu_threshold=min(one.cpu_threshold for one in all_of),
         requests_per_target=min(one.requests_per_target for one in all_of),
         backlog_per_task=min(one.backlog_per_task for one in all_of),
+        loop_lag_ms=min(one.loop_lag_ms for one in all_of),
     )

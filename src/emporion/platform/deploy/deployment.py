@@ -31,6 +31,7 @@ class EcsService:
         callers: those that call it.
         publishes: the services in it that announce events.
         links: what its services subscribe to.
+        with_sagas: the services in it that have sagas.
     """
 
     name: str
@@ -54,6 +55,7 @@ class EcsService:
     callers: tuple[str, ...] = ()
     publishes: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
+    with_sagas: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ class AutoScaling:
         requests_per_target: requests a minute and task that are kept to; 0: not looked at.
         backlog_per_task: events waiting in the service's queues, for each task, that are kept
             to; 0: not looked at. Only a service that subscribes has queues.
+        loop_lag_ms: how late its event loop turns, on average, that is kept to; 0: not looked
+            at. A loop that waits for one core leaves the others of a task idle, and CPU low.
     """
 
     min_capacity: int
@@ -48,6 +50,7 @@ class AutoScaling:
     cpu_threshold: int
     requests_per_target: int = 1_500
     backlog_per_task: int = 1_000
+    loop_lag_ms: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +61,13 @@ class Alarms:
         error_percent: of requests answered by 5xx, over five minutes.
         latency_ms_p99: of requests, over five minutes.
         backlog_age_s: of the oldest event that waits for this service.
+        saga_age_s: of the oldest saga of this service that is not over.
     """
 
     error_percent: int = 1
     latency_ms_p99: int = 1_000
     backlog_age_s: int = 300
+    saga_age_s: int = 900
 
 
 @dataclass(frozen=True, slots=True)

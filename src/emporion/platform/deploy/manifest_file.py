@@ -107,6 +107,7 @@ def _auto_scaling(value: Value) -> AutoScaling:
         "cpu_threshold": (10, 90),
         "requests_per_target": (0, 1_000_000),
         "backlog_per_task": (0, 1_000_000),
+        "loop_lag_ms": (0, 10_000),
     }
     found = _numbers(value, ranges)
     for key in ("min_capacity", "max_capacity", "cpu_threshold"):
@@ -121,6 +122,7 @@ def _alarms(value: Value) -> Alarms:
         "error_percent": (1, 100),
         "latency_ms_p99": (1, 60_000),
         "backlog_age_s": (1, 1_209_600),
+        "saga_age_s": (1, 1_209_600),
     }
     return Alarms(**_numbers(value, ranges))
 

@@ -47,6 +47,7 @@ class Options:
         zones: availability zones, 2 or 3.
         database_class: of the PostgreSQL instances.
         database_gb: of their storage.
+        audit_every_h: hours between two audits of all books.
         mail_domain: from which mails are sent by SES; empty: no mails.
         settings: settings of the shop that are no secrets, for all processes.
     """
@@ -59,6 +60,7 @@ class Options:
     zones: int = 2
     database_class: str = "db.t4g.medium"
     database_gb: int = 50
+    audit_every_h: int = 6
     mail_domain: str = ""
     settings: tuple[tuple[str, str], ...] = ()
 
@@ -108,6 +110,7 @@ _READERS: Final[Mapping[str, Callable[[Value], Any]]] = {
     "zones": lambda value: value.number(2, ZONES_MAX),
     "database_class": _matching(re.compile(r"db\.[a-z0-9]+\.[a-z0-9]+")),
     "database_gb": lambda value: value.number(20, 65_536),
+    "audit_every_h": lambda value: value.number(1, 24),
     "mail_domain": _matching(_DOMAIN),
     "settings": _settings,
 }

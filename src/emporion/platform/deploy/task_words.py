@@ -6,6 +6,7 @@ from typing import Final
 from emporion.platform.deploy.deployment import Deployment, EcsService
 from emporion.platform.deploy.options import Size
 from emporion.platform.ecs.told import (
+    AuditTold,
     DatabaseTold,
     HeldTold,
     PrepareTold,
@@ -97,6 +98,17 @@ def hosts_of(deployment: Deployment, one: EcsService) -> Mapping[str, str]:
         for service, engine in one.services.items()
         if engine not in FOREIGN
     }
+
+
+def audit_told(deployment: Deployment) -> AuditTold:
+    """What the task is told that audits all books."""
+    return AuditTold(
+        shop=deployment.options.name,
+        region=REGION,
+        services=tuple(
+            _held(deployment, name, engine) for name, engine in deployment.services.items()
+        ),
+    )
 
 
 def prepare_told(deployment: Deployment) -> PrepareTold:

@@ -4,20 +4,19 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import quote
-from urllib.request import urlopen
+from typing import Any
 
 import msgspec
 
 from emporion.chassis.auth.keys import SigningKey
 from emporion.chassis.runtime.system import system_runtime
 from emporion.kernel.errors import Unavailable
+from emporion.platform.ecs.held import held_service
+from emporion.platform.ecs.metadata import task_place
 from emporion.platform.ecs.secrets import Secrets, password_in, setting_in
 from emporion.platform.ecs.told import (
     TASK,
     BadTask,
-    HeldTold,
     TaskTold,
     identity_secret,
     read_told,
@@ -28,18 +27,13 @@ from emporion.platform.serve import opened_shop, serving_process
 from emporion.platform.services import SERVICES
 from emporion.platform.settings import SECRET, Environment, Settings, load
 from emporion.platform.split_fabric import open_engine
-from emporion.platform.topology.kinds import BusKind, DiscoveryKind, Engine
+from emporion.platform.topology.kinds import BusKind, DiscoveryKind
 from emporion.platform.topology.process_file import (
     BusPlace,
     DiscoveryPlace,
-    HeldService,
     ProcessFile,
     TrustedCaller,
 )
-
-METADATA: Final = "ECS_CONTAINER_METADATA_URI_V4"
-METADATA_TIMEOUT_S: Final = 2
-ID_LENGTH: Final = 12
 
 
 async def serve_task(environ: Mapping[str, str] = os.environ) -> None:
@@ -61,7 +55,7 @@ async def migrate_task(environ: Mapping[str, str] = os.environ) -> list[str]:
     """
     told = read_told(TaskTold, environ, TASK)
     async with Secrets(told.region, endpoint_url=told.endpoint_url) as secrets:
-        held = [await _held(one, secrets) for one in told.services]
+        held = [await held_service(one, secrets) for one in told.services]
     runtime = system_runtime()
     for one in held:
         database = open_engine(one, runtime)
@@ -89,11 +83,12 @@ async def operator_task(email: str, environ: Mapping[str, str] = os.environ) -> 
 
 async def process_file(told: TaskTold, environ: Mapping[str, str]) -> ProcessFile:
     """What the process is to know, its secrets among it. Raises BadTask, Unavailable."""
-    instance = f"{told.process}-{task_id(environ)}"
+    place = task_place(environ)
+    instance = f"{told.process}-{place.instance}"
     async with Secrets(told.region, endpoint_url=told.endpoint_url) as secrets:
         identity = identity_secret(told.shop, told.process)
         said = await secrets.all_of([identity, trust_secret(told.shop), *told.secrets.values()])
-        held = [await _held(one, secrets) for one in told.services]
+        held = [await held_service(one, secrets) for one in told.services]
     folder = Path(told.data) / "processes" / instance
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     key = SigningKey.from_secret(password_in(identity, said[identity]))
@@ -106,14 +101,8 @@ async def process_file(told: TaskTold, environ: Mapping[str, str]) -> ProcessFil
         grpc_host=told.host,
         grpc_port=told.grpc_port,
         address=told.host,
-        bus=BusPlace(
-            kind=BusKind.SNS_SQS,
-            url=told.endpoint_url,
-            region=told.region,
-            publishers=tuple(SERVICES),
-            prefix=told.shop,
-            topic_arns=told.topic_arns,
-        ),
+        place=dict(place.attributes),
+        bus=_bus(told),
         discovery=DiscoveryPlace(
             kind=DiscoveryKind.CLOUD_MAP,
             namespace=told.namespace,
@@ -130,43 +119,15 @@ async def process_file(told: TaskTold, environ: Mapping[str, str]) -> ProcessFil
     )
 
 
-def task_id(environ: Mapping[str, str]) -> str:
-    """The beginning of the id that ECS gave the task; on another machine the process's own.
-
-    Raises BadTask when ECS says where to ask and does not answer: two tasks with one name would
-    take each other's leases.
-    """
-    url = environ.get(METADATA, "")
-    if not url:
-        return str(os.getpid())
-    try:
-        with urlopen(f"{url}/task", timeout=METADATA_TIMEOUT_S) as answer:  # noqa: S310 - ECS says
-            arn = msgspec.json.decode(answer.read(), type=dict[str, Any])["TaskARN"]
-    except (OSError, KeyError, msgspec.MsgspecError) as error:
-        raise BadTask(f"ECS does not say which task this is: {error}") from error
-    return str(arn).rpartition("/")[2][:ID_LENGTH]
-
-
-async def _held(told: HeldTold, secrets: Secrets) -> HeldService:
-    return HeldService(
-        name=told.name,
-        engine=told.engine,
-        dsn=await _dsn(told, secrets),
-        instances=2,  # scaling may start another at any time
+def _bus(told: TaskTold) -> BusPlace:
+    return BusPlace(
+        kind=BusKind.SNS_SQS,
+        url=told.endpoint_url,
+        region=told.region,
+        publishers=tuple(SERVICES),
+        prefix=told.shop,
+        topic_arns=told.topic_arns,
     )
-
-
-async def _dsn(told: HeldTold, secrets: Secrets) -> str:
-    if told.address_secret:
-        return await secrets.get(told.address_secret)
-    if told.engine is not Engine.POSTGRES:
-        raise BadTask(f"{told.name}: {told.engine} needs the secret of its address")
-    name = told.password_secret
-    password = quote(password_in(name, await secrets.get(name)), safe="")
-    if told.host.startswith("/"):  # a socket's folder, on a machine for tests
-        return f"postgresql://{told.name}:{password}@/{told.name}?host={quote(told.host)}"
-    where = f"{told.host}:{told.port}"
-    return f"postgresql://{told.name}:{password}@{where}/{told.name}?sslmode=require"
 
 
 def _settings(

@@ -11,6 +11,7 @@ from emporion.platform.topology.kinds import Engine
 T = TypeVar("T", bound=msgspec.Struct)
 TASK: Final = "EMPORION_TASK"
 PREPARE: Final = "EMPORION_PREPARE"
+AUDIT: Final = "EMPORION_AUDIT"
 POSTGRES_PORT: Final = 5_432
 
 
@@ -111,6 +112,21 @@ class PrepareTold(_Told, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     region: str
     processes: dict[str, tuple[str, ...]]
     databases: tuple[DatabaseTold, ...]
+    endpoint_url: str = ""
+
+
+class AuditTold(_Told, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the audit is told: where the data of every service is.
+
+    Args:
+        shop, region, data, endpoint_url: see TaskTold.
+        services: all of the shop.
+    """
+
+    shop: str
+    region: str
+    services: tuple[HeldTold, ...]
+    data: str = "/data"
     endpoint_url: str = ""
 
 

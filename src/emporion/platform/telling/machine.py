@@ -1,19 +1,21 @@
-"""How a process uses its machine: processor, memory, and the queues in front of its databases."""
+"""How a process uses its machine, and what waits in it: transactions, events, sagas."""
 
 import os
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from emporion.chassis.saga.desk import OpenSagas, SagaDesk
 from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.platform.shop import Shop
 
 _STATM: Final = Path("/proc/self/statm")
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 LAG_MS: Final = 30_000
-"""How often it is asked how far subscribers are behind: that reads their tables."""
+"""How often it is asked how far subscribers are behind, and how old sagas are: both read tables."""
 
 
 def watch_machine(telemetry: Telemetry, shop: Shop) -> None:
@@ -46,6 +48,7 @@ class QueueAges:
         self._asked_ms = now_ms()
         self._ages: dict[tuple[str, str], float] = {}
         self._waiting: dict[tuple[str, str], float] = {}
+        self._dead: dict[tuple[str, str], float] = {}
 
     async def refresh(self) -> None:
         """Ask, if it is time."""
@@ -58,6 +61,7 @@ class QueueAges:
             is_new = key not in self._ages
             self._ages[key] = lag.oldest_ms / 1000
             self._waiting[key] = float(lag.waiting)
+            self._dead[key] = float(lag.dead)
             if is_new:
                 self._show(key)
 
@@ -67,3 +71,45 @@ class QueueAges:
         self._gauge("events_oldest_seconds", about, lambda: self._ages[key], **labels)
         about = "Events that a subscriber has not come to."
         self._gauge("events_waiting", about, lambda: self._waiting[key], **labels)
+        about = "Events whose reaction failed for days: somebody has to redrive them."
+        self._gauge("dead_letters", about, lambda: self._dead[key], **labels)
+
+
+class SagaAges:
+    """How many sagas are not over and how old the oldest is, asked every LAG_MS, as gauges.
+
+    Instances that share a database tell the same.
+
+    Args:
+        desks: of each service that has sagas.
+    """
+
+    def __init__(
+        self, telemetry: Telemetry, desks: Mapping[str, SagaDesk], now_ms: Callable[[], int]
+    ) -> None:
+        self._desks = desks
+        self._now_ms = now_ms
+        self._asked_ms = now_ms()
+        self._open = dict.fromkeys(desks, OpenSagas(0, None))
+        gauge = telemetry.metrics.gauge
+        for name in desks:
+            number = partial(self._number, name)
+            gauge("sagas_open", "Sagas that are not over.", number, service=name)
+            about = "Age of the oldest saga that is not over."
+            gauge("sagas_oldest_seconds", about, partial(self._age_s, name), service=name)
+
+    async def refresh(self) -> None:
+        """Ask, if it is time. Raises what the databases raise."""
+        now_ms = self._now_ms()
+        if now_ms - self._asked_ms < LAG_MS:
+            return
+        self._asked_ms = now_ms
+        for name, desk in self._desks.items():
+            self._open[name] = await desk.standing()
+
+    def _number(self, service: str) -> float:
+        return float(self._open[service].number)
+
+    def _age_s(self, service: str) -> float:
+        oldest_at_ms = self._open[service].oldest_at_ms
+        return 0.0 if oldest_at_ms is None else max(0, self._now_ms() - oldest_at_ms) / 1000

@@ -15,7 +15,7 @@ from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.platform.settings import Settings, TraceForm, UnknownSetting
 from emporion.platform.shop import Shop
 from emporion.platform.telling.export.emf import EmbeddedMetrics
-from emporion.platform.telling.machine import QueueAges, watch_machine
+from emporion.platform.telling.machine import QueueAges, SagaAges, watch_machine
 from emporion.platform.telling.recorder import LOGS_MAX, Recorder
 from emporion.platform.telling.records import FILE
 from emporion.platform.telling.store.writing import Limits
@@ -45,11 +45,15 @@ class Telling:
             logs=kept,
         )
         watch_machine(telemetry, shop)
-        recorder.refreshes.append(QueueAges(telemetry, shop, runtime.clock.now_ms).refresh)
+        now_ms = runtime.clock.now_ms
+        recorder.refreshes.append(QueueAges(telemetry, shop, now_ms).refresh)
+        recorder.refreshes.append(SagaAges(telemetry, shop.saga_desks, now_ms).refresh)
         shop.records.recorder = recorder
         if settings.emf:
-            emf = EmbeddedMetrics(telemetry.metrics, shop.fabric.process, _print)
-            recorder.exports.append(lambda _: emf.tell(runtime.clock.now_ms()))
+            emf = EmbeddedMetrics(
+                telemetry.metrics, shop.fabric.process_kind, _print, place=shop.fabric.place
+            )
+            recorder.exports.append(lambda _: emf.tell(now_ms()))
         if not settings.otlp_url:
             return Part("telemetry", recorder.start, recorder.stop)
         exporter = _exporter(settings, shop)
@@ -77,7 +81,7 @@ def _exporter(settings: Settings, shop: Shop) -> "OtlpExporter":
         header_of(settings),
         telemetry=shop.telemetry,
         runtime=shop.runtime,
-        messages=Messages(shop.fabric.process, started_ns=started_ns),
+        messages=Messages(place=shop.fabric.place, started_ns=started_ns),
     )
 
 

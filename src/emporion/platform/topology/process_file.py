@@ -111,6 +111,8 @@ class ProcessFile(_Told, frozen=True, kw_only=True, forbid_unknown_fields=True):
         settings: `host`, `port` are where to serve HTTP, `data` is the folder of this instance
             alone; the rest holds for all processes of the shop.
         grpc_host, grpc_port: where to serve gRPC; port 0 takes a free one.
+        place: where the instance runs, in OpenTelemetry's words for a resource; told with all
+            that it tells.
         address: what the others connect to; the process enters it into the registry.
         network: the network namespace that the process runs in; empty: the supervisor's.
         bus, discovery: see there.
@@ -136,6 +138,7 @@ class ProcessFile(_Told, frozen=True, kw_only=True, forbid_unknown_fields=True):
     settings: Settings
     grpc_host: str = "127.0.0.1"
     grpc_port: int = 0
+    place: dict[str, str] = {}
     address: str = "127.0.0.1"
     network: str = ""
     bus: BusPlace

@@ -10,14 +10,18 @@ from emporion.platform.deploy.deployment import Deployment, EcsService
 from emporion.platform.deploy.stacks.pieces import imported, word
 
 RUNBOOK: Final = "docs/aws.md says what to do."
+OWN: Final = "Emporion"
+"""The namespace of what processes tell in CloudWatch's embedded format (see telling/export/emf)."""
 PERIOD_S: Final = 60
 PERIODS: Final = 5
+Counted = tuple[str, dict[str, str]]
+"""A metric with its dimensions."""
 
 
 def service_alarms(
     made: cdk.Stack, deployment: Deployment, one: EcsService, targets: Any
 ) -> list[Any]:
-    """Errors, latency and unhealthy tasks, which are returned; backlog and scaling at its end."""
+    """Errors, latency and unhealthy tasks, which are returned; what waits; scaling at its end."""
     alarms = _Alarms(made, deployment, one)
     behind = {
         "LoadBalancer": imported(deployment, "balancer-name"),
@@ -44,8 +48,58 @@ def service_alarms(
             statistic="Minimum",
         ),
     ]
+    _calls(alarms, one)
     _not_about_the_version(alarms, deployment, one)
+    _left_undone(alarms, one)
     return watched
+
+
+def _calls(alarms: "_Alarms", one: EcsService) -> None:
+    """What the balancer does not see: calls of other services, over gRPC."""
+    for service in one.services:
+        of = f"-of-{service}" if len(one.services) > 1 else ""
+        told = {"service": service}
+        alarms.share(
+            f"call-errors{of}",
+            f"Too many calls of {service} fail by its own fault.",
+            failed=("faults", told),
+            all_of=("requests", told),
+            namespace=OWN,
+        )
+        alarms.simple(
+            f"call-latency{of}",
+            f"Calls of {service} take too long.",
+            one.alarms.latency_ms_p99,
+            namespace=OWN,
+            metric_name="latency_ms_p99",
+            dimensions=_dimensions(told),
+            statistic="Maximum",
+        )
+
+
+def _left_undone(alarms: "_Alarms", one: EcsService) -> None:
+    """What orders and events are stuck in; the process tells the worst of its services."""
+    told = {"process": one.name}
+    if one.with_sagas:
+        alarms.simple(
+            "saga-age",
+            "A saga goes on for too long.",
+            one.alarms.saga_age_s,
+            namespace=OWN,
+            metric_name="sagas_oldest_seconds",
+            dimensions=_dimensions(told),
+            statistic="Maximum",
+        )
+    if one.links:
+        alarms.simple(
+            "set-aside",
+            "Events whose reaction failed for days wait for somebody to redrive them.",
+            0,
+            namespace=OWN,
+            metric_name="dead_letters",
+            dimensions=_dimensions(told),
+            statistic="Maximum",
+        )
 
 
 def _not_about_the_version(alarms: "_Alarms", deployment: Deployment, one: EcsService) -> None:
@@ -104,9 +158,21 @@ class _Alarms:
 
     def errors(self, behind: dict[str, str]) -> Any:
         """The share of requests that were answered by 5xx, in percent."""
+        return self.share(
+            "errors",
+            "Too many requests are answered by 5xx.",
+            failed=("HTTPCode_Target_5XX_Count", behind),
+            all_of=("RequestCount", behind),
+            namespace="AWS/ApplicationELB",
+        )
+
+    def share(
+        self, name: str, text: str, *, failed: Counted, all_of: Counted, namespace: str
+    ) -> Any:
+        """The share of one count in another, in percent."""
         counted = [
-            _counted("failed", "HTTPCode_Target_5XX_Count", behind),
-            _counted("all", "RequestCount", behind),
+            _counted("failed", *failed, namespace=namespace),
+            _counted("all", *all_of, namespace=namespace),
         ]
         share = cloudwatch.CfnAlarm.MetricDataQueryProperty(
             id="share",
@@ -114,21 +180,16 @@ class _Alarms:
             label="percent of requests that failed",
             return_data=True,
         )
-        return self.simple(
-            "errors",
-            "Too many requests are answered by 5xx.",
-            self._percent,
-            metrics=[*counted, share],
-        )
+        return self.simple(name, text, self._percent, metrics=[*counted, share])
 
 
-def _counted(identity: str, name: str, behind: dict[str, str]) -> Any:
+def _counted(identity: str, name: str, behind: dict[str, str], *, namespace: str) -> Any:
     alarm = cloudwatch.CfnAlarm
     return alarm.MetricDataQueryProperty(
         id=identity,
         metric_stat=alarm.MetricStatProperty(
             metric=alarm.MetricProperty(
-                namespace="AWS/ApplicationELB", metric_name=name, dimensions=_dimensions(behind)
+                namespace=namespace, metric_name=name, dimensions=_dimensions(behind)
             ),
             period=PERIOD_S,
             stat="Sum",

@@ -8,17 +8,22 @@ import msgspec
 from aws_cdk import aws_ecs as ecs
 
 from emporion.platform.deploy.deployment import Deployment, EcsService
+from emporion.platform.deploy.options import Architecture
 from emporion.platform.deploy.stacks.pieces import imported
 from emporion.platform.deploy.task_words import GRPC_PORT, hosts_of, task_told
 from emporion.platform.ecs.told import TASK
 from emporion.platform.settings import PREFIX
 
+PROCESSORS: Final = {Architecture.X86_64: "X86_64", Architecture.ARM64: "ARM64"}
+SERVE: Final = ["task", "serve"]
 COLLECTOR: Final = "public.ecr.aws/aws-observability/aws-otel-collector:v0.43.2"
 USER: Final = "10001:10001"
 DATA: Final = "/data"
 STOP_TIMEOUT_S: Final = 60
 """What a task is told to take for its drain fits into it."""
 COLLECTED_AT: Final = "127.0.0.1:4318"
+TELEMETRY: Final = {"trace_ids": "xray", "otlp_url": f"http://{COLLECTED_AT}", "emf": "true"}
+"""Settings of every task that serves: alarms look at what it tells."""
 PROBE: Final = (
     "import urllib.request as r;r.urlopen('http://127.0.0.1:{port}/livez',timeout=3).read()"
 )
@@ -46,6 +51,7 @@ def shop_container(
     deployment: Deployment, one: EcsService, log_group: Any, *, words: list[str]
 ) -> dict[str, Any]:
     """The shop's own container, running the command `words`; as arguments of its property."""
+    settings = {**(TELEMETRY if words == SERVE else {}), **dict(deployment.options.settings)}
     return {
         "name": one.name,
         "image": image(one),
@@ -55,7 +61,7 @@ def shop_container(
             ecs.CfnTaskDefinition.KeyValuePairProperty(name=name, value=value)
             for name, value in (
                 (TASK, told(deployment, one)),
-                *((f"{PREFIX}{key.upper()}", said) for key, said in deployment.options.settings),
+                *((f"{PREFIX}{key.upper()}", said) for key, said in settings.items()),
             )
         ],
         "user": USER,
@@ -92,7 +98,7 @@ def serving_container(deployment: Deployment, one: EcsService, log_group: Any) -
         )
     ]
     return ecs.CfnTaskDefinition.ContainerDefinitionProperty(
-        **shop_container(deployment, one, log_group, words=["task", "serve"]),
+        **shop_container(deployment, one, log_group, words=SERVE),
         port_mappings=ports,
         health_check=ecs.CfnTaskDefinition.HealthCheckProperty(
             command=["CMD", "python", "-c", PROBE.format(port=one.container_port)],

@@ -1,4 +1,4 @@
-"""One page on which the whole shop is seen: rate, errors, latency, tasks, queues, databases."""
+"""One page on which the whole shop is seen: rate, errors, latency, tasks, queues, sagas, audit."""
 
 import json
 from typing import Any, Final
@@ -8,11 +8,13 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 
 from emporion.chassis.brokers.aws.names import dead_letters_of, queue_of
 from emporion.platform.deploy.deployment import Deployment
+from emporion.platform.deploy.stacks.alarms import OWN
 from emporion.platform.deploy.stacks.pieces import stack
 from emporion.platform.deploy.task_words import instances_of
 
 WIDTH: Final = 12
 HEIGHT: Final = 6
+MAX: Final = "Maximum"
 Metric = list[Any]
 
 
@@ -39,6 +41,8 @@ def dashboard_stack(app: cdk.App, deployment: Deployment) -> cdk.Stack:
         _graph("Memory, %", memory, "Average"),
         _graph("Oldest event that waits, s", oldest, "Maximum"),
         _graph("Dead letters", dead, "Maximum"),
+        *_told(deployment),
+        _routes(deployment),
         _graph("CPU of databases, %", _of_databases(deployment, "CPUUtilization"), "Average"),
         _graph("Connections", _of_databases(deployment, "DatabaseConnections"), "Maximum"),
     ]
@@ -51,6 +55,42 @@ def dashboard_stack(app: cdk.App, deployment: Deployment) -> cdk.Stack:
         dashboard_body=json.dumps({"widgets": widgets}, separators=(",", ":")),
     )
     return made
+
+
+def _told(deployment: Deployment) -> list[dict[str, Any]]:
+    """What processes tell themselves, and what the audit does."""
+    services = [("service", name) for name in deployment.services]
+    with_sagas = [("process", one.name) for one in deployment.ecs_services if one.with_sagas]
+    with_links = [("process", one.name) for one in deployment.ecs_services if one.links]
+    shop = [("shop", deployment.options.name)]
+    return [
+        _graph("p99 of calls, ms", _own("latency_ms_p99", services), MAX),
+        _graph("Calls that failed by our own fault", _own("faults", services), "Sum"),
+        _graph("Oldest saga that is not over, s", _own("sagas_oldest_seconds", with_sagas), MAX),
+        _graph("Reactions that are given up", _own("dead_letters", with_links), MAX),
+        _graph("Violations found by the audit", _own("audit_violations", shop), MAX),
+    ]
+
+
+def _own(metric: str, dimensions: list[tuple[str, str]]) -> list[Metric]:
+    """What processes tell themselves."""
+    return [[OWN, metric, *dimension] for dimension in dimensions]
+
+
+def _routes(deployment: Deployment) -> dict[str, Any]:
+    """Every route of REST with its rate, errors and p99, out of the log: it costs no metric."""
+    logs = [f"SOURCE '/{deployment.options.name}/{one.name}'" for one in deployment.ecs_services]
+    query = (
+        "filter kind = 'route' | stats sum(requests) as asked, sum(faults) as failed, "
+        "max(latency_ms_p99) as p99_ms by verb, route | sort failed desc, asked desc | limit 100"
+    )
+    properties = {
+        "title": "Routes: requests, answers by 5xx, worst p99 of a minute",
+        "query": " | ".join([*logs, query]),
+        "region": deployment.options.region,
+        "view": "table",
+    }
+    return _widget(properties) | {"type": "log"}
 
 
 def _of(cluster: str, service: str) -> list[str]:

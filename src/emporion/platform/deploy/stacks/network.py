@@ -1,5 +1,6 @@
 """The network: subnets, ways out, load balancer, cluster, and who may talk to whom."""
 
+from collections.abc import Collection
 from typing import Any, Final
 
 import aws_cdk as cdk
@@ -13,12 +14,14 @@ from emporion.platform.deploy.deployment import Deployment
 from emporion.platform.deploy.options import Size
 from emporion.platform.deploy.stacks.pieces import export, stack, word
 from emporion.platform.deploy.task_words import GRPC_PORT, NETWORK
+from emporion.platform.topology.kinds import Engine
 
 TLS_POLICY: Final = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 POSTGRES_PORT: Final = 5_432
 MONGODB_PORT: Final = 27_017
 HTTPS_PORT: Final = 443
 PREPARING: Final = "prepare"
+AUDITING: Final = "audit"
 ANYWHERE: Final = "0.0.0.0/0"
 IDLE_TIMEOUT_S: Final = 60
 NOT_FOUND: Final = '{"type":"about:blank","title":"Nothing is there","status":404}'
@@ -132,6 +135,7 @@ def _security_groups(made: cdk.Stack, deployment: Deployment, vpc: Any) -> dict[
     for one in deployment.ecs_services:
         groups[one.name] = _group(made, vpc, one.name, f"tasks of {one.name}")
     groups[PREPARING] = _group(made, vpc, PREPARING, "the task that prepares databases and keys")
+    groups[AUDITING] = _group(made, vpc, AUDITING, "the task that audits all books")
     for name, group in groups.items():
         export(made, deployment, f"group-{name}", group.attr_group_id)
     for port in (80, HTTPS_PORT):
@@ -148,15 +152,20 @@ def _security_groups(made: cdk.Stack, deployment: Deployment, vpc: Any) -> dict[
     for one in deployment.ecs_services:
         for callee in one.callees:
             _edge(made, groups, one.name, callee, GRPC_PORT)
-        _edge(made, groups, one.name, "data", POSTGRES_PORT)
-        ports = [HTTPS_PORT]
-        if "mongodb" in one.services.values():
-            ports.append(MONGODB_PORT)
-        for port in ports:
-            _outwards(made, groups[one.name], f"{word(one.name)}ToAnywhere{port}", port)
-    _edge(made, groups, PREPARING, "data", POSTGRES_PORT)
-    _outwards(made, groups[PREPARING], f"{word(PREPARING)}ToAnywhere{HTTPS_PORT}", HTTPS_PORT)
+        _to_data(made, groups, one.name, one.services.values())
+    _to_data(made, groups, PREPARING, ())
+    _to_data(made, groups, AUDITING, deployment.services.values())
     return groups
+
+
+def _to_data(
+    made: cdk.Stack, groups: dict[str, Any], name: str, engines: Collection[Engine]
+) -> None:
+    """To the databases, the APIs of AWS, and a MongoDB that somebody else runs."""
+    _edge(made, groups, name, "data", POSTGRES_PORT)
+    ports = [HTTPS_PORT, *([MONGODB_PORT] if Engine.MONGODB in engines else [])]
+    for port in ports:
+        _outwards(made, groups[name], f"{word(name)}ToAnywhere{port}", port)
 
 
 def _group(made: cdk.Stack, vpc: Any, name: str, text: str) -> Any:

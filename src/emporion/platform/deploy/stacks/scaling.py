@@ -1,4 +1,4 @@
-"""More tasks under load, fewer after it: by CPU, by requests, by events that wait."""
+"""More tasks under load, fewer after it: by CPU, by requests, by events that wait, by loop lag."""
 
 from typing import Any, Final
 
@@ -7,6 +7,7 @@ from aws_cdk import aws_applicationautoscaling as autoscaling
 
 from emporion.chassis.brokers.aws.names import queue_of
 from emporion.platform.deploy.deployment import Deployment, EcsService
+from emporion.platform.deploy.stacks.alarms import OWN
 from emporion.platform.deploy.stacks.pieces import imported
 
 OUT_COOLDOWN_S: Final = 60
@@ -31,18 +32,20 @@ def scale(
     )
     _predefined(made, target, "Cpu", "ECSServiceAverageCPUUtilization", wanted.cpu_threshold)
     if wanted.requests_per_target and one.rules:
-        policy = autoscaling.CfnScalingPolicy
-        label = cdk.Fn.join(
-            "/", [imported(deployment, "balancer-name"), targets.attr_target_group_full_name]
-        )
         _policy(
             made,
             target,
             "Requests",
             wanted.requests_per_target,
-            predefined_metric_specification=policy.PredefinedMetricSpecificationProperty(
-                predefined_metric_type="ALBRequestCountPerTarget", resource_label=label
-            ),
+            predefined_metric_specification=_requests(deployment, targets),
+        )
+    if wanted.loop_lag_ms:
+        _policy(
+            made,
+            target,
+            "LoopLag",
+            wanted.loop_lag_ms / 1_000,
+            customized_metric_specification=_loop_lag(one),
         )
     if wanted.backlog_per_task and one.links:
         _policy(
@@ -52,6 +55,27 @@ def scale(
             wanted.backlog_per_task,
             customized_metric_specification=_backlog(deployment, one, service),
         )
+
+
+def _requests(deployment: Deployment, targets: Any) -> Any:
+    label = cdk.Fn.join(
+        "/", [imported(deployment, "balancer-name"), targets.attr_target_group_full_name]
+    )
+    policy = autoscaling.CfnScalingPolicy
+    return policy.PredefinedMetricSpecificationProperty(
+        predefined_metric_type="ALBRequestCountPerTarget", resource_label=label
+    )
+
+
+def _loop_lag(one: EcsService) -> Any:
+    """As the tasks tell it, each the lag of the moment once a minute."""
+    policy = autoscaling.CfnScalingPolicy
+    return policy.CustomizedMetricSpecificationProperty(
+        namespace=OWN,
+        metric_name="loop_lag_seconds",
+        dimensions=[policy.MetricDimensionProperty(name="process", value=one.name)],
+        statistic="Average",
+    )
 
 
 def _predefined(made: cdk.Stack, target: Any, name: str, metric: str, value: int) -> None:
@@ -65,7 +89,7 @@ def _predefined(made: cdk.Stack, target: Any, name: str, metric: str, value: int
     )
 
 
-def _policy(made: cdk.Stack, target: Any, name: str, value: int, **metric: Any) -> None:
+def _policy(made: cdk.Stack, target: Any, name: str, value: float, **metric: Any) -> None:
     kind = autoscaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty
     autoscaling.CfnScalingPolicy(
         made,

@@ -13,9 +13,12 @@ from aws_cdk import aws_servicediscovery as cloudmap
 from emporion.platform.deploy.deployment import Deployment, EcsService
 from emporion.platform.deploy.listener import ListenerRule
 from emporion.platform.deploy.manifest import Strategy
-from emporion.platform.deploy.options import Architecture
 from emporion.platform.deploy.stacks import alarms, scaling
-from emporion.platform.deploy.stacks.containers import collector_container, serving_container
+from emporion.platform.deploy.stacks.containers import (
+    PROCESSORS,
+    collector_container,
+    serving_container,
+)
 from emporion.platform.deploy.stacks.pieces import (
     assumed_by,
     imported,
@@ -25,7 +28,6 @@ from emporion.platform.deploy.stacks.pieces import (
 from emporion.platform.deploy.stacks.roles import execution_role, task_role
 from emporion.platform.deploy.task_words import GRPC_PORT
 
-PROCESSORS: Final = {Architecture.X86_64: "X86_64", Architecture.ARM64: "ARM64"}
 SLOW_START_S: Final = 30
 DEREGISTRATION_S: Final = 20
 HEALTH_GRACE_S: Final = 60

@@ -9,8 +9,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_logs as logs
 
 from emporion.platform.deploy.deployment import Deployment, EcsService
-from emporion.platform.deploy.options import Architecture
-from emporion.platform.deploy.stacks.containers import shop_container
+from emporion.platform.deploy.stacks.containers import PROCESSORS, shop_container
 from emporion.platform.deploy.stacks.network import PREPARING
 from emporion.platform.deploy.stacks.pieces import allow, arn, imported, stack, word
 from emporion.platform.deploy.stacks.roles import execution_role, role
@@ -20,7 +19,6 @@ from emporion.platform.ecs.told import PREPARE
 KEPT_DAYS: Final = 90
 CPU: Final = "256"
 MEMORY_MB: Final = "512"
-PROCESSORS: Final = {Architecture.X86_64: "X86_64", Architecture.ARM64: "ARM64"}
 
 
 def tasks_stack(app: cdk.App, deployment: Deployment) -> cdk.Stack:

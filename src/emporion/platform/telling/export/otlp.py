@@ -49,11 +49,12 @@ _decode_line: Final = msgspec.json.Decoder(Line).decode
 class Messages:
     """Makes the bodies of requests to a collector, for one process.
 
-    A service is a resource of its own, also where several share the process.
+    A service is a resource of its own, also where several share the process. `place` says of each
+    which instance it is in, and where that runs.
     """
 
-    def __init__(self, process: str, *, started_ns: int) -> None:
-        self._process = process
+    def __init__(self, *, place: Mapping[str, str], started_ns: int) -> None:
+        self._place = place
         self._started_ns = started_ns
 
     def traces(self, spans: Iterable[Span], *, epoch_us: int) -> bytes:
@@ -127,7 +128,7 @@ class Messages:
                     "service.name": service,
                     "service.namespace": SCOPE,
                     "service.version": __version__,
-                    "service.instance.id": self._process,
+                    **self._place,
                 }
             )
         )
