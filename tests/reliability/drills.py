@@ -78,13 +78,23 @@ async def drill(
     return Outcome(
         fault.name,
         report["paid"],
-        sum(count for why, count in report["errors"].items() if BROKEN_OFF not in why),
-        sum(report["retries"].values()),
+        failed(report),
+        retried(report),
         report["latency_ms"]["p99"],
         fault_s,
         settled_s,
         violations(books),
     )
+
+
+def failed(report: dict[str, Any]) -> int:
+    """How many orders of a load came through not even by retries."""
+    return sum(count for why, count in report["errors"].items() if BROKEN_OFF not in why)
+
+
+def retried(report: dict[str, Any]) -> int:
+    """How many attempts of a load were not the first."""
+    return sum(report["retries"].values())
 
 
 def violations(books: dict[str, Any]) -> list[str]:

@@ -72,11 +72,13 @@ class SplitShop:
         data: its folder.
         words: how it is started, after the program's name.
         environ: variables of the supervisor and so of all.
+        program: what starts it, and with it all of its processes.
     """
 
     data: Path
     words: tuple[str, ...] = ("split",)
     environ: dict[str, str] = field(default_factory=environment)
+    program: tuple[str, ...] = COMMAND
     url: str = ""
     process: subprocess.Popen[bytes] | None = None
 
@@ -103,7 +105,7 @@ class SplitShop:
         started_s = time.monotonic()
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                [*COMMAND, *self.words, "--port", "0", "--data", str(self.data)],
+                [*self.program, *self.words, "--port", "0", "--data", str(self.data)],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
