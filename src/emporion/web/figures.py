@@ -61,6 +61,11 @@ def clock(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%H:%M:%S.") + f"{at.microsecond // 1000:03d}"
 
 
+def at_clock(at_s: int) -> str:
+    """The time of day in UTC of seconds since the epoch: `17:04:12`."""
+    return datetime.fromtimestamp(at_s, UTC).strftime("%H:%M:%S")
+
+
 def instant(at: datetime) -> str:
     """An instant in UTC, to the second, as machines write it: `2026-11-30 17:04:12`."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

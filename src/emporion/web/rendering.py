@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from emporion.web.assets import Assets
-from emporion.web.figures import age, clock, instant, rate, share, size, span
+from emporion.web.figures import age, at_clock, clock, instant, rate, share, size, span
 from emporion.web.words import moment, money, plural
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Renderer:
         )
         environment.filters |= {"money": money, "moment": moment, "plural": plural}
         environment.filters |= {
-            each.__name__: each for each in (age, clock, instant, rate, share, size, span)
+            each.__name__: each for each in (age, at_clock, clock, instant, rate, share, size, span)
         }
         environment.globals["asset"] = self._assets.address
         return environment

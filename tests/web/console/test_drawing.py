@@ -1,17 +1,20 @@
 """What pages draw: figures, what stands out, the map, the waterfall. Without a shop."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from emporion.contracts.operations_telemetry import (
     CallEdge,
+    MetricPoint,
+    MetricSeries,
     ProcessStanding,
     ServiceMap,
     SpanOfTrace,
     TraceDetails,
 )
+from emporion.web.console.charts import LINES_MAX, Chart, Grid, Line, groups_of, largest, whole
 from emporion.web.console.judging import State, together
 from emporion.web.console.service_map import OUTSIDE, WIDTH, picture_of
 from emporion.web.console.waterfall import DEPTH_MAX, waterfall_of
@@ -234,3 +237,83 @@ def test_fields_are_said_in_few_words():
     (row,) = falling(work(1, 0, 0, 10, fields=fields)).rows
 
     assert row.said == "waited 12 ms, queued 0.2 ms, Store.add"
+
+
+NOON = datetime(2026, 11, 30, 12, 0, 30, tzinfo=UTC)
+
+
+def course(*values: float | list[int], label: str = "a", every_s: int = 60) -> MetricSeries:
+    """A series that was told of in each of the last steps, the newest last."""
+    last = NOON.replace(second=0)
+    points = [
+        MetricPoint(
+            at=last - timedelta(seconds=every_s * back),
+            value=float(sum(value) if isinstance(value, list) else value),
+            buckets=value if isinstance(value, list) else [],
+        )
+        for back, value in zip(range(len(values))[::-1], values, strict=True)
+    ]
+    return MetricSeries(
+        name="x", labels={"label": label}, kind="count", process="shop", points=points
+    )
+
+
+def test_a_grid_begins_with_a_whole_step_and_ends_now():
+    grid = Grid(NOON, 3_600)
+
+    assert (grid.step_s, len(grid.times)) == (60, 60)
+    assert grid.times[0] > NOON.timestamp() - 3_600
+    assert grid.times[-1] == NOON.replace(second=0).timestamp()
+    assert Grid(NOON, 60).step_s == 2
+
+
+def test_a_rate_is_of_the_time_that_a_step_has_lasted_so_far():
+    grid = Grid(NOON, 3_600)
+
+    assert grid.rates([course(120, 60)])[-3:] == [0.0, 2.0, 2.0]
+
+
+def test_nothing_is_drawn_before_the_first_thing_told():
+    grid = Grid(NOON, 3_600)
+    series = [course(1, 0), course(5, 5, 5, label="b")]
+
+    since = grid.first_told(series)
+    assert grid.sums([series[0]], since=since)[-4:] == [None, 0.0, 1.0, 0.0]
+    assert grid.first_told([]) > grid.times[-1]
+    assert Chart(
+        "x", "X", "count", grid.times, [Line("a", grid.sums([], since=since + 600))]
+    ).is_empty
+
+
+def test_a_gauge_stays_until_it_is_told_again_and_those_of_one_name_are_added():
+    grid = Grid(NOON, 3_600)
+
+    assert grid.gauges([course(4, every_s=180), course(1, 2, every_s=120)])[-4:] == [
+        None,
+        1.0,
+        1.0,
+        6.0,
+    ]
+    assert grid.gauges([course(4, 5)], scale=0.5)[-2:] == [2.0, 2.5]
+
+
+def test_what_only_grows_is_told_by_how_fast_and_a_new_start_is_no_fall():
+    assert Grid(NOON, 3_600).growth(course(60, 90, 5, 35))[-4:] == [None, 0.5, None, 0.5]
+
+
+def test_quantiles_of_several_series_are_those_of_everything_that_they_timed():
+    grid = Grid(NOON, 3_600)
+    fast, slow = [99, 0, 0, 0, 0, 0], [0, 0, 0, 0, 1, 0]
+
+    p50, _, p99 = grid.quantiles([course(fast), course(slow)], BOUNDS_S)
+    assert (p50.name, p50.values[-2]) == ("p50", None)
+    assert p50.last is not None and p50.last < 1
+    assert p99.last is not None and p99.last <= 1.0
+    assert whole([course(fast), course(slow, 1)]) == (101.0, [99, 0, 0, 0, 1, 0])
+
+
+def test_of_many_lines_the_largest_are_drawn():
+    series = [course(number, label=f"l{number}") for number in range(10)]
+
+    shown = largest(groups_of(series, lambda each: each.labels["label"]))
+    assert shown == ["l4", "l5", "l6", "l7", "l8", "l9"] and len(shown) == LINES_MAX

@@ -206,3 +206,68 @@ async def test_an_operation_that_is_away_is_said_in_the_part_that_asked(
     assert 'role="alert"' in part.html and "<!doctype" not in part.html
     for shown in (part, page):
         assert "Telemetry.db cannot be read: disk I/O error" in shown.text
+
+
+def charts(page):
+    """What each chart's table says last, by its title and line."""
+    found = {}
+    for chart in re.findall(r"<section class=\"card-box chart.*?</section>", page.html, re.DOTALL):
+        title = re.findall(r"<h2[^>]*>([^<]+)", chart)[0]
+        lines = re.findall(r"data-line>([^<]+)", chart)
+        rows = re.findall(r"<tr data-x.*?</tr>", chart, re.DOTALL)
+        told = [re.findall(r'data-y="([^"]*)"', row) for row in rows]
+        found[title] = {
+            name: sum(float(row[place] or 0) for row in told) for place, name in enumerate(lines)
+        }
+    return found
+
+
+async def test_metrics_tell_of_requests_by_route_without_those_that_look(operator):
+    page = await operator.get("/console/metrics")
+    one = await operator.get("/console/metrics?of=POST+/api/orders&window=300")
+
+    assert re.search(r"POST /api/orders [\d.]+/min 2 0 1 ", page.text)
+    assert "/console" not in re.findall(r'class="fill"><a[^>]*>([^<]+)', page.html)
+    drawn = charts(page)
+    assert drawn["Requests"]["answered"] > drawn["Requests"]["refused"] > 0
+    assert drawn["Requests"]["failed on us"] == 0
+    assert drawn["How long they took"]["p99"] >= drawn["How long they took"]["p50"] > 0
+    assert charts(one)["Requests"]["answered"] < drawn["Requests"]["answered"]
+
+
+async def test_metrics_tell_of_calls_and_events_by_their_edge(operator):
+    page = await operator.get("/console/metrics?about=calls")
+
+    edges = re.findall(r'class="fill"><a[^>]*>([^<]+)<', page.html)
+    assert {"order → payment", "edge → catalog", "order → email, events"} <= set(edges)
+    assert not [edge for edge in edges if "operations" in edge]
+    one = await operator.get("/console/metrics?about=calls&of=order+%E2%86%92+payment")
+    assert charts(one)["Calls and events"]["refused"] > 0
+    assert charts(one)["Calls and events"]["failed on us"] == 0
+
+
+async def test_metrics_tell_of_processes_and_of_what_is_sold(operator):
+    machine = charts(await operator.get("/console/metrics?about=machine&window=300"))
+    sold = charts(await operator.get("/console/metrics?about=sold&window=300"))
+
+    assert machine["Memory"]["shop"] > 10 * 2**20
+    assert machine["Transactions that wait or run"]["analytics"] == 0
+    assert sold["Orders"] == {"paid": 1, "rejected": 1}
+    assert sold["Revenue in EUR"]["EUR"] > 0
+    assert sold["Refused by why"] == {"payment-declined": 1}
+
+
+async def test_the_live_part_of_the_metrics_is_the_charts_alone(operator):
+    part = await operator.get("/console/metrics/now?about=sold&window=300", hx_request="true")
+
+    assert "<!doctype" not in part.html and "data-chart" in part.html
+    odd = await operator.get("/console/metrics?about=%3Cb%3E&of=nothing")
+    assert odd.status == 200 and "Nothing was told of it" in odd.text
+
+
+async def test_the_topology_says_what_runs_where_and_on_what(operator):
+    page = await operator.get("/console/topology")
+
+    assert "13 services together" in page.text and "order on SQLite" in page.text
+    assert "Events travel over within the process" in page.text
+    assert re.search(r"shop ready \d+.s [\d.]+% \d+.MB", page.text)
