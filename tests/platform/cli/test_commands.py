@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.metadata import version as installed_version
 
 import pytest
 
@@ -48,6 +49,11 @@ def test_every_command_shows_how_to_use_it_by_example(words, emporion):
 
     assert shown.code == 0
     assert f"emporion {' '.join(words)}" in shown.out.partition("For example:")[2]
+
+
+@pytest.mark.parametrize("word", ["version", "--version"])
+def test_the_version_is_told_as_a_command_and_as_an_option(word, emporion):
+    assert emporion(word) == Ended(0, f"{installed_version('emporion')}\n", "")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated
 
 import typer
 
@@ -178,6 +179,7 @@ def _typer(name: str, text: str) -> typer.Typer:
 def build() -> typer.Typer:
     """The whole command line."""
     app = _typer("emporion", HELP)
+    app.callback(help=as_written(HELP))(_options)
     for name, command in COMMANDS.items():
         _register(app, name, command)
     for name, command in HIDDEN.items():
@@ -188,6 +190,22 @@ def build() -> typer.Typer:
             _register(group, word, command)
         app.add_typer(group)
     return app
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        version.version()
+        raise typer.Exit
+
+
+def _options(  # `_print_version` acts on it
+    is_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None: ...
 
 
 def _register(
