@@ -130,6 +130,18 @@ async def _why_order_price(front: Shopfront, ann: Person, bob: Person) -> None:
     assert must(await front.send(ann, "GET", target))["is_changed"] is False
 
 
+async def _split_total(front: Shopfront, ann: Person, bob: Person) -> None:
+    worth = {"amount": {"amount_minor": 100, "currency": "EUR"}}
+    code = must(await front.json(front.operator, "POST", "/api/gift-cards", worth))["code"]
+    wanted = {"total": {"amount_minor": 250, "currency": "EUR"}, "gift_cards": [code]}
+    split = must(await front.json(ann, "POST", "/api/cart/gift-cards", wanted))
+    assert split["rest"]["amount_minor"] == 150
+    wrong = wanted | {"gift_cards": ["0000-0000-0000-0000-0000"]}
+    refused = [await front.json(bob, "POST", "/api/cart/gift-cards", wrong) for _ in range(6)]
+    assert slug_of(refused[-1]) == "too-many-gift-card-codes"
+    assert must(await front.json(ann, "POST", "/api/cart/gift-cards", wanted)) == split
+
+
 async def _get_order(front: Shopfront, ann: Person, bob: Person) -> None:
     order = await front.order(ann, "to-be-seen")
     assert (await front.send(bob, "GET", f"/api/orders/{order['order_id']}")).status == 404
@@ -261,6 +273,7 @@ OWNED: dict[str, Scenario] = {
     "order.set_cart_line": _set_cart_line,
     "order.remove_from_cart": _remove_from_cart,
     "order.checkout": _checkout,
+    "order.split_total": _split_total,
     "payment.get_payment": _get_payment,
 }
 

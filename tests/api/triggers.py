@@ -72,6 +72,13 @@ async def _unknown_gift_card(front: Shopfront) -> Answer:
     return await front.json(NOBODY, "POST", "/api/gift-cards/balance", code)
 
 
+async def _unpaid(front: Shopfront) -> Answer:
+    card = await _gift_card(front)
+    wanted = {"lines": ORDER["lines"], "gift_cards": [card["code"]]}
+    ann = await front.person("ann")
+    return await front.json(ann, "POST", "/api/orders", wanted, idempotency_key="unpaid")
+
+
 async def _guessed_gift_cards(front: Shopfront) -> Answer:
     guesser = await front.person("guesser")
     wanted = {**ORDER, "gift_cards": ["0000-0000-0000-0000-0000"]}
@@ -110,6 +117,7 @@ TRIGGERS: dict[str, Trigger] = {
     "bad-gift-card": _worthless_gift_card,
     "too-many-gift-card-codes": _guessed_gift_cards,
     "unknown-gift-card": _unknown_gift_card,
+    "no-payment-token": _unpaid,
     "gift-card-void": lambda front: _adjusted(front, is_void=True, key="void"),
     "gift-card-not-enough": lambda front: _adjusted(front, is_void=False, key="enough"),
     "unusable-url": lambda front: _hook(front, "http://192.0.2.1/hook", "orders.created"),

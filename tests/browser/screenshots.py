@@ -67,7 +67,7 @@ async def _buying(page: Page) -> AsyncIterator[str]:
     await page.get_by_role("link", name="Check out").click()
     await page.get_by_label("Country").select_option("DE")
     await page.get_by_label("By post").check()
-    await page.get_by_label("Code").fill("WELCOME-10")
+    await page.get_by_label("Promotion code").fill("WELCOME-10")
     await page.get_by_role("button", name="Apply").click()
     await expect(page.locator("#summary")).to_contain_text("Welcome")
     yield "checkout"

@@ -77,7 +77,7 @@ async def test_the_cart_and_the_sum_follow_without_loading_the_page(shop, browse
         await expect(page.get_by_label("By bicycle")).to_have_count(0)
         await page.get_by_label("By post").check()
         await expect(page.locator("#summary")).to_contain_text("€12.50")
-        await page.get_by_label("Code").fill("WELCOME-10")
+        await page.get_by_label("Promotion code").fill("WELCOME-10")
         await page.get_by_role("button", name="Apply").click()
         await expect(page.locator("#summary")).to_contain_text("€11.74")
         assert seen.complaints == []

@@ -27,12 +27,14 @@ from emporion.contracts.order_carts import (
     CartsOfCustomers,
     Checkout,
     EmptyCart,
+    GiftCardPaid,
     Ordering,
 )
 from emporion.contracts.order_desk import FindOrders, FoundOrders, OrderStatus
 from emporion.contracts.order_prices import PricesOfOrders
 from emporion.contracts.order_returns import ReturnedLine, ReturnsOfOrders
 from emporion.contracts.payment import PaymentDeclined
+from emporion.contracts.payment_tokens import NoPaymentToken
 from emporion.contracts.pricing import (
     CodeNotApplicable,
     CodeUsedUp,
@@ -193,7 +195,10 @@ class HoldNeeded(Reply, frozen=True, kw_only=True):
 
 
 class OrderCreated(Event, frozen=True, kw_only=True):
-    """An order was taken: its stock is held and its money captured."""
+    """An order was taken: its stock is held and its money captured.
+
+    `gift_cards`: what they paid of the amount; the rest was charged.
+    """
 
     SPEC = EventSpec("orders.created", key="order_id")
 
@@ -203,6 +208,7 @@ class OrderCreated(Event, frozen=True, kw_only=True):
     lines: list[PricedLine]
     created_at: Instant
     payment_method: MethodName = ""
+    gift_cards: list[GiftCardPaid] = field(default_factory=list)
 
 
 class OrderRejected(Event, frozen=True, kw_only=True):
@@ -231,7 +237,10 @@ class OrderCancelled(Event, frozen=True, kw_only=True):
 
 
 class OrderRefunded(Event, frozen=True, kw_only=True):
-    """The money of a return was given back: `amount`, for these units."""
+    """The money of a return was given back: `amount`, for these units.
+
+    `to_gift_cards`: what of it went back to gift cards; the rest to the payment.
+    """
 
     SPEC = EventSpec("orders.refunded", key="order_id")
 
@@ -241,12 +250,14 @@ class OrderRefunded(Event, frozen=True, kw_only=True):
     amount: Money
     lines: list[ReturnedLine]
     refunded_at: Instant
+    to_gift_cards: Money | None = None
 
 
 _REFUSALS = (
     CalledOff,
     OutOfStock,
     PaymentDeclined,
+    NoPaymentToken,
     UnknownSku,
     KeyReused,
     CurrencyMismatch,
@@ -287,8 +298,9 @@ class OrderService(CartsOfCustomers, ReturnsOfOrders, PricesOfOrders, Protocol):
         (HTTP 202): follow it by its id or repeat the request. Raises OutOfStock,
         PaymentDeclined, UnknownSku, CurrencyMismatch, UnknownCode, CodeNotApplicable, CodeUsedUp,
         NoDelivery, CalledOff, UnknownGiftCard, GiftCardExpired, GiftCardVoid, GiftCardNotEnough,
-        TooManyCodes or NoGiftCardKey, and then everything done is undone. The same key with the
-        same request replays the outcome, also concurrently; with another one it raises KeyReused.
+        TooManyCodes, NoGiftCardKey or NoPaymentToken, and then everything done is undone. The same
+        key with the same request replays the outcome, also concurrently; with another one it
+        raises KeyReused.
         """
 
     @query(access=_READ, rest=get("/api/orders"), raises=(UnknownCursor,))

@@ -6,6 +6,7 @@ from msgspec import Meta, field
 
 from emporion.contracts.catalog import UnknownSku
 from emporion.contracts.contract import (
+    Message,
     Reply,
     Request,
     Service,
@@ -18,12 +19,14 @@ from emporion.contracts.contract import (
     query,
 )
 from emporion.contracts.giftcard import GiftCardCodes
+from emporion.contracts.giftcard_refusals import UNPAYABLE
 from emporion.contracts.inventory import Line
 from emporion.contracts.payment_tokens import Paying
 from emporion.contracts.pricing import Codes, Country, DeliveryRef
 from emporion.contracts.refusals import KeyReused
 from emporion.contracts.words import IdempotencyKey, OptionalKey, Quantity, Sku
 from emporion.kernel.errors import Conflict, FailedPrecondition
+from emporion.kernel.money import CurrencyMismatch, Money
 
 CartQuantity = Annotated[int, Meta(ge=0, le=10_000, description="Units, 0..10000; 0 removes.")]
 
@@ -81,7 +84,10 @@ class Cart(Reply, frozen=True, kw_only=True):
 
 
 class Ordering(Paying, frozen=True, kw_only=True):
-    """How to buy. Gift cards pay first, in the order of their codes; the token pays the rest."""
+    """How to buy. Gift cards pay first, in the order of their codes; the token pays the rest.
+
+    It may be left out when nothing is left for it to pay.
+    """
 
     idempotency_key: IdempotencyKey
     codes: Codes = field(default_factory=list)
@@ -92,6 +98,35 @@ class Ordering(Paying, frozen=True, kw_only=True):
 
 class Checkout(Ordering, frozen=True, kw_only=True):
     """Order what is in the cart; the cart is emptied in the same transaction."""
+
+
+class SplitTotal(Request, frozen=True, kw_only=True):
+    """A total, and the codes of gift cards that somebody wants to pay it with."""
+
+    total: Money
+    gift_cards: Annotated[GiftCardCodes, Meta(min_length=1)]
+
+
+class GiftCardPays(Message, frozen=True, kw_only=True):
+    """What a card would pay now; `ending`: the last four characters of its code."""
+
+    ending: str
+    balance: Money
+    pays: Money
+
+
+class GiftCardPaid(Message, frozen=True, kw_only=True):
+    """What a card paid of an order; `ending`: the last four characters of its code."""
+
+    ending: str
+    amount: Money
+
+
+class TotalSplit(Reply, frozen=True, kw_only=True):
+    """Each card once, in the order of the codes; `rest`: what is left for the payment token."""
+
+    cards: list[GiftCardPays]
+    rest: Money
 
 
 _READ, _WRITE = owner("orders:read"), owner("orders:write")
@@ -129,3 +164,14 @@ class CartsOfCustomers(Service, Protocol):
     @command(access=_WRITE, key="sku", rest=delete("/api/cart/items/{sku}"))
     async def remove_from_cart(self, request: RemoveFromCart) -> Cart:
         """Remove a line. Succeeds when it is not there."""
+
+    @command(
+        access=_WRITE, rest=post("/api/cart/gift-cards"), raises=(CurrencyMismatch, *UNPAYABLE)
+    )
+    async def split_total(self, request: SplitTotal) -> TotalSplit:
+        """What gift cards would pay of a total now. Takes nothing, and promises nothing.
+
+        Codes that do not exist are counted, as those of an order are. Raises UnknownGiftCard,
+        GiftCardExpired, GiftCardVoid, GiftCardNotEnough, TooManyCodes, NoGiftCardKey, or
+        CurrencyMismatch for a card in another currency.
+        """

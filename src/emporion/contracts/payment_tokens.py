@@ -19,6 +19,24 @@ PaymentToken = Annotated[
 ]
 
 
+OptionalToken = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_.-]{0,200}$(?!\n)",
+        description="The provider's token for a payment method; never a card number. Needed "
+        "unless gift cards pay everything, or it costs nothing.",
+        examples=["tok_ok"],
+    ),
+]
+
+
+class NoPaymentToken(InvalidArgument):
+    """Something is left to be charged, and there is no token to charge it to (field `left`)."""
+
+    slug = "no-payment-token"
+    title = "Something is left to pay; send a payment token"
+
+
 class CardNumberRefused(InvalidArgument, ValueError):
     """A card number came where only a provider's token may: it is not kept or logged."""
 
@@ -42,9 +60,9 @@ _DIGITS = re.compile(r"[0-9](?:[._-]?[0-9]){12,18}")
 
 
 class Paying(Request, frozen=True, kw_only=True):
-    """A request that pays by a token."""
+    """A request that pays by a token, if anything is left to be charged."""
 
-    payment_token: PaymentToken
+    payment_token: OptionalToken = ""
 
     def __post_init__(self) -> None:
         """No card number gets further than here."""

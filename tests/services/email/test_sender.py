@@ -4,10 +4,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from emporion.chassis.testing.time import ManualClock
 from emporion.contracts.email import MailStatus
+from emporion.contracts.order_carts import GiftCardPaid
 from emporion.kernel.errors import Unavailable
+from emporion.kernel.money import Money
 from emporion.services.email.adapters.kept import KeptMailer
 from emporion.services.email.adapters.sql import SENDING_MS_MAX
 from emporion.services.email.commands import BATCH_MAX, LOOK_AGAIN_MS
@@ -275,3 +278,23 @@ async def test_what_could_not_be_handed_over_is_due_again_at_once(engine, tmp_pa
     async with open_office(tmp_path, engine, tray, clock) as office:
         await office.run()
     assert tray.names == [confirmation(1)]
+
+
+async def test_mails_name_gift_cards_by_their_last_characters(office: Office, tray: Tray):
+    paid = GiftCardPaid(ending="11HB", amount=Money(300, "EUR"))
+    await office.deliver(structs.replace(created(), gift_cards=[paid]))
+    await office.deliver(structs.replace(refunded(), to_gift_cards=Money(300, "EUR")))
+    await office.run()
+
+    confirmed, back = [text.body for _, text in tray.sent]
+    assert "Paid by the gift card that ends in 11HB: 3.00 EUR\n" in confirmed
+    assert "Of this, 3.00 EUR went back to your gift cards." in back
+
+
+async def test_mails_about_orders_without_gift_cards_do_not_speak_of_them(
+    office: Office, tray: Tray
+):
+    await office.deliver(created())
+    await office.deliver(refunded())
+    await office.run()
+    assert not any("gift card" in text.body for _, text in tray.sent)

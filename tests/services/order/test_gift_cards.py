@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 from emporion.contracts.giftcard_refusals import GiftCardNotEnough, UnknownGiftCard
 from emporion.contracts.inventory import Line, OutOfStock
 from emporion.contracts.order import CallOffOrder, CancelOrder, OrderOf, PlaceOrder
-from emporion.contracts.order_carts import Checkout
+from emporion.contracts.order_carts import Checkout, SplitTotal
 from emporion.contracts.order_desk import OrderStatus
 from emporion.contracts.payment import PaymentDeclined
+from emporion.contracts.payment_tokens import NoPaymentToken
 from emporion.contracts.pricing import CodeUsedUp, DetailKind
 from emporion.contracts.refusals import KeyReused
+from emporion.kernel.errors import InvalidArgument
 from emporion.kernel.ids import GiftCardId, Sku
-from emporion.kernel.money import CurrencyMismatch
+from emporion.kernel.money import CurrencyMismatch, Money
 from emporion.services.order.domain import Share, shares_of, total_of_shares
 from tests.services.order.cards import card_id
 from tests.services.order.fakes import ADA
@@ -69,6 +71,61 @@ async def test_a_card_that_covers_it_all_leaves_nothing_to_charge(shop) -> None:
         assert await s.as_user(ADA, s.api.get_order(OrderOf(order_id=order.order_id))) == order
         assert await place(s, by_card(A)) == order
         assert await s.books_balance()
+
+
+async def test_without_a_token_cards_pay_all_or_nothing_is_taken(shop) -> None:
+    async with shop() as s:
+        s.cards.put(A, 499)
+        s.cards.put(B, 1)
+
+        with pytest.raises(NoPaymentToken) as refused:
+            await place(s, by_card(A, token=""))
+        assert refused.value.fields["left"] == "0.01 EUR"
+        with pytest.raises(NoPaymentToken):
+            await place(s, by_card(token="", key="plain"))
+        assert s.cards.spent == {}
+
+        order = await place(s, by_card(A, B, token="", key="both"))
+
+        assert order.status is OrderStatus.PAID
+        assert s.payments.captured == {}
+        assert await place(s, by_card(A, B, token="", key="both")) == order
+        assert b'"gift_cards":[{"ending":"aaaa"' in (await payloads(s))[0]
+
+
+async def test_what_cards_would_pay_is_told_and_not_taken(shop) -> None:
+    async with shop() as s:
+        s.cards.put(A, 300)
+        s.cards.put(B, 900)
+        s.cards.put("cccc", 900, "USD")
+
+        async def split(minor: int, *codes: str) -> Any:
+            total = Money(minor, "EUR")
+            asked = SplitTotal(total=total, gift_cards=list(codes))
+            return await s.as_user(ADA, s.api.split_total(asked))
+
+        both = await split(1_000, A, B)
+        assert [(str(card.balance), str(card.pays)) for card in both.cards] == [
+            ("3.00 EUR", "3.00 EUR"),
+            ("9.00 EUR", "7.00 EUR"),
+        ]
+        assert both.rest == Money(0, "EUR")
+        assert (await split(1_000, A)).rest == Money(700, "EUR")
+        assert [card.pays.amount_minor for card in (await split(200, A, B)).cards] == [200, 0]
+        with pytest.raises(CurrencyMismatch):
+            await split(1_000, "cccc")
+        with pytest.raises(UnknownGiftCard):
+            await split(1_000, "dddd")
+        with pytest.raises(InvalidArgument):
+            await split(-1, A)
+        assert s.cards.balance_minor(A) == 300
+
+
+async def payloads(s: Any) -> list[bytes]:
+    rows = await s.database.read(
+        lambda tx: tx.fetch("SELECT payload FROM outbox ORDER BY position")
+    )
+    return [bytes(payload) for (payload,) in rows]
 
 
 async def test_cards_pay_in_their_order_and_the_token_pays_the_rest(shop) -> None:

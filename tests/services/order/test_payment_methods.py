@@ -83,3 +83,4 @@ def test_a_name_depends_on_token_and_key():
     assert one.name("tok_a") == PaymentMethods("one").name("tok_a")
     assert len({one.name("tok_a"), one.name("tok_b"), other.name("tok_a")}) == 3
     assert len(one.name("t" * 200)) == 32
+    assert one.name("") == ""

@@ -18,6 +18,7 @@ from emporion.platform.cli import (
     events,
     faults,
     fraud,
+    giftcards,
     history,
     import_catalog,
     load,
@@ -119,6 +120,16 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., None]]]] = {
     "payments": (
         "Whether orders, payments and the provider agree about the money.",
         {"detect": payments.detect, "reconcile": payments.reconcile},
+    ),
+    "giftcards": (
+        "Gift cards, their ledgers, and new ones.",
+        {
+            "list": giftcards.list_,
+            "issue": giftcards.issue,
+            "show": giftcards.show_,
+            "void": giftcards.void,
+            "adjust": giftcards.adjust,
+        },
     ),
     "webhooks": (
         "Events on their way to merchants' servers.",

@@ -24,6 +24,8 @@ from emporion.contracts.order_carts import (
     GetCart,
     RemoveFromCart,
     SetCartLine,
+    SplitTotal,
+    TotalSplit,
 )
 from emporion.contracts.order_desk import FindOrders, FoundOrders
 from emporion.contracts.order_prices import PriceOfOrder, WhyOrderPrice
@@ -111,6 +113,9 @@ class OrderApi(OrderService):
 
     async def remove_from_cart(self, request: RemoveFromCart) -> Cart:
         return await self._carts.remove(request.sku, caller().user_id)
+
+    async def split_total(self, request: SplitTotal) -> TotalSplit:
+        return await self._orders.split(request, caller().user_id)
 
     async def checkout(self, request: Checkout) -> Order:
         return await self._checkouts.checkout(request, caller().user_id)

@@ -7,9 +7,11 @@ from typing import Final
 from emporion.chassis.http.exchange import Response
 from emporion.chassis.http.problem import status_of
 from emporion.contracts.catalog import CatalogService
+from emporion.contracts.giftcard_refusals import UNPAYABLE
 from emporion.contracts.inventory import Line
 from emporion.contracts.order import Order, OrderService
 from emporion.contracts.order_carts import CartChanged, Checkout, EmptyCart
+from emporion.contracts.payment_tokens import NoPaymentToken
 from emporion.contracts.pricing import (
     CodeNotApplicable,
     CodeUsedUp,
@@ -26,16 +28,18 @@ from emporion.kernel.errors import (
     Unauthenticated,
     Unavailable,
 )
+from emporion.kernel.money import Money
 from emporion.web.forms import message
 from emporion.web.storefront import basket
+from emporion.web.storefront.chosen import NOTHING, Chosen
 from emporion.web.storefront.countries import COUNTRIES
+from emporion.web.storefront.gift_cards import Tender, tendered, unsure
 from emporion.web.storefront.goods import Goods
 from emporion.web.storefront.pricing import Priced, Wishes, price
-from emporion.web.storefront.refusals import said_of
+from emporion.web.storefront.refusals import SPLIT_ANEW, Said, said_of
 from emporion.web.visit import Visit
 
-KEY_BYTES: Final = 16
-FIELDS: Final = ("country", "delivery", "payment", "code")
+FIELDS: Final = ("country", "delivery", "payment", "code", "gift_card")
 _OF_CODE: Final = (UnknownCode, CodeNotApplicable, CodeUsedUp)
 _OF_REQUEST: Final = (InvalidArgument, ResourceExhausted)
 """Refusals of one request: they decide nothing about an order that the key may have made before."""
@@ -51,40 +55,12 @@ class PaymentChoice:
 
 
 @dataclass(frozen=True, slots=True)
-class _Chosen:
-    """What the form holds. `seen` are the lines that it showed; the key makes it one order.
-
-    `live` is the cart. When it is empty, an order under the key may have taken it.
-    """
-
-    key: str
-    wishes: Wishes
-    payment: str
-    seen: str
-    live: Sequence[Line]
-
-    @classmethod
-    def of(cls, visit: Visit, live: Sequence[Line]) -> "_Chosen":
-        form = visit.form
-        wishes = Wishes(form.text("code"), form.text("country"), form.text("delivery"))
-        return cls(form.text("key"), wishes, form.text("payment"), form.text("seen"), live)
-
-    @property
-    def lines(self) -> Sequence[Line]:
-        """What the form is about, also when the cart was taken already."""
-        return self.live or basket.read(self.seen)
-
-    def with_new_key(self, visit: Visit) -> "_Chosen":
-        """For another try: an outcome that is known is replayed under the old key."""
-        return replace(self, key=visit.site.runtime.random.token(KEY_BYTES))
-
-
-@dataclass(frozen=True, slots=True)
 class _Shown:
     """The checkout as it is shown: prices, deliveries, and what is wrong with which field."""
 
     lines: Sequence[Line]
     priced: Priced
+    tender: Tender
     deliveries: Sequence[DeliveryOption]
     wrong: dict[str, str]
 
@@ -107,7 +83,7 @@ class CheckoutPages:
             raise Unauthenticated
         payment = self._payments[0].token if self._payments else ""
         live = await basket.lines_of(visit)
-        chosen = _Chosen("", Wishes(), payment, "", live).with_new_key(visit)
+        chosen = Chosen("", Wishes(), payment, "", live).with_new_key(visit)
         return await self._form(visit, chosen)
 
     async def order(self, visit: Visit) -> Response:
@@ -115,14 +91,10 @@ class CheckoutPages:
 
         A refusal is said on the same page: the cart and all that was filled in are still there.
         """
-        chosen = _Chosen.of(visit, await basket.lines_of(visit))
-        if visit.form.text("action") != "order":
-            return await self._form(visit, chosen)
-        if chosen.live and basket.written(chosen.live) != chosen.seen:
-            return await self._form(visit, chosen, refusal=CartChanged())
-        wrong = await self._missing(visit, chosen)
-        if wrong:
-            return await self._form(visit, chosen, wrong=wrong)
+        chosen = Chosen.of(visit, await basket.lines_of(visit))
+        unready = await self._unready(visit, chosen)
+        if unready is not None:
+            return unready
         try:
             placed = await self._place(visit, chosen)
         except EmptyCart:
@@ -133,19 +105,35 @@ class CheckoutPages:
             return await self._refused(visit, chosen, refusal)
         return visit.redirect(f"/orders/{placed.order_id}")
 
-    async def _place(self, visit: Visit, chosen: _Chosen) -> Order:
+    async def _unready(self, visit: Visit, chosen: Chosen) -> Response | None:
+        """The form again, when it was not sent to order, or not as the shop stands."""
+        if visit.form.text("action") != "order" or chosen.typed:
+            return await self._form(visit, chosen)
+        if chosen.live and basket.written(chosen.live) != chosen.seen:
+            return await self._form(visit, chosen, refusal=CartChanged())
+        wrong = await self._missing(visit, chosen)
+        if wrong:
+            return await self._form(visit, chosen, wrong=wrong)
+        if chosen.cards and chosen.live:  # nobody pays more than the form said
+            tender = (await self._look(visit, chosen)).tender
+            if chosen.rest != str(tender.rest.amount_minor):
+                return await self._form(visit, chosen, said=SPLIT_ANEW)
+        return None
+
+    async def _place(self, visit: Visit, chosen: Chosen) -> Order:
         return await visit.ask(OrderService).checkout(
             message(
                 Checkout,
                 idempotency_key=chosen.key,
-                payment_token=chosen.payment,
+                payment_token=chosen.token,
                 codes=[chosen.wishes.code] if chosen.wishes.code else [],
                 country=chosen.wishes.country,
                 delivery=chosen.wishes.delivery,
+                gift_cards=list(chosen.cards),
             )
         )
 
-    async def _refused(self, visit: Visit, chosen: _Chosen, refusal: EmporionError) -> Response:
+    async def _refused(self, visit: Visit, chosen: Chosen, refusal: EmporionError) -> Response:
         """Put the cart back, once, if the order had taken it; then say what was wrong.
 
         While the outcome is unknown the key stays, and so do the lines, whatever became of the
@@ -157,6 +145,8 @@ class CheckoutPages:
             return await self._form(visit, chosen.with_new_key(visit), refusal=refusal)
         if not chosen.live and isinstance(refusal, ResourceExhausted):
             refusal = Unavailable()  # this one did nothing, but the one before may have
+        if not refusal.is_outcome_known:
+            chosen = replace(chosen, live=())  # the order may have it, and what is on the cards
         if not refusal.is_outcome_known or isinstance(refusal, _OF_REQUEST):
             return await self._form(visit, chosen, refusal=refusal)
         if not await basket.lines_of(visit):
@@ -164,30 +154,30 @@ class CheckoutPages:
         anew = replace(chosen.with_new_key(visit), seen="", live=await basket.lines_of(visit))
         return await self._form(visit, anew, refusal=refusal)
 
-    async def _missing(self, visit: Visit, chosen: _Chosen) -> dict[str, str]:
+    async def _missing(self, visit: Visit, chosen: Chosen) -> dict[str, str]:
         wrong: dict[str, str] = {}
         if chosen.wishes.country not in COUNTRIES:
             wrong["country"] = "Choose the country that it goes to."
         elif not chosen.wishes.delivery and await self._deliveries(visit, chosen.wishes.country):
             wrong["delivery"] = "Choose a way of delivery."
-        if not chosen.payment:
+        if not chosen.payment and not (chosen.cards and chosen.rest == NOTHING):
             wrong["payment"] = "Choose how to pay."
         return wrong
 
     async def _form(
         self,
         visit: Visit,
-        chosen: _Chosen,
+        chosen: Chosen,
         *,
         refusal: EmporionError | None = None,
         wrong: dict[str, str] | None = None,
+        said: Said | None = None,
     ) -> Response:
         lines = chosen.lines
         if not lines:
             return visit.redirect("/cart")
-        shown = await self._look(visit, chosen.wishes, lines)
+        shown = await self._look(visit, chosen)
         wrong = {**shown.wrong, **(wrong or {})}
-        said = None
         if refusal is not None:
             field = _field_of(refusal)
             if field:
@@ -201,6 +191,7 @@ class CheckoutPages:
             chosen=chosen,
             seen=basket.written(lines),
             priced=shown.priced,
+            tender=shown.tender,
             deliveries=shown.deliveries,
             countries=COUNTRIES,
             payments=self._payments,
@@ -209,9 +200,10 @@ class CheckoutPages:
             said=said,
         )
 
-    async def _look(self, visit: Visit, wishes: Wishes, lines: Sequence[Line]) -> _Shown:
+    async def _look(self, visit: Visit, chosen: Chosen) -> _Shown:
         """Prices with as many of the wishes as can be granted; the others are said."""
         wrong: dict[str, str] = {}
+        wishes, lines = chosen.wishes, chosen.lines
         deliveries = await self._deliveries(visit, wishes.country)
         if wishes.delivery not in {option.delivery_id for option in deliveries}:
             wishes = replace(wishes, delivery="")
@@ -229,7 +221,18 @@ class CheckoutPages:
                 wrong["delivery"] = f"{error.title}."
                 wishes = replace(wishes, delivery="")
             else:
-                return _Shown(lines, priced, deliveries, wrong)
+                tender = await self._tender(visit, chosen, priced)
+                wrong |= {"gift_card": tender.wrong} if tender.wrong else {}
+                return _Shown(lines, priced, tender, deliveries, wrong)
+
+    async def _tender(self, visit: Visit, chosen: Chosen, priced: Priced) -> Tender:
+        """What the gift cards pay; of a form whose order may have spent them, what it said."""
+        total = priced.quote.total if priced.quote else Money.zero("EUR")
+        if not chosen.live:
+            is_said = chosen.rest.isascii() and chosen.rest.isdigit()
+            rest = Money(int(chosen.rest[:12]), total.currency) if is_said else total
+            return unsure(chosen.cards, rest)
+        return await tendered(visit, chosen.cards, chosen.typed, total=total)
 
     async def _deliveries(self, visit: Visit, country: str) -> list[DeliveryOption]:
         """The ways of delivery to a country; all of them before one was chosen."""
@@ -248,5 +251,9 @@ def _field_of(refusal: EmporionError) -> str:
         return "code"
     if isinstance(refusal, NoDelivery):
         return "delivery"
+    if isinstance(refusal, NoPaymentToken):
+        return "payment"
+    if isinstance(refusal, UNPAYABLE):
+        return "gift_card"
     field = str(refusal.fields.get("field", ""))
     return {"codes[0]": "code", "payment_token": "payment"}.get(field, "")

@@ -2,12 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from emporion.chassis.http.exchange import Response
 from emporion.chassis.http.problem import status_of
-from emporion.contracts.order import CancelOrder, ListOrders, Order, OrderOf, OrderService
+from emporion.contracts.order import (
+    CancelOrder,
+    ListOrders,
+    Order,
+    OrderOf,
+    OrderService,
+)
+from emporion.contracts.order_desk import OrderStatus
+from emporion.contracts.order_returns import Return, ReturnsOf
+from emporion.contracts.pricing import DetailKind, PriceDetail
 from emporion.contracts.refusals import UnknownCursor
 from emporion.contracts.shipping import FulfilmentOf, Shipment, ShippingService
 from emporion.kernel.errors import (
@@ -18,6 +27,7 @@ from emporion.kernel.errors import (
     Unavailable,
 )
 from emporion.kernel.ids import Sku
+from emporion.kernel.money import Money
 from emporion.web.forms import message
 from emporion.web.storefront import basket
 from emporion.web.storefront.goods import Goods
@@ -34,6 +44,30 @@ SLOW_S: Final = 2.0
 HEARTBEAT_S: Final = 10.0
 """So often something is sent in any case: that is how it shows that nobody reads any more."""
 OPTIONAL_S: Final = 1.0
+_UNDONE: Final = (OrderStatus.REJECTED, OrderStatus.CANCELLED)
+_RETURNABLE: Final = (
+    OrderStatus.PARTLY_SHIPPED,
+    OrderStatus.SHIPPED,
+    OrderStatus.DELIVERED,
+    OrderStatus.RETURNED,
+    OrderStatus.REFUNDED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Paid:
+    """What gift cards paid of an order, and what was charged besides; undone: it goes back."""
+
+    cards: list[PriceDetail]
+    charged: Money
+    is_undone: bool
+
+    @classmethod
+    def of(cls, order: Order) -> "_Paid":
+        cards = [one for one in order.details if one.kind is DetailKind.GIFT_CARD]
+        minor = order.total.amount_minor - sum(card.amount.amount_minor for card in cards)
+        charged = Money(minor, order.total.currency)
+        return cls(cards, charged, order.status in _UNDONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +76,7 @@ class _State:
 
     order: Order
     shipments: list[Shipment]
+    returns: list[Return] = field(default_factory=list)
 
     @property
     def progress(self) -> Progress:
@@ -130,11 +165,15 @@ class OrderPages:
 
     async def _shown(self, visit: Visit, refusal: EmporionError | None = None) -> Response:
         state = await self._state(visit)
+        if state.order.status in _RETURNABLE:
+            state = replace(state, returns=await self._returns(visit))
         sold = await self._goods.find(visit, [Sku(line.sku) for line in state.order.lines])
         return await visit.show(
             "order.html",
             200 if refusal is None else status_of(refusal),
             **_values(state),
+            paid=_Paid.of(state.order),
+            refunds=[each for each in state.returns if each.refund.amount_minor],
             sold=sold,
             is_over=is_over(state.order),
             refusal=refusal,
@@ -149,6 +188,17 @@ class OrderPages:
         return await visit.ask(OrderService).get_order(
             message(OrderOf, order_id=visit.path["order_id"])
         )
+
+    async def _returns(self, visit: Visit) -> list[Return]:
+        """What came back of the order, as far as that can be told now."""
+        request = message(ReturnsOf, order_id=visit.path["order_id"])
+        try:
+            found = await visit.ask(OrderService, timeout_s=OPTIONAL_S).returns_of(request)
+        except EmporionError as error:
+            if error.is_outcome_known and not isinstance(error, Unauthenticated):
+                raise
+            return []
+        return found.returns
 
     async def _shipments(self, visit: Visit) -> list[Shipment]:
         """The shipments of the order, as far as they are known yet."""

@@ -34,6 +34,11 @@ def said_of(refusal: EmporionError, priced: Priced) -> Said:
     return _WORDS.get(type(refusal)) or Said(refusal.title, f"{refusal.detail}. {_KEPT}")
 
 
+SPLIT_ANEW: Final = Said(
+    "Your gift cards pay something else than before",
+    "Look at what is left to pay; nothing has been ordered yet.",
+)
+"""Somebody spent from a card, or the price changed, since the page was shown."""
 _UNKNOWN: Final = Said(
     "We do not know yet whether the order went through",
     "Send it again: it is recognised, and made and paid once only.",

@@ -45,6 +45,8 @@ class OrderCommands:
         self._sagas = sagas
         self.priced = pricing.priced
         """A new order at today's prices. Raises what is in UNPRICED."""
+        self.split = pricing.split
+        """See OrderService.split_total."""
         self._queries = queries
         self._definitions = definitions
 

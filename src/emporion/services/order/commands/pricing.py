@@ -4,11 +4,17 @@ from collections.abc import Sequence
 
 from emporion.chassis.runtime.ports import Runtime
 from emporion.contracts.catalog import CatalogService, UnknownSku
-from emporion.contracts.giftcard import FindGiftCards, FoundGiftCard, GiftCardService, GiftCardShare
+from emporion.contracts.giftcard import (
+    FindGiftCards,
+    FoundGiftCard,
+    GiftCardService,
+    GiftCardShare,
+)
 from emporion.contracts.giftcard_refusals import UNPAYABLE
 from emporion.contracts.inventory import Line
 from emporion.contracts.order import PricedLine
-from emporion.contracts.order_carts import Ordering
+from emporion.contracts.order_carts import GiftCardPays, Ordering, SplitTotal, TotalSplit
+from emporion.contracts.payment_tokens import NoPaymentToken
 from emporion.contracts.pricing import (
     BasketQuote,
     CodeNotApplicable,
@@ -20,12 +26,14 @@ from emporion.contracts.pricing import (
     UnknownCode,
 )
 from emporion.contracts.pricing import PricedLine as Quoted
+from emporion.kernel.errors import InvalidArgument
 from emporion.kernel.ids import ORDER, GiftCardId, OrderId, UserId
 from emporion.kernel.money import CurrencyMismatch, Money
 from emporion.services.order.commands.steps import TakeOrder
-from emporion.services.order.domain import Share, shares_of
+from emporion.services.order.domain import CARD_NAMED, Share, shares_of
 
 UNPRICED = (
+    NoPaymentToken,
     UnknownSku,
     CurrencyMismatch,
     UnknownCode,
@@ -58,6 +66,8 @@ class Pricing:
         )
         found = await self._found(request.gift_cards, user_id) if request.gift_cards else ()
         shares = _shares(found, quote.total) if found else []
+        if not request.payment_token:
+            _require_paid(quote.total, shares)
         return TakeOrder(
             order_id=OrderId(self._runtime.ids.new(ORDER)),
             user_id=user_id,
@@ -68,6 +78,25 @@ class Pricing:
             details=_explained(quote, shares, found) if shares else quote.details,
             counted=quote.counted,
             cards=shares,
+        )
+
+    async def split(self, request: SplitTotal, user_id: UserId) -> TotalSplit:
+        """See OrderService.split_total."""
+        if request.total.amount_minor < 0:
+            raise InvalidArgument("a total is not below zero", field="total")
+        found = await self._found(request.gift_cards, user_id)
+        shares = {share.card_id: share.amount for share in _shares(found, request.total)}
+        nothing = Money.zero(request.total.currency)
+        return TotalSplit(
+            cards=[
+                GiftCardPays(
+                    ending=card.ending,
+                    balance=card.balance,
+                    pays=shares.get(card.card_id, nothing),
+                )
+                for card in found
+            ],
+            rest=_rest(request.total, list(shares.values())),
         )
 
     async def _found(self, codes: list[str], user_id: UserId) -> Sequence[FoundGiftCard]:
@@ -82,6 +111,17 @@ def shares_in(details: Sequence[PriceDetail]) -> list[GiftCardShare]:
         for detail in details
         if detail.kind is DetailKind.GIFT_CARD
     ]
+
+
+def _require_paid(total: Money, shares: Sequence[GiftCardShare]) -> None:
+    """Raises NoPaymentToken when gift cards do not pay all of it."""
+    left = _rest(total, [share.amount for share in shares])
+    if left.amount_minor:
+        raise NoPaymentToken(f"{left} is left to pay", left=str(left))
+
+
+def _rest(total: Money, paid: Sequence[Money]) -> Money:
+    return Money(total.amount_minor - sum(each.amount_minor for each in paid), total.currency)
 
 
 def _shares(found: Sequence[FoundGiftCard], total: Money) -> list[GiftCardShare]:
@@ -109,7 +149,7 @@ def _explained(
         *(
             PriceDetail(
                 kind=DetailKind.GIFT_CARD,
-                name=f"Gift card that ends in {endings[share.card_id]}",
+                name=f"{CARD_NAMED}{endings[share.card_id]}",
                 ref=share.card_id,
                 amount=share.amount,
                 is_included=True,

@@ -15,7 +15,15 @@ from emporion.kernel.clock import Clock, to_datetime
 from emporion.kernel.errors import Conflict, EmporionError
 from emporion.kernel.ids import OrderId, ReturnId, UserId, WarehouseId
 from emporion.kernel.money import Money
-from emporion.services.order.domain import Counted, Order, Piece, Share, shares_back, shares_paid
+from emporion.services.order.domain import (
+    Counted,
+    Order,
+    Piece,
+    Share,
+    shares_back,
+    shares_paid,
+    total_of_shares,
+)
 from emporion.services.order.ports import OrderStore, ReturnStore
 
 
@@ -91,6 +99,7 @@ class ReturnSteps:
                 amount=settling.refund,
                 lines=settling.counted,
                 refunded_at=to_datetime(now_ms),
+                to_gift_cards=_to_gift_cards(settling),
             )
         )
 
@@ -113,6 +122,12 @@ def cards_back(order: Order, counted: Sequence[Counted]) -> tuple[Share, ...]:
     refund_minor = sum(each.refund_minor for each in counted)
     total_minor = order.total.amount_minor
     return shares_back(refund_minor, total_minor=total_minor, paid=paid, returns=order.returns)
+
+
+def _to_gift_cards(settling: SettleReturn) -> Money | None:
+    if not settling.to_cards:
+        return None
+    return Money(total_of_shares(_to_cards(settling)), settling.refund.currency)
 
 
 def _to_cards(settling: SettleReturn) -> tuple[Share, ...]:

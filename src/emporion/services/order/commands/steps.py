@@ -21,13 +21,14 @@ from emporion.contracts.order import (
     PricedLine,
     Refusal,
 )
+from emporion.contracts.order_carts import GiftCardPaid
 from emporion.contracts.payment import Charge
-from emporion.contracts.pricing import PriceDetail
+from emporion.contracts.pricing import DetailKind, PriceDetail
 from emporion.kernel.clock import Clock, to_datetime
 from emporion.kernel.errors import Conflict, EmporionError
 from emporion.kernel.ids import OrderId, UserId
 from emporion.kernel.money import Money
-from emporion.services.order.domain import Detail, Order, OrderLine, Status
+from emporion.services.order.domain import CARD_NAMED, Detail, Order, OrderLine, Status
 from emporion.services.order.ports import CartStore, OrderStore
 
 HINTS_MAX = 10_000
@@ -66,7 +67,8 @@ class CallOff(Message, frozen=True, kw_only=True, omit_defaults=True):
 class PaymentMethods:
     """Names payment methods without telling their tokens: a keyed hash.
 
-    Without a key the name is empty: a hash without one could be tried out on guessed tokens.
+    Without a key the name is empty: a hash without one could be tried out on guessed tokens. So is
+    that of no token: whoever pays with gift cards alone has nothing in common with others who do.
     """
 
     def __init__(self, key: str) -> None:
@@ -74,7 +76,7 @@ class PaymentMethods:
 
     def name(self, payment_token: str) -> str:
         """32 hex digits, the same for the same token; or nothing."""
-        if not self._key:
+        if not self._key or not payment_token:
             return ""
         return hashlib.blake2b(payment_token.encode(), key=self._key, digest_size=16).hexdigest()
 
@@ -151,6 +153,7 @@ class OrderSteps:
                 lines=taking.lines,
                 created_at=to_datetime(taking.created_at_ms),
                 payment_method=self._methods.name(taking.payment_token),
+                gift_cards=_cards_paid(taking),
             )
         )
 
@@ -260,6 +263,17 @@ def _line(line: PricedLine) -> OrderLine:
         tax_minor=line.tax.amount_minor if line.tax else 0,
         total_minor=line.total.amount_minor,
     )
+
+
+def _cards_paid(taking: TakeOrder) -> list[GiftCardPaid]:
+    """What of the total gift cards paid, by how their codes end."""
+    if not taking.cards:
+        return []
+    return [
+        GiftCardPaid(ending=one.name.removeprefix(CARD_NAMED), amount=one.amount)
+        for one in taking.details
+        if one.kind is DetailKind.GIFT_CARD
+    ]
 
 
 def _details(taking: TakeOrder) -> tuple[Detail, ...]:

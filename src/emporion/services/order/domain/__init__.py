@@ -1,6 +1,7 @@
 """The rules of orders and carts."""
 
 from emporion.services.order.domain.cards import (
+    CARD_NAMED,
     shares_back,
     shares_of,
     shares_paid,
@@ -50,6 +51,7 @@ from emporion.services.order.domain.returns import (
 from emporion.services.order.domain.totals import EmptyOrder, Priced, UnexplainedTotal, total_of
 
 __all__ = [
+    "CARD_NAMED",
     "LINES_MAX",
     "RETURNS_MAX",
     "SOLD",

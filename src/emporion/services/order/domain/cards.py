@@ -12,6 +12,8 @@ from emporion.kernel.ids import GiftCardId
 from emporion.services.order.domain.events import Detail, Share
 from emporion.services.order.domain.returns import Return
 
+CARD_NAMED = "Gift card that ends in "
+"""How the detail of a card is named, before the last four characters of its code."""
 GIFT_CARD = "gift_card"
 """The kind of detail that says what a card paid."""
 
