@@ -13,7 +13,7 @@ FIRST: Final = "overview"
 """The section that is shown at ROOT itself."""
 GROUPS: Final = (
     ("Watch", ("overview", "services", "traces", "logs", "metrics", "topology")),
-    ("Desks", ("orders", "sagas", "events", "fraud", "stock", "returns")),
+    ("Desks", ("orders", "sagas", "events", "fraud", "stock", "shipments", "returns")),
     ("Rehearse", ("faults",)),
 )
 """The order of the navigation. A name without a module in `sections/` is not shown."""
