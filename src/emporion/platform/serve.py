@@ -38,6 +38,7 @@ from emporion.platform.shop import STAFF_SCOPES, Shop
 from emporion.platform.split_fabric import Split, broker_bus
 from emporion.platform.supervisor.ports import bracketed
 from emporion.platform.telling.everywhere import RecordsEverywhere, Teller
+from emporion.platform.telling.machine import watch_certificate
 from emporion.platform.telling.process import Telling, process_telling
 from emporion.platform.topology.process_file import Listening, ProcessFile
 
@@ -122,6 +123,9 @@ class _Process:
         fronts = self._fronts(lifecycle, keys)
         lifecycle.add(watching(self.shop))
         lifecycle.add(self.telling.part(self.shop))
+        if told.tls is not None:
+            now_ms = self.runtime.clock.now_ms
+            watch_certificate(self.telling.telemetry, Path(told.tls.certificate), now_ms)
         lifecycle.add(Part("sagas, alarms and events", self.shop.start, self._stop))
         lifecycle.add(Part("grpc", fronts.grpc.start, fronts.grpc.drain))
         lifecycle.add(Part("http", fronts.http.start, fronts.http.drain))

@@ -109,6 +109,11 @@ PLANTS: list[tuple[str, Break, str]] = [
     ("order", lambda t: t["Resources"].pop("CpuPolicy"), "does not track 70 % of CPU"),
     (
         "order",
+        lambda t: shop_container(t)["Environment"].pop(0),
+        "answers other services in the clear",
+    ),
+    (
+        "order",
         lambda t: shop_container(t).update(
             Environment=[
                 one for one in shop_container(t)["Environment"] if "EMF" not in one["Name"]

@@ -261,6 +261,35 @@ def test_only_the_edges_of_the_contracts_are_open_between_services(aws, deployme
     assert ("email", "payment") not in open_edges
 
 
+def test_tasks_call_each_other_over_tls_and_only_prepare_reads_the_authority(aws, deployment):
+    names = {one["Name"] for one in listed(aws.client("secretsmanager"))}
+    for one in deployment.ecs_services:
+        task = aws.client("ecs").describe_task_definition(taskDefinition=f"emporion-{one.name}")
+        shop = task["taskDefinition"]["containerDefinitions"][0]
+        told = next(e["value"] for e in shop["environment"] if e["name"] == "EMPORION_TASK")
+        ports = {port["name"]: port.get("appProtocol") for port in shop["portMappings"]}
+
+        assert json.loads(told)["is_tls"]
+        assert ports == {"http": "http", "grpc": None}
+        assert f"emporion/{one.name}/tls" in names
+    assert "emporion/authority" in names
+    readers = {
+        logical
+        for template in committed_templates().values()
+        for logical, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::IAM::Role" and "emporion/authority" in json.dumps(resource)
+    }
+    assert readers == {"PrepareTaskRole"}
+
+
+def listed(secrets):
+    return [
+        one
+        for page in secrets.get_paginator("list_secrets").paginate()
+        for one in page["SecretList"]
+    ]
+
+
 def test_secrets_are_generated_and_no_template_holds_one(aws):
     secrets = aws.client("secretsmanager")
     first = secrets.get_secret_value(SecretId="emporion/order/database")["SecretString"]

@@ -1,9 +1,9 @@
 """A shop on this machine as it is on AWS: bus, discovery and secrets of an emulator.
 
-Two processes are started as ECS starts them, by `EMPORION_TASK` alone. Topics, queues and secrets
-are those of the committed templates; the processes find each other by Cloud Map, in which this
-module enters them, as ECS does there. The databases are on a PostgreSQL of this machine, in place
-of RDS; there is no load balancer.
+Two processes are started as ECS starts them, by `EMPORION_TASK` alone; they call each other over
+mutual TLS. Topics, queues and secrets are those of the committed templates; the processes find each
+other by Cloud Map, in which this module enters them, as ECS does there. The databases are on a
+PostgreSQL of this machine, in place of RDS; there is no load balancer.
 """
 
 import asyncio
@@ -33,6 +33,7 @@ from emporion.platform.deploy.manifest_file import manifests
 from emporion.platform.deploy.options import Options
 from emporion.platform.deploy.task_words import audit_told, prepare_told, task_told
 from emporion.platform.ecs.told import AUDIT, PREPARE, TASK, TaskTold
+from emporion.platform.reading.processes import PROCESSES
 from emporion.platform.services import SERVICES
 from emporion.platform.supervisor.ports import free_port
 from tests.chassis.brokers.servers import MotoServer
@@ -46,6 +47,7 @@ CORE: Final = ("user", "catalog", "inventory", "payment", "order", "giftcard")
 TOPOLOGY: Final = """processes: {{core: [{core}], rest: [{rest}]}}
 engines: postgres
 bus: sns-sqs
+tls: on
 discovery: {{kind: cloud-map, namespace: emporion.internal}}
 """
 ADMIN: Final = "emporion/rehearsal/admin"
@@ -143,6 +145,10 @@ class Rehearsal:
             data=str(self.folder / "auditing"),
             endpoint_url=self.tasks["core"].told.endpoint_url,
         )
+        # The rehearsal provider's book lies with the processes; what Stripe took needs none.
+        own = self.folder / "auditing" / "audit"
+        own.mkdir(parents=True)
+        (own / PROCESSES).symlink_to(self.folder / PROCESSES)
         return await command("task", "audit", environ={AUDIT: _text(here)})
 
     async def audited(self) -> dict[str, Any]:
@@ -215,6 +221,7 @@ async def _told(
         secrets.create_secret(
             Name=f"emporion/{one.name}/identity", SecretString=json.dumps({"password": password})
         )
+        secrets.create_secret(Name=f"emporion/{one.name}/tls", SecretString="{}")
     plan = prepare_told(deployment)
     databases = tuple(
         msgspec.structs.replace(one, host=server.socket, admin_secret=ADMIN)

@@ -25,9 +25,11 @@ from emporion.platform.ecs.process import process_file
 from emporion.platform.ecs.told import TASK, BadTask, TaskTold, read_told
 from emporion.platform.settings import Environment
 from emporion.platform.split_fabric import Split
+from emporion.platform.supervisor.certificates import Signer
 from tests.platform.deploy.shops import committed_deployment
 
 REGION = "us-east-1"
+ISSUED = Signer.new().issue("order", ("order",))
 
 
 @pytest.fixture
@@ -50,6 +52,7 @@ def secrets(url: str) -> Any:
     for name, said in (
         ("order/identity", generated),
         ("order/database", generated),
+        ("order/tls", msgspec.json.encode(ISSUED).decode()),
         ("settings/payment_method_key", "{}"),
         ("trust", "[]"),
     ):
@@ -80,6 +83,31 @@ async def test_a_task_reads_its_secrets_at_its_start(url, secrets, tmp_path):
     assert process.settings.environment is Environment.PRODUCTION
     assert process.discovery.process_of["payment"] == "payment"
     assert not process.is_seeding
+
+
+async def test_a_task_takes_its_certificate_at_its_start_where_only_it_reads(
+    url, secrets, tmp_path
+):
+    filled_in(secrets)
+
+    process = await process_file(told(url, tmp_path), {})
+
+    assert process.tls is not None
+    kept = [Path(process.tls.authority), Path(process.tls.certificate), Path(process.tls.key)]
+    assert [path.read_text() for path in kept] == [
+        ISSUED.authority,
+        ISSUED.certificate,
+        ISSUED.key,
+    ]
+    assert {path.stat().st_mode & 0o077 for path in kept} == {0}
+
+
+async def test_a_task_without_a_certificate_says_who_issues_it(url, secrets, tmp_path):
+    filled_in(secrets)
+    secrets.put_secret_value(SecretId="emporion/order/tls", SecretString="{}")
+
+    with pytest.raises(Unavailable, match="no certificate was issued, run the task `prepare`"):
+        await process_file(told(url, tmp_path), {})
 
 
 async def test_a_setting_that_was_generated_with_the_shop_is_its_random_part(

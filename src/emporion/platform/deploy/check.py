@@ -16,6 +16,7 @@ ONLY_FOR_ALL: Final = frozenset(
 PUBLIC_PORTS: Final = frozenset({80, 443})
 MODERN_TLS: Final = "TLS13"
 OWN_METRICS: Final = '"Namespace": "Emporion"'
+TLS_TOLD: Final = '\\"is_tls\\":true'
 TOLD_BY: Final = "EMPORION_EMF"
 
 
@@ -54,6 +55,8 @@ def _broken(template: Template) -> Iterator[tuple[str, str]]:
     yield from _deaf(template)
     for name, resource in template.get("Resources", {}).items():
         rule = _RULES.get(resource["Type"])
+        if _is_in_the_clear(resource):
+            yield name, "answers other services in the clear: write `tls: on` in the topology"
         if rule is not None:
             for message in rule(resource.get("Properties", {})):
                 yield name, message
@@ -67,6 +70,20 @@ def _broken(template: Template) -> Iterator[tuple[str, str]]:
             "Snapshot",
         ):
             yield name, "is lost when its stack is deleted: DeletionPolicy is missing"
+
+
+def _is_in_the_clear(resource: Template) -> bool:
+    """A task that answers over gRPC, and is not told to do so over TLS."""
+    if resource["Type"] != "AWS::ECS::TaskDefinition":
+        return False
+    return any(
+        port.get("Name") == "grpc"
+        and not any(
+            TLS_TOLD in json.dumps(entry.get("Value")) for entry in container["Environment"]
+        )
+        for container in resource["Properties"]["ContainerDefinitions"]
+        for port in container.get("PortMappings", ())
+    )
 
 
 def _is_of_vault(resource: Template) -> bool:

@@ -57,6 +57,7 @@ def compose(options: Options, manifests: Mapping[str, Manifest]) -> Deployment:
         ecs_services=tuple(shop.ecs_service(plan) for plan in topology.processes),
         publishers=shop.publishers,
         links=shop.links,
+        is_tls=topology.is_tls,
     )
 
 

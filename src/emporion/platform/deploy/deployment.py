@@ -68,6 +68,7 @@ class Deployment:
         ecs_services: in the order of the topology.
         publishers: services of the shop that announce events, each with a topic.
         links: who subscribes to what, each with a queue.
+        is_tls: whether processes prove to each other who they are, by mutual TLS.
     """
 
     options: Options
@@ -75,6 +76,7 @@ class Deployment:
     ecs_services: Sequence[EcsService]
     publishers: tuple[str, ...]
     links: tuple[Link, ...]
+    is_tls: bool = True
 
     def ecs_service(self, name: str) -> EcsService:
         """The one of that name."""

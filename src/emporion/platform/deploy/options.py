@@ -49,6 +49,7 @@ class Options:
         database_gb: of their storage.
         audit_every_h: hours between two audits of all books.
         mail_domain: from which mails are sent by SES; empty: no mails.
+        grpc_callers: who else calls over gRPC, each with a certificate of its own.
         settings: settings of the shop that are no secrets, for all processes.
     """
 
@@ -62,6 +63,7 @@ class Options:
     database_gb: int = 50
     audit_every_h: int = 6
     mail_domain: str = ""
+    grpc_callers: tuple[str, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
 
 
@@ -112,5 +114,6 @@ _READERS: Final[Mapping[str, Callable[[Value], Any]]] = {
     "database_gb": lambda value: value.number(20, 65_536),
     "audit_every_h": lambda value: value.number(1, 24),
     "mail_domain": _matching(_DOMAIN),
+    "grpc_callers": lambda value: tuple(_matching(_NAME)(item) for item in value.items()),
     "settings": _settings,
 }

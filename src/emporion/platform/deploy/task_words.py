@@ -76,6 +76,7 @@ def task_told(deployment: Deployment, one: EcsService) -> TaskTold:
         drain_s=DRAIN_S,
         drain_grace_s=DRAIN_GRACE_S,
         trusted_proxies=NETWORK,
+        is_tls=deployment.is_tls,
     )
 
 
@@ -126,4 +127,6 @@ def prepare_told(deployment: Deployment) -> PrepareTold:
             for service, engine in deployment.services.items()
             if engine is Engine.POSTGRES
         ),
+        is_tls=deployment.is_tls,
+        callers=deployment.options.grpc_callers,
     )

@@ -1,27 +1,35 @@
-"""Makes what a shop needs before its first start: databases with owners, and who trusts whom."""
+"""Makes what a shop needs before its first start: databases, who trusts whom, certificates."""
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
 
 from emporion.chassis.auth.keys import SigningKey
 from emporion.chassis.data.postgres.provision import provide
+from emporion.contracts.operations import OperationsService
 from emporion.kernel.errors import Unavailable
 from emporion.platform.ecs.secrets import Secrets, password_in
 from emporion.platform.ecs.told import (
     PREPARE,
     DatabaseTold,
     PrepareTold,
+    authority_secret,
+    caller_secret,
     database_secret,
     identity_secret,
     read_told,
+    tls_secret,
     trust_secret,
 )
+from emporion.platform.supervisor.certificates import Signer
 from emporion.platform.supervisor.plan import PLATFORM, SEEDS
 from emporion.platform.topology.process_file import TrustedCaller
+
+AUTHORITY_DAYS: Final = 3_650
+"""Everybody trusts it: another one would have to be made known to all before it signs."""
 
 
 async def prepare_task(environ: Mapping[str, str] = os.environ) -> list[str]:
@@ -34,6 +42,34 @@ async def prepare_task(environ: Mapping[str, str] = os.environ) -> list[str]:
         made = [one.service for one in told.databases if await _provide(told, one, secrets)]
         trusted = [await _caller(told, name, secrets) for name in told.processes]
         await secrets.put(trust_secret(told.shop), msgspec.json.encode(trusted).decode())
+        if told.is_tls:
+            await _issue(told, secrets)
+    return made
+
+
+async def _issue(told: PrepareTold, secrets: Secrets) -> None:
+    """A new certificate for everybody, of the shop's one authority: those given out stay good."""
+    signer = await _authority(told, secrets)
+    for process, services in told.processes.items():
+        issued = signer.issue(process, (*services, OperationsService.NAME))
+        await secrets.put(tls_secret(told.shop, process), msgspec.json.encode(issued).decode())
+    for caller in told.callers:
+        issued = signer.issue(caller, (caller,))
+        await secrets.put(caller_secret(told.shop, caller), msgspec.json.encode(issued).decode())
+
+
+async def _authority(told: PrepareTold, secrets: Secrets) -> Signer:
+    """The one that is kept, or a new one. Raises Unavailable when what is kept is none."""
+    name = authority_secret(told.shop)
+    try:
+        kept = msgspec.json.decode(await secrets.get(name), type=dict[str, str])
+        if kept:
+            return Signer.from_stored(kept["key"], kept["certificate"])
+    except (msgspec.MsgspecError, KeyError, ValueError, TypeError) as error:
+        raise Unavailable(f"the secret {name} holds no authority") from error
+    made = Signer.new(valid_days=AUTHORITY_DAYS)
+    said = {"key": made.key, "certificate": made.certificate}
+    await secrets.put(name, msgspec.json.encode(said).decode())
     return made
 
 

@@ -20,6 +20,7 @@ from emporion.platform.ecs.told import (
     TaskTold,
     identity_secret,
     read_told,
+    tls_secret,
     trust_secret,
 )
 from emporion.platform.fabric import migrations_of
@@ -27,6 +28,7 @@ from emporion.platform.serve import opened_shop, serving_process
 from emporion.platform.services import SERVICES
 from emporion.platform.settings import SECRET, Environment, Settings, load
 from emporion.platform.split_fabric import open_engine
+from emporion.platform.supervisor.certificates import Issued, tls_files
 from emporion.platform.topology.kinds import BusKind, DiscoveryKind
 from emporion.platform.topology.process_file import (
     BusPlace,
@@ -87,10 +89,15 @@ async def process_file(told: TaskTold, environ: Mapping[str, str]) -> ProcessFil
     instance = f"{told.process}-{place.instance}"
     async with Secrets(told.region, endpoint_url=told.endpoint_url) as secrets:
         identity = identity_secret(told.shop, told.process)
-        said = await secrets.all_of([identity, trust_secret(told.shop), *told.secrets.values()])
+        tls_names = [tls_secret(told.shop, told.process)] if told.is_tls else []
+        names = [identity, trust_secret(told.shop), *tls_names, *told.secrets.values()]
+        said = await secrets.all_of(names)
         held = [await held_service(one, secrets) for one in told.services]
     folder = Path(told.data) / "processes" / instance
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    tls = tls_files(folder / "tls", told.process) if told.is_tls else None
+    if tls is not None:
+        _issued(said[tls_secret(told.shop, told.process)]).write(tls)
     key = SigningKey.from_secret(password_in(identity, said[identity]))
     return ProcessFile(
         process=told.process,
@@ -112,6 +119,7 @@ async def process_file(told: TaskTold, environ: Mapping[str, str]) -> ProcessFil
         ),
         service_key=key.stored(),
         trusted=_trusted(said[trust_secret(told.shop)]),
+        tls=tls,
         trusted_proxies=told.trusted_proxies,
         listening_file=str(folder / "listening.json"),
         drain_grace_s=told.drain_grace_s,
@@ -153,6 +161,13 @@ def _settings(
         drain_s=told.drain_s,
         environment=Environment.DEVELOPMENT if told.is_development else Environment.PRODUCTION,
     )
+
+
+def _issued(said: str) -> Issued:
+    try:
+        return msgspec.json.decode(said, type=Issued)
+    except msgspec.MsgspecError as error:
+        raise Unavailable(f"no certificate was issued, run the task `prepare`: {error}") from None
 
 
 def _trusted(said: str) -> tuple[TrustedCaller, ...]:

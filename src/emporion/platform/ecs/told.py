@@ -64,6 +64,7 @@ class TaskTold(_Told, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
         trusted_proxies: whose X-Forwarded-For is believed.
         host: where to listen.
         data: a folder that lives as long as the task.
+        is_tls: whether the others are called, and answered, over mutual TLS.
         is_development: whether known passwords and the test provider are in order.
         endpoint_url: of an emulator; empty: AWS.
     """
@@ -84,6 +85,7 @@ class TaskTold(_Told, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     trusted_proxies: str = ""
     host: str = "0.0.0.0"  # noqa: S104 - a task has an address of its own, behind its security group
     data: str = "/data"
+    is_tls: bool = False
     is_development: bool = False
     endpoint_url: str = ""
 
@@ -106,12 +108,16 @@ class PrepareTold(_Told, frozen=True, kw_only=True, forbid_unknown_fields=True, 
         shop, region, endpoint_url: see TaskTold.
         processes: each with its services.
         databases: each service's.
+        is_tls: whether certificates are issued.
+        callers: who else gets one.
     """
 
     shop: str
     region: str
     processes: dict[str, tuple[str, ...]]
     databases: tuple[DatabaseTold, ...]
+    is_tls: bool = False
+    callers: tuple[str, ...] = ()
     endpoint_url: str = ""
 
 
@@ -143,6 +149,21 @@ def database_secret(shop: str, service: str) -> str:
 def setting_secret(shop: str, setting: str) -> str:
     """The secret with a setting: one for the shop, so that all who need it have the same."""
     return f"{shop}/settings/{setting}"
+
+
+def tls_secret(shop: str, process: str) -> str:
+    """The secret with a process's certificate, its key, and the authority that signed it."""
+    return f"{shop}/{process}/tls"
+
+
+def caller_secret(shop: str, caller: str) -> str:
+    """The same for one who is not of the shop."""
+    return f"{shop}/callers/{caller}/tls"
+
+
+def authority_secret(shop: str) -> str:
+    """The secret with the authority's key: only `prepare` may read it."""
+    return f"{shop}/authority"
 
 
 def trust_secret(shop: str) -> str:

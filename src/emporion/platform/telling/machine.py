@@ -11,9 +11,11 @@ from typing import Final
 from emporion.chassis.saga.desk import OpenSagas, SagaDesk
 from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.platform.shop import Shop
+from emporion.platform.supervisor.certificates import ends_at
 
 _STATM: Final = Path("/proc/self/statm")
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+DAY_MS: Final = 86_400_000
 LAG_MS: Final = 30_000
 """How often it is asked how far subscribers are behind, and how old sagas are: both read tables."""
 
@@ -28,6 +30,17 @@ def watch_machine(telemetry: Telemetry, shop: Shop) -> None:
     about = "Transactions that wait or run."
     for name, database in shop.databases.items():
         gauge("database_waiting", about, lambda of=database: float(of.waiting), service=name)  # type: ignore[misc] # mypy knows no lambda with a default
+
+
+def watch_certificate(telemetry: Telemetry, certificate: Path, now_ms: Callable[[], int]) -> None:
+    """A gauge of how long what the process shows the others is still good.
+
+    Raises OSError, or ValueError, when there is no certificate.
+    """
+    end_ms = ends_at(certificate).timestamp() * 1_000
+    about = "Days until the certificate ends that this process took at its start."
+    gauge = telemetry.metrics.gauge
+    gauge("process_certificate_days", about, lambda: (end_ms - now_ms()) / DAY_MS)
 
 
 def memory_bytes() -> float:

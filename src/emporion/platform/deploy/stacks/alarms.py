@@ -14,6 +14,7 @@ OWN: Final = "Emporion"
 """The namespace of what processes tell in CloudWatch's embedded format (see telling/export/emf)."""
 PERIOD_S: Final = 60
 PERIODS: Final = 5
+CERTIFICATE_DAYS: Final = 30
 Counted = tuple[str, dict[str, str]]
 """A metric with its dimensions."""
 
@@ -51,6 +52,8 @@ def service_alarms(
     _calls(alarms, one)
     _not_about_the_version(alarms, deployment, one)
     _left_undone(alarms, one)
+    if deployment.is_tls:
+        _certificate(alarms, one)
     return watched
 
 
@@ -75,6 +78,19 @@ def _calls(alarms: "_Alarms", one: EcsService) -> None:
             dimensions=_dimensions(told),
             statistic="Maximum",
         )
+
+
+def _certificate(alarms: "_Alarms", one: EcsService) -> None:
+    alarms.simple(
+        "certificate",
+        "The certificate that its tasks took at their start ends soon.",
+        CERTIFICATE_DAYS,
+        namespace=OWN,
+        metric_name="process_certificate_days",
+        dimensions=_dimensions({"process": one.name}),
+        statistic="Minimum",
+        comparison_operator="LessThanThreshold",
+    )
 
 
 def _left_undone(alarms: "_Alarms", one: EcsService) -> None:
@@ -138,7 +154,8 @@ class _Alarms:
         self._percent = one.alarms.error_percent
 
     def simple(self, name: str, text: str, threshold: float, **metric: Any) -> Any:
-        """One metric over its threshold for three of five minutes."""
+        """One metric over its threshold, or where it says so below, for three of five minutes."""
+        metric.setdefault("comparison_operator", "GreaterThanThreshold")
         if "metrics" not in metric:
             metric["period"] = PERIOD_S
         return cloudwatch.CfnAlarm(
@@ -147,7 +164,6 @@ class _Alarms:
             alarm_name=f"{self._prefix}-{name}",
             alarm_description=f"{text} {RUNBOOK}",
             threshold=threshold,
-            comparison_operator="GreaterThanThreshold",
             evaluation_periods=PERIODS,
             datapoints_to_alarm=3,
             treat_missing_data="notBreaching",

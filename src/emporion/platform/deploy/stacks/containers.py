@@ -94,7 +94,8 @@ def serving_container(deployment: Deployment, one: EcsService, log_group: Any) -
         )
         for name, port, protocol in (
             ("http", one.container_port, "http"),
-            ("grpc", GRPC_PORT, "grpc"),
+            # The proxy of Service Connect reads only what is not encrypted; TLS it passes through.
+            ("grpc", GRPC_PORT, None if deployment.is_tls else "grpc"),
         )
     ]
     return ecs.CfnTaskDefinition.ContainerDefinitionProperty(

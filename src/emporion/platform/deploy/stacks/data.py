@@ -101,6 +101,11 @@ def _secrets(made: cdk.Stack, deployment: Deployment) -> None:
         else:
             _filled_in(made, deployment, f"settings/{setting}", f"the setting {setting}")
     _filled_in(made, deployment, "trust", "public keys of all processes")
+    if deployment.is_tls:
+        _filled_in(made, deployment, "authority", "signs certificates; only `prepare` reads it")
+        callers = (f"callers/{name}" for name in deployment.options.grpc_callers)
+        for name in (*(one.name for one in deployment.ecs_services), *callers):
+            _filled_in(made, deployment, f"{name}/tls", f"the certificate of {name}")
 
 
 def _generated(

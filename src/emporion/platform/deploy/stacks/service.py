@@ -8,12 +8,11 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_servicediscovery as cloudmap
 
 from emporion.platform.deploy.deployment import Deployment, EcsService
 from emporion.platform.deploy.listener import ListenerRule
 from emporion.platform.deploy.manifest import Strategy
-from emporion.platform.deploy.stacks import alarms, scaling
+from emporion.platform.deploy.stacks import alarms, found, scaling
 from emporion.platform.deploy.stacks.containers import (
     PROCESSORS,
     collector_container,
@@ -26,12 +25,10 @@ from emporion.platform.deploy.stacks.pieces import (
     stack,
 )
 from emporion.platform.deploy.stacks.roles import execution_role, task_role
-from emporion.platform.deploy.task_words import GRPC_PORT
 
 SLOW_START_S: Final = 30
 DEREGISTRATION_S: Final = 20
 HEALTH_GRACE_S: Final = 60
-STREAM_IDLE_S: Final = 3_600
 SHIFTS_TRAFFIC: Final = "arn:aws:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers"
 
 
@@ -69,8 +66,8 @@ def service_stack(app: cdk.App, deployment: Deployment, one: EcsService) -> cdk.
         deployment_configuration=_rollout(one, [alarm.ref for alarm in watched]),
         network_configuration=_network(deployment, one),
         load_balancers=[_behind(made, one, groups, rules)],
-        service_registries=[_registry(made, deployment, one)],
-        **_service_connect(deployment, one),
+        service_registries=[found.registry(made, deployment, one)],
+        **found.service_connect(deployment, one),
     )
     for rule in rules:
         service.add_resource_dependency(rule)
@@ -251,50 +248,3 @@ def _behind(made: cdk.Stack, one: EcsService, groups: list[Any], rules: list[Any
             role_arn=role.attr_arn,
         )
     return ecs.CfnService.LoadBalancerProperty(**said)
-
-
-def _registry(made: cdk.Stack, deployment: Deployment, one: EcsService) -> Any:
-    """Each service that the process holds would be found by its name; ECS takes one registry."""
-    found = cloudmap.CfnService(
-        made,
-        "Registry",
-        name=one.name,
-        namespace_id=imported(deployment, "namespace"),
-        dns_config=cloudmap.CfnService.DnsConfigProperty(
-            dns_records=[cloudmap.CfnService.DnsRecordProperty(type="SRV", ttl=10)],
-            routing_policy="MULTIVALUE",
-        ),
-        health_check_custom_config=cloudmap.CfnService.HealthCheckCustomConfigProperty(
-            failure_threshold=1
-        ),
-    )
-    return ecs.CfnService.ServiceRegistryProperty(
-        registry_arn=found.attr_arn, container_name=one.name, container_port=GRPC_PORT
-    )
-
-
-def _service_connect(deployment: Deployment, one: EcsService) -> dict[str, Any]:
-    """For gRPC callers that are not ours. No timeout of its own, or it would cut long streams."""
-    if not (one.service_connect and one.callers):
-        return {}
-    made = ecs.CfnService
-    return {
-        "service_connect_configuration": made.ServiceConnectConfigurationProperty(
-            enabled=True,
-            namespace=imported(deployment, "namespace-arn"),
-            services=[
-                made.ServiceConnectServiceProperty(
-                    port_name="grpc",
-                    discovery_name=f"{one.name}-grpc",
-                    client_aliases=[
-                        made.ServiceConnectClientAliasProperty(
-                            dns_name=f"{one.name}-grpc", port=GRPC_PORT
-                        )
-                    ],
-                    timeout=made.TimeoutConfigurationProperty(
-                        idle_timeout_seconds=STREAM_IDLE_S, per_request_timeout_seconds=0
-                    ),
-                )
-            ],
-        )
-    }

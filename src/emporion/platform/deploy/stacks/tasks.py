@@ -67,12 +67,17 @@ class _Definitions:
                 [
                     *(self._secret(f"{name}/database-*") for name in services),
                     *(self._secret(f"{name}/identity-*") for name in processes),
+                    self._secret("authority-*"),
                     *admins,
                 ],
             ),
             allow(
                 ["secretsmanager:PutSecretValue"],
-                [self._secret("trust-*")],
+                [
+                    self._secret("trust-*"),
+                    self._secret("authority-*"),
+                    *(self._secret(f"{name}/tls-*") for name in (*processes, "callers/*")),
+                ],
             ),
         ]
         known = {}
