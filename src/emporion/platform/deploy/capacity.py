@@ -17,14 +17,19 @@ from emporion.platform.deploy.task_words import VAULT, instances_of
 PER_ORDER: Final = ("orders.created", "payments.captured", "screenings.completed")
 """Events that every order announces, one of each."""
 BATCH: Final = 10
-"""Messages in a request of SQS, under load."""
+"""Messages in a request of SQS, under load; the most it takes (SQS developer guide, page
+`quotas-messages`, looked up on 2026-11-30)."""
 DATABASE_CORES_MAX: Final = 64
 """Of the largest PostgreSQL instance that is reckoned with (db.r7g.16xlarge)."""
 DATABASE_LOAD: Final = 0.6
 TOPIC_MAX_S: Final = 30_000
-"""Messages a second that SNS takes for FIFO topics of an account in the largest regions."""
+"""Messages a second that SNS takes for FIFO topics of an account in the largest regions.
+
+Not seen in the pages that could be looked up on 2026-11-30: the CDK's FifoThroughputScope says
+3,000 for a topic that de-duplicates as a whole, `maximum regional limits` for ours, by group."""
 DISCOVERY_MAX_S: Final = 1_000
-"""DiscoverInstances a second and account, by default."""
+"""DiscoverInstances a second and account, by default; in bursts 2,000 (Cloud Map developer guide,
+pages `throttling` and `cloud-map-limits`, looked up on 2026-11-30)."""
 COMMIT_MS: Final = 4
 """How long a commit holds the row of a hot item on a database that has to sync: an assumption."""
 HOT_BATCH: Final = 256

@@ -28,8 +28,9 @@ _INTRODUCTION: Final = """# Capacity on AWS
 Made by `emporion deploy capacity`; do not edit. A reckoning: the CPU that an order costs in the
 split shop ([performance.md](performance.md), measured on one machine, at the largest load there),
 times the rate, at the CPU that the manifests keep to, on tasks of the manifests' size. A vCPU of
-Fargate is taken for a core of that machine. Nothing of this ran on AWS. Limits of AWS are quotas as
-known in 2026; look yours up. List prices of {region}, dated {dated}.
+Fargate is taken for a core of that machine. Nothing of this ran on AWS. List prices of {region},
+dated {dated}; `prices/` says of each, and `capacity.py` of each quota, where it was looked up, or
+that it could not be: the 30,000 messages a second of SNS could not. Look yours up.
 
 From about a hundred orders a second on, events cost more than all tasks: SNS and SQS are paid by
 the message. That is the price of a bus that nobody has to run; `topology.md` has NATS, which

@@ -21,6 +21,17 @@ SECONDS: Final = HOURS * 3_600
 EMPTY_RECEIVES_PER_S: Final = 1 / 20
 """Of a reader that waits for events: each request waits for 20 s."""
 UNITS: Final = 1_024
+BALANCER_WATCHED: Final = 5
+"""Metrics of the balancer, and the number of tasks."""
+CALLS_WATCHED: Final = 3
+AUDIT_ALARMS: Final = 2
+SERVICE_TOLD: Final = 6
+"""Requests, errors, faults, and three quantiles."""
+PROCESS_TOLD: Final = 4
+"""CPU, memory, loop lag and its maximum."""
+AUDIT_TOLD: Final = 4
+SOLD_TOLD: Final = 10
+"""Orders by outcome, revenue by currency, refusals by reason: an assumption."""
 
 
 class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,6 +51,7 @@ class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     secret_month: float
     alarm_metric_month: float
     dashboard_month: float
+    custom_metric_month: float
     log_gb: float
     topic_million: float
     topic_delivery_million: float
@@ -122,15 +134,32 @@ def _shared(deployment: Deployment, of: Prices) -> Iterator[Item]:
     yield Item("secrets", f"{secrets}", secrets * of.secret_month)
     metrics = _alarm_metrics(deployment)
     yield Item("alarms", f"{metrics} metrics watched", metrics * of.alarm_metric_month)
+    told = _own_metrics(deployment)
+    yield Item("metrics", f"{told} that processes tell", told * of.custom_metric_month)
     yield Item("dashboard", "1", of.dashboard_month)
 
 
 def _secrets(deployment: Deployment) -> int:
     settings = {name for one in deployment.ecs_services for name in one.secrets}
     own = len(deployment.ecs_services) + len(settings)
+    of_tls = len(deployment.ecs_services) + len(deployment.options.grpc_callers) + 1
+    own += of_tls if deployment.is_tls else 0
     return own + len(deployment.services) + len(instances_of(deployment)) + 1
 
 
 def _alarm_metrics(deployment: Deployment) -> int:
-    """Errors look at two metrics, the three others of a service at one, each queue at two."""
-    return 5 * len(deployment.ecs_services) + 2 * len(deployment.links)
+    """Of a share of errors both counts are paid for; a test counts what the stacks watch."""
+    found = AUDIT_ALARMS + 2 * len(deployment.links)
+    for one in deployment.ecs_services:
+        found += BALANCER_WATCHED + CALLS_WATCHED * len(one.services)
+        found += bool(one.with_sagas) + bool(one.links) + deployment.is_tls
+    return found
+
+
+def _own_metrics(deployment: Deployment) -> int:
+    """What processes tell in CloudWatch's format: each name and set of dimensions is one."""
+    found = AUDIT_TOLD + SOLD_TOLD
+    for one in deployment.ecs_services:
+        found += SERVICE_TOLD * len(one.services) + PROCESS_TOLD
+        found += 2 * (bool(one.with_sagas) + bool(one.links)) + deployment.is_tls
+    return found
