@@ -61,10 +61,15 @@ class Outcome:
 
 
 async def drill(
-    shop: SplitShop, fault: Fault, *, before_s: float = BEFORE_S, after_s: float = AFTER_S
+    shop: SplitShop,
+    fault: Fault,
+    *,
+    before_s: float = BEFORE_S,
+    after_s: float = AFTER_S,
+    shoppers: int = SHOPPERS,
 ) -> Outcome:
     """One fault under load, and the books after it."""
-    with shop.load(seconds=LOAD_S_MAX, shoppers=SHOPPERS) as load:
+    with shop.load(seconds=LOAD_S_MAX, shoppers=shoppers) as load:
         await asyncio.wait_for(shop.until_ordered(), ORDERED_S_MAX)
         await asyncio.sleep(before_s)
         started_s = time.monotonic()
