@@ -45,7 +45,7 @@ class _Exchange:
 
 
 SECRET = "s" * 43
-OURS = {"emporion.css", "console.css", "console.js", "charts.js"}
+OURS = {"emporion.css", "console.css", "console.js", "charts.js", "desks.css", "desks.js"}
 
 
 @pytest.mark.parametrize(
