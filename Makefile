@@ -44,7 +44,7 @@ engines: $(STAMP)/dev $(STAMP)/timescale $(STAMP)/axe ## The rest of the tests: 
 	@$(BIN)/pytest -q -n 2 --dist worksteal -m engines
 
 .PHONY: browser
-browser: $(STAMP)/dev $(STAMP)/axe ## The storefront in a real Chromium, with and without JavaScript, judged by axe (needs npm and chromium)
+browser: $(STAMP)/dev $(STAMP)/axe ## Storefront and console in a real Chromium, with and without JavaScript, judged by axe (needs npm and chromium)
 	@$(BIN)/pytest -q tests/browser
 
 .PHONY: screenshots

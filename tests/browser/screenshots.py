@@ -1,4 +1,4 @@
-"""Takes a picture of every page of the storefront: `make screenshots`, then look at them.
+"""Takes a picture of every page, storefront and console: `make screenshots`, then look at them.
 
 All of them, light and dark, on a desktop and on a phone, go to build/screenshots; those that the
 documentation shows go to docs/images, as JPEG.
@@ -7,24 +7,31 @@ documentation shows go to docs/images, as JPEG.
 import asyncio
 import re
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from playwright.async_api import Browser, Page, expect
 
-from tests.api.live import live_shop
+from tests.api.live import Live, live_shop
 from tests.browser.chromium import DESKTOP, PHONE, chromium, watched
+from tests.browser.console_pages import console_pages
 from tests.browser.customer import add_to_cart, search, sign_up
+from tests.browser.operator import sign_in, trade
 
 ROOT = Path(__file__).parents[2]
 ALL = ROOT / "build" / "screenshots"
 SHOWN = ROOT / "docs" / "images"
 IN_DOCS = {
-    ("catalogue", "desktop", "light"),
-    ("product", "desktop", "dark"),
-    ("checkout", "desktop", "light"),
-    ("order", "phone", "light"),
+    ("storefront", "catalogue", "desktop", "light"),
+    ("storefront", "product", "desktop", "dark"),
+    ("storefront", "checkout", "desktop", "light"),
+    ("storefront", "order", "phone", "light"),
+    ("console", "overview", "desktop", "light"),
+    ("console", "waterfall", "desktop", "light"),
+    ("console", "metrics", "desktop", "dark"),
+    ("console", "overview", "phone", "dark"),
 }
+Pages = Callable[[Page], AsyncIterator[str]]
 JPEG_QUALITY = 80
 JPEG_BYTES_MAX = 150_000
 
@@ -83,16 +90,21 @@ async def _buying(page: Page) -> AsyncIterator[str]:
     yield "orders"
 
 
-async def _take(browser: Browser, url: str, *, where: str, scheme: str) -> None:
-    size = DESKTOP if where == "desktop" else PHONE
-    async with watched(browser, url, viewport=size, color_scheme=scheme) as seen:
-        async for name in pages(seen.page):
+async def _take(
+    browser: Browser, live: Live, pages: tuple[str, Pages], *, where: str, scheme: str
+) -> None:
+    size, (site, walk) = DESKTOP if where == "desktop" else PHONE, pages
+    async with watched(browser, live.url, viewport=size, color_scheme=scheme) as seen:
+        if site == "console":
+            await sign_in(seen.page, live.front)
+        async for name in walk(seen.page):
             await seen.page.wait_for_load_state("networkidle")
             await seen.page.evaluate("scrollTo(0, 0)")
-            path = ALL / f"{name}-{where}-{scheme}.png"
+            path = ALL / f"{site}-{name}-{where}-{scheme}.png"
             await seen.page.screenshot(path=path, full_page=True, animations="disabled")
-            if (name, where, scheme) in IN_DOCS:
-                await _for_docs(seen.page, SHOWN / f"storefront-{name}.jpg")
+            if (site, name, where, scheme) in IN_DOCS:
+                suffix = "-phone" if (site, where) == ("console", "phone") else ""
+                await _for_docs(seen.page, SHOWN / f"{site}-{name}{suffix}.jpg")
 
 
 async def _for_docs(page: Page, path: Path) -> None:
@@ -101,19 +113,23 @@ async def _for_docs(page: Page, path: Path) -> None:
     path.write_bytes(taken)
 
 
-async def _all(url: str) -> None:
+async def _all(live: Live, site: str, walk: Pages) -> None:
     async with chromium() as browser:
         for where in ("desktop", "phone"):
             for scheme in ("light", "dark"):
-                await _take(browser, url, where=where, scheme=scheme)
+                await _take(browser, live, (site, walk), where=where, scheme=scheme)
 
 
 def main() -> None:
     """Take them all."""
     ALL.mkdir(parents=True, exist_ok=True)
     SHOWN.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, live_shop(Path(folder) / "data") as shop:
-        asyncio.run(_all(shop.url))
+    with tempfile.TemporaryDirectory() as folder:
+        with live_shop(Path(folder) / "data") as shop:
+            asyncio.run(_all(shop, "storefront", pages))
+        with live_shop(Path(folder) / "watched", is_telling=True) as shop:
+            shop.run(trade(shop.front, rounds=8, pause_s=2.0))
+            asyncio.run(_all(shop, "console", console_pages))
     print(f"{len(list(ALL.iterdir()))} pictures in {ALL.relative_to(ROOT)}")  # noqa: T201 - a command
 
 

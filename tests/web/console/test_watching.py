@@ -164,17 +164,17 @@ async def test_a_waterfall_shows_every_hop_in_its_place_with_its_own_time(operat
 
 
 async def test_log_lines_are_found_and_stand_beside_their_trace(front, operator):
-    with logged(front, (logging.INFO, "<b>warm</b>"), (logging.ERROR, "cold")):
-        every = await operator.get("/console/logs?service=order")
-        bad = await operator.get("/console/logs?service=order&level=error")
-        by_text = await operator.get("/console/logs?contains=cold&back=300")
+    with logged(front, (logging.INFO, "<b>the oven</b> is warm"), (logging.ERROR, "oven cold")):
+        every = await operator.get("/console/logs?service=order&contains=oven")
+        bad = await operator.get("/console/logs?service=order&contains=oven&level=error")
+        by_text = await operator.get("/console/logs?contains=oven+cold&back=300")
 
-    assert "&lt;b&gt;warm&lt;/b&gt;" in every.html and "<b>warm" not in every.html
-    assert "cold" in bad.text and "warm" not in bad.text
-    assert "cold" in by_text.text and "warm" not in by_text.text
+    assert "&lt;b&gt;the oven&lt;/b&gt;" in every.html and "<b>the oven" not in every.html
+    assert "oven cold" in bad.text and "warm" not in bad.text
+    assert "oven cold" in by_text.text and "warm" not in by_text.text
     (trace_id,) = set(re.findall(r'href="/console/traces/([0-9a-f]{32})"', every.html))
     trace = await operator.get(f"/console/traces/{trace_id}")
-    assert "planted work" in trace.text and "cold" in trace.text and STRAY in trace.text
+    assert "planted work" in trace.text and "oven cold" in trace.text and STRAY in trace.text
     assert "warm" in (await operator.get(f"/console/logs?trace={trace_id}")).text
     assert "cannot be searched" in (await operator.get("/console/logs?trace=x")).text
     assert "None that is kept" in (await operator.get("/console/logs?contains=nowhere")).text
