@@ -30,6 +30,13 @@ Not seen in the pages that could be looked up on 2026-11-30: the CDK's FifoThrou
 DISCOVERY_MAX_S: Final = 1_000
 """DiscoverInstances a second and account, by default; in bursts 2,000 (Cloud Map developer guide,
 pages `throttling` and `cloud-map-limits`, looked up on 2026-11-30)."""
+TARGETS_MAX: Final = 1_000
+"""Tasks behind one load balancer, by default (Application Load Balancer guide, page
+`load-balancer-limits`, looked up on 2026-11-30; requests a second have no quota there)."""
+QUEUE_REQUESTS_MAX_S: Final = 70_000
+"""Requests of one kind a second that a FIFO queue of high throughput takes in the largest regions.
+
+Not seen in the pages that could be looked up on 2026-11-30; without that mode it is 300."""
 COMMIT_MS: Final = 4
 """How long a commit holds the row of a hot item on a database that has to sync: an assumption."""
 HOT_BATCH: Final = 256
@@ -135,6 +142,12 @@ def _limits(
         need.tasks * len(one.callees)
         for need, one in zip(found, deployment.ecs_services, strict=True)
     )
+    what = "queues"
+    requests = orders_s / BATCH * 2
+    yield Limit(what, requests, QUEUE_REQUESTS_MAX_S, "requests/s of one queue", _THEN[what])
+    what = "load balancer"
+    tasks = sum(need.tasks for need in found)
+    yield Limit(what, tasks, TARGETS_MAX, "tasks behind it", _THEN[what])
     what = "discovery"
     yield Limit(what, looks / LOOK_S, DISCOVERY_MAX_S, "requests/s", _THEN[what])
     what = "one hot item in stock"
@@ -143,7 +156,10 @@ def _limits(
 
 _THEN: Final = {
     "tasks": "raise max_capacity in its service.yaml: tasks share nothing but the database",
-    "databases": "size: large gives each service its own; then orders are split by key",
+    "databases": "size: large gives each service its own; then orders are split by key, each part "
+    "a shop of its own, in a region of its own where people are far",
+    "queues": "more groups in parallel do not help one queue: a topic for each part of the keys",
+    "load balancer": "ask AWS for more; then a balancer for each part of the paths",
     "topics": "ask AWS for more; then a topic for each part of the keys, or NATS beside the tasks",
     "discovery": "ask AWS for more, or look every 15 s: callers eject stale endpoints themselves",
     "one hot item in stock": "stock split over several rows (warehouses); buyers queue at the door",

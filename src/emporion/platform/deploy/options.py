@@ -47,7 +47,7 @@ class Options:
         zones: availability zones, 2 or 3.
         database_class: of the PostgreSQL instances.
         database_gb: of their storage.
-        audit_every_h: hours between two audits of all books.
+        audit_every_h: hours between two audits of all books, 12 at most.
         mail_domain: from which mails are sent by SES; empty: no mails.
         grpc_callers: who else calls over gRPC, each with a certificate of its own.
         settings: settings of the shop that are no secrets, for all processes.
@@ -112,7 +112,7 @@ _READERS: Final[Mapping[str, Callable[[Value], Any]]] = {
     "zones": lambda value: value.number(2, ZONES_MAX),
     "database_class": _matching(re.compile(r"db\.[a-z0-9]+\.[a-z0-9]+")),
     "database_gb": lambda value: value.number(20, 65_536),
-    "audit_every_h": lambda value: value.number(1, 24),
+    "audit_every_h": lambda value: value.number(1, 12),  # an alarm looks back on a day at most
     "mail_domain": _matching(_DOMAIN),
     "grpc_callers": lambda value: tuple(_matching(_NAME)(item) for item in value.items()),
     "settings": _settings,
