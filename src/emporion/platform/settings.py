@@ -25,7 +25,9 @@ SECRET = frozenset(
     }
 )
 REHEARSAL_KEY = "emporion-demo-key"
-CLIENT_ONLY = frozenset({"EMPORION_URL", "EMPORION_TASK", "EMPORION_PREPARE", "EMPORION_AUDIT"})
+CLIENT_ONLY = frozenset(
+    {"EMPORION_URL", "EMPORION_TASK", "EMPORION_PREPARE", "EMPORION_AUDIT", "EMPORION_PAGES"}
+)
 """Variables that commands of the client side, and tasks of ECS, read themselves."""
 
 

@@ -35,14 +35,14 @@ def aws(deployment: Deployment) -> Iterator[Emulator]:
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         emulator = Emulator(f"http://{host}:{port}")
         templates = committed_templates()
-        for name in (*ORDER, *(one.name for one in deployment.ecs_services)):
+        for name in (*ORDER, *(one.name for one in deployment.deployed)):
             emulator.deploy(f"emporion-{name}", templates[f"emporion-{name}"])
         yield emulator
     server.stop()
 
 
 def test_every_service_of_the_manifests_runs_as_often_as_they_say(aws, deployment):
-    names = [one.name for one in deployment.ecs_services]
+    names = [one.name for one in deployment.deployed]
     found = []
     for start in range(0, len(names), 10):
         asked = aws.client("ecs").describe_services(
@@ -51,11 +51,11 @@ def test_every_service_of_the_manifests_runs_as_often_as_they_say(aws, deploymen
         found += asked["services"]
 
     assert {one["serviceName"]: one["desiredCount"] for one in found} == {
-        one.name: one.desired_count for one in deployment.ecs_services
+        one.name: one.desired_count for one in deployment.deployed
     }
     for one in found:
         assert len(one["loadBalancers"]) == 1
-        assert len(one["serviceRegistries"]) == 1
+        assert len(one["serviceRegistries"]) == (0 if one["serviceName"] == "web" else 1)
 
 
 def test_task_definitions_have_the_size_of_the_manifest_and_no_root(aws, deployment):
@@ -105,6 +105,43 @@ def test_every_area_of_the_contracts_leads_to_its_service(aws):
     groups = aws.client("elbv2").describe_target_groups()["TargetGroups"]
     assert {group["HealthCheckPath"] for group in groups} == {"/readyz"}
     assert {group["TargetType"] for group in groups} == {"ip"}
+
+
+def test_pages_lead_to_the_web_process_where_a_visitor_stays_with_one_task(aws, deployment):
+    elb = aws.client("elbv2")
+    rules = elb.describe_rules(ListenerArn=aws.exports["emporion-listener"])["Rules"]
+    led = {
+        path: int(rule["Priority"])
+        for rule in rules
+        for condition in rule["Conditions"]
+        for path in condition["PathPatternConfig"]["Values"]
+        if rule["Actions"][0]["TargetGroupArn"].split("/")[-2] == "emporion-web"
+    }
+    others = [
+        int(rule["Priority"])
+        for rule in rules
+        if rule["Priority"] != "default" and int(rule["Priority"]) not in led.values()
+    ]
+    targets = committed_templates()["emporion-web"]["Resources"]["Targets"]["Properties"]
+    said = targets["TargetGroupAttributes"]  # moto forgets them
+    attributes = {one["Key"]: one["Value"] for one in said}
+    task = aws.client("ecs").describe_task_definition(taskDefinition="emporion-web")
+    (container,) = task["taskDefinition"]["containerDefinitions"]
+    told = {one["name"]: one["value"] for one in container["environment"]}
+
+    assert {"/", "/products*", "/cart*", "/checkout*", "/sign-in*", "/console*"} <= {*led}
+    assert min(led.values()) > max(others)  # what the contracts name is looked at first
+    assert not any("metrics" in path or "readyz" in path for path in led)
+    assert (attributes["stickiness.enabled"], attributes["stickiness.type"]) == (
+        "true",
+        "lb_cookie",
+    )
+    assert container["command"] == ["task", "pages"]
+    assert json.loads(told["EMPORION_PAGES"])["shop"] == "https://shop.example.com"
+    order = aws.client("ecs").describe_task_definition(taskDefinition="emporion-order")
+    words = order["taskDefinition"]["containerDefinitions"][0]["environment"][0]["value"]
+    ways_out = aws.exports["emporion-ways-out"]
+    assert json.loads(words)["trusted_proxies"] == f"10.20.0.0/16,{ways_out}"
 
 
 def test_the_balancer_speaks_https_and_redirects_the_rest(aws):

@@ -19,6 +19,7 @@ from tests.system.running import ROOT
     [
         (["src/emporion/services/order/commands.py"], ["order"]),
         (["deploy/cloudformation/emporion-order.yaml"], ["order"]),
+        (["deploy/cloudformation/emporion-web.yaml"], ["web"]),
         (["src/emporion/services/email/domain.py", "docs/aws.md"], ["email"]),
         (["docs/aws.md", "tests/platform/test_contracts.py", "README.md"], []),
     ],
@@ -31,7 +32,7 @@ def test_a_change_concerns_the_services_that_it_touches(paths: list[str], expect
 def test_what_all_services_stand_on_concerns_all(path: str):
     deployment = committed_deployment()
 
-    assert changed(deployment, [path]) == [one.name for one in deployment.ecs_services]
+    assert changed(deployment, [path]) == [one.name for one in deployment.deployed]
 
 
 def test_changed_files_come_by_standard_input(monkeypatch, capsys):

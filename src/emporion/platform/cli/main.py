@@ -148,6 +148,7 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., None]]]] = {
             "migrate": task.migrate,
             "prepare": task.prepare,
             "audit": task.audit,
+            "pages": task.pages,
             "operator": task.operator,
         },
     ),

@@ -48,6 +48,20 @@ def prepare() -> None:
     print(f"made: {', '.join(made)}" if made else "nothing to make; trust is written")
 
 
+def pages() -> None:
+    """Show storefront and console of the shop that EMPORION_PAGES names, until SIGTERM.
+
+    For example:
+
+      EMPORION_PAGES="$(cat pages.json)" emporion task pages
+    """
+    import uvloop
+
+    from emporion.platform.ecs.pages import pages_task
+
+    uvloop.run(pages_task())
+
+
 def audit() -> None:
     """Prove all books of the shop, and tell CloudWatch the verdict; exits 1 on a violation.
 

@@ -47,7 +47,7 @@ async def apply(
     A failure leaves what was deployed before it; run it again. Raises InvalidArgument for an
     unknown service, DeploymentFailed, Unavailable.
     """
-    names = [one.name for one in deployment.ecs_services]
+    names = [one.name for one in deployment.deployed]
     if release.service and release.service not in names:
         raise InvalidArgument(f"no service {release.service!r}; there are {', '.join(names)}")
     rollout = _Rollout(deployment, templates, release, aws, say)
@@ -80,7 +80,8 @@ class _Rollout:
 
     async def service(self, name: str) -> None:
         """Its schema first: the old version still runs on it, so migrations only ever add."""
-        await self.run(f"{name}-migrate", name)
+        if name in {one.name for one in self.deployment.ecs_services}:
+            await self.run(f"{name}-migrate", name)
         await self.stack(name)
 
     async def stack(self, name: str) -> None:
@@ -94,7 +95,7 @@ class _Rollout:
         asked = template.get("Parameters", {})
         parameters = {key: offered[key] for key in asked if offered.get(key)}
         tags = {"shop": self._prefix}
-        owners = [one.owners for one in self.deployment.ecs_services if one.name == name]
+        owners = [one.owners for one in self.deployment.deployed if one.name == name]
         if owners:
             tags["owner"] = "+".join(owners[0])
         is_new = await self.aws.deploy(stack, template, parameters=parameters, tags=tags)

@@ -18,8 +18,8 @@ def changed(deployment: Deployment, paths: Iterable[str]) -> list[str]:
     code is in every process. What is no code (docs, tests) concerns none.
     """
     holder = {name: one.name for one in deployment.ecs_services for name in one.services}
-    own = {f"{deployment.options.name}-{one.name}": one.name for one in deployment.ecs_services}
-    names = [one.name for one in deployment.ecs_services]
+    own = {f"{deployment.options.name}-{one.name}": one.name for one in deployment.deployed}
+    names = [one.name for one in deployment.deployed]
     found: set[str] = set()
     for path in paths:
         service, template = _SERVICE.match(path), _TEMPLATE.fullmatch(path)

@@ -41,7 +41,7 @@ def check(templates: Mapping[str, Template], deployment: Deployment) -> list[Fin
         for resource, message in _broken(template)
     ]
     prefix = deployment.options.name
-    for one in deployment.ecs_services:
+    for one in deployment.deployed:
         name = f"{prefix}-{one.name}"
         template = templates.get(name)
         if template is None:

@@ -21,6 +21,7 @@ from emporion.platform.deploy.manifest import (
     Strategy,
 )
 from emporion.platform.deploy.options import Options
+from emporion.platform.deploy.pages import pages_service
 from emporion.platform.docs.calls import calls_of
 from emporion.platform.docs.source import ServiceSource, services_in
 from emporion.platform.edge.routes import OPERATIONS_AT, routes
@@ -51,6 +52,7 @@ def compose(options: Options, manifests: Mapping[str, Manifest]) -> Deployment:
     _require_deployable(topology, manifests)
     sources = services_in(Path(emporion.services.__path__[0]))
     shop = _Shop(topology, manifests, sources, links_of_shop())
+    first = next(iter(manifests.values()))
     return Deployment(
         options=options,
         namespace=topology.discovery.namespace,
@@ -58,6 +60,7 @@ def compose(options: Options, manifests: Mapping[str, Manifest]) -> Deployment:
         publishers=shop.publishers,
         links=shop.links,
         is_tls=topology.is_tls,
+        pages=pages_service(first.image, first.container_port) if options.domain else None,
     )
 
 

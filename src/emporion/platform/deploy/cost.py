@@ -94,7 +94,7 @@ def bill(deployment: Deployment, of: Prices) -> list[Item]:
 
 
 def _services(deployment: Deployment, of: Prices) -> Iterator[Item]:
-    for one in deployment.ecs_services:
+    for one in deployment.deployed:
         tasks = one.desired_count
         looks = tasks * len(one.callees) * SECONDS / LOOK_S / 1e6 * of.discovery_million
         receives = len(one.links) * EMPTY_RECEIVES_PER_S * SECONDS / 1e6 * of.queue_million
@@ -150,9 +150,10 @@ def _secrets(deployment: Deployment) -> int:
 def _alarm_metrics(deployment: Deployment) -> int:
     """Of a share of errors both counts are paid for; a test counts what the stacks watch."""
     found = AUDIT_ALARMS + 2 * len(deployment.links)
-    for one in deployment.ecs_services:
+    for one in deployment.deployed:
         found += BALANCER_WATCHED + CALLS_WATCHED * len(one.services)
-        found += bool(one.with_sagas) + bool(one.links) + deployment.is_tls
+        found += bool(one.with_sagas) + bool(one.links)
+        found += deployment.is_tls and not one.is_pages
     return found
 
 

@@ -57,6 +57,11 @@ class EcsService:
     links: tuple[Link, ...] = ()
     with_sagas: tuple[str, ...] = ()
 
+    @property
+    def is_pages(self) -> bool:
+        """Whether it shows pages, and holds no service: it has no data, and no secret."""
+        return not self.services
+
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
@@ -68,6 +73,7 @@ class Deployment:
         ecs_services: in the order of the topology.
         publishers: services of the shop that announce events, each with a topic.
         links: who subscribes to what, each with a queue.
+        pages: what shows storefront and console; None: nothing does.
         is_tls: whether processes prove to each other who they are, by mutual TLS.
     """
 
@@ -77,6 +83,12 @@ class Deployment:
     publishers: tuple[str, ...]
     links: tuple[Link, ...]
     is_tls: bool = True
+    pages: EcsService | None = None
+
+    @property
+    def deployed(self) -> tuple[EcsService, ...]:
+        """All ECS services: of the topology, and the one that shows pages."""
+        return (*self.ecs_services, *([] if self.pages is None else [self.pages]))
 
     def ecs_service(self, name: str) -> EcsService:
         """The one of that name."""

@@ -12,6 +12,8 @@ VALUES_MAX: Final = 5
 """Paths and verbs that one rule may name."""
 PARTICULAR_FROM: Final = 1
 AREAS_FROM: Final = 20_001
+PAGES_FROM: Final = 45_001
+"""Last: a path of the contracts is never a page's."""
 BLOCK: Final = 20
 BLOCKS: Final = 1_000
 """Numbers that each process has for itself, so that no rule of another ever moves."""
@@ -67,6 +69,23 @@ def listener_rules(
             for number, some in enumerate(_batched(paths, VALUES_MAX))
         ]
     return {process: tuple(rules) for process, rules in found.items()}
+
+
+def page_rules(paths: Iterable[str]) -> tuple[ListenerRule, ...]:
+    """The rules of the process that shows pages, given their templates.
+
+    Under the first word of each path the process says itself what is not there; everything else
+    stays unknown to the balancer, health and metrics of that process as well.
+    """
+    words = dict.fromkeys(path.split("/")[1] for path in paths)
+    found = [f"/{word}*" for word in words if word]
+    return (
+        ListenerRule(PAGES_FROM, ("/",)),
+        *(
+            ListenerRule(PAGES_FROM + number, tuple(some))
+            for number, some in enumerate(_batched(found, VALUES_MAX), start=1)
+        ),
+    )
 
 
 def _strays(

@@ -48,6 +48,7 @@ class Options:
         database_class: of the PostgreSQL instances.
         database_gb: of their storage.
         audit_every_h: hours between two audits of all books, 12 at most.
+        domain: of the shop's pages; empty: the balancer shows none.
         mail_domain: from which mails are sent by SES; empty: no mails.
         grpc_callers: who else calls over gRPC, each with a certificate of its own.
         settings: settings of the shop that are no secrets, for all processes.
@@ -62,6 +63,7 @@ class Options:
     database_class: str = "db.t4g.medium"
     database_gb: int = 50
     audit_every_h: int = 6
+    domain: str = ""
     mail_domain: str = ""
     grpc_callers: tuple[str, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
@@ -113,6 +115,7 @@ _READERS: Final[Mapping[str, Callable[[Value], Any]]] = {
     "database_class": _matching(re.compile(r"db\.[a-z0-9]+\.[a-z0-9]+")),
     "database_gb": lambda value: value.number(20, 65_536),
     "audit_every_h": lambda value: value.number(1, 12),  # an alarm looks back on a day at most
+    "domain": _matching(_DOMAIN),
     "mail_domain": _matching(_DOMAIN),
     "grpc_callers": lambda value: tuple(_matching(_NAME)(item) for item in value.items()),
     "settings": _settings,

@@ -9,6 +9,7 @@ from emporion.platform.ecs.told import (
     AuditTold,
     DatabaseTold,
     HeldTold,
+    PagesTold,
     PrepareTold,
     TaskTold,
     database_secret,
@@ -24,6 +25,8 @@ VAULT: Final = "vault"
 """The service that keeps people's keys: never in the same backup as the data."""
 GRPC_PORT: Final = 9_090
 NETWORK: Final = "10.20.0.0/16"
+WAYS_OUT: Final = "WaysOut"
+"""The word in whose place the addresses of the ways out come."""
 DRAIN_S: Final = 20
 DRAIN_GRACE_S: Final = 15
 REGION: Final = "${AWS::Region}"
@@ -75,9 +78,26 @@ def task_told(deployment: Deployment, one: EcsService) -> TaskTold:
         mail_domain=deployment.options.mail_domain if "email" in one.services else "",
         drain_s=DRAIN_S,
         drain_grace_s=DRAIN_GRACE_S,
-        trusted_proxies=NETWORK,
+        trusted_proxies=_trusted(deployment),
         is_tls=deployment.is_tls,
     )
+
+
+def pages_told(deployment: Deployment, one: EcsService) -> PagesTold:
+    """What the task is told that shows pages."""
+    return PagesTold(
+        process=one.name,
+        shop=f"https://{deployment.options.domain}",
+        http_port=one.container_port,
+        trusted_proxies=NETWORK,
+        drain_s=DRAIN_S,
+        drain_grace_s=DRAIN_GRACE_S,
+    )
+
+
+def _trusted(deployment: Deployment) -> str:
+    """The balancer; and the ways out, by which the process that shows pages asks it in turn."""
+    return NETWORK if deployment.pages is None else f"{NETWORK},${{{WAYS_OUT}}}"
 
 
 def _held(deployment: Deployment, service: str, engine: Engine) -> HeldTold:

@@ -12,6 +12,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 TASK: Final = "EMPORION_TASK"
 PREPARE: Final = "EMPORION_PREPARE"
 AUDIT: Final = "EMPORION_AUDIT"
+PAGES: Final = "EMPORION_PAGES"
 POSTGRES_PORT: Final = 5_432
 
 
@@ -134,6 +135,24 @@ class AuditTold(_Told, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     services: tuple[HeldTold, ...]
     data: str = "/data"
     endpoint_url: str = ""
+
+
+class PagesTold(_Told, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The task that shows pages. It has no secret, and nothing of its own to keep.
+
+    Args:
+        process, http_port, host, trusted_proxies, drain_s, drain_grace_s, data: see TaskTold.
+        shop: the URL of the load balancer, which it asks as each visitor.
+    """
+
+    process: str
+    shop: str
+    http_port: int
+    trusted_proxies: str = ""
+    drain_s: int = 20
+    drain_grace_s: float = 15.0
+    host: str = "0.0.0.0"  # noqa: S104 - see TaskTold
+    data: str = "/data"
 
 
 def identity_secret(shop: str, process: str) -> str:

@@ -52,7 +52,7 @@ def service_alarms(
     _calls(alarms, one)
     _not_about_the_version(alarms, deployment, one)
     _left_undone(alarms, one)
-    if deployment.is_tls:
+    if deployment.is_tls and not one.is_pages:
         _certificate(alarms, one)
     return watched
 

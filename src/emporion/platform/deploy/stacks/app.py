@@ -20,6 +20,6 @@ def build(deployment: Deployment, folder: Path) -> cdk.App:
     shared = (network_stack, data_stack, bus_stack, tasks_stack, audit_stack, dashboard_stack)
     for make in shared:
         make(app, deployment)
-    for one in deployment.ecs_services:
+    for one in deployment.deployed:
         service_stack(app, deployment, one)
     return app

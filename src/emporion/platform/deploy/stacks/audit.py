@@ -13,7 +13,7 @@ from aws_cdk import aws_logs as logs
 from emporion.platform.deploy.deployment import Deployment
 from emporion.platform.deploy.stacks.alarms import OWN, RUNBOOK
 from emporion.platform.deploy.stacks.containers import PROCESSORS, shop_container
-from emporion.platform.deploy.stacks.network import AUDITING
+from emporion.platform.deploy.stacks.groups import AUDITING
 from emporion.platform.deploy.stacks.pieces import (
     allow,
     arn,

@@ -10,8 +10,14 @@ from aws_cdk import aws_ecs as ecs
 from emporion.platform.deploy.deployment import Deployment, EcsService
 from emporion.platform.deploy.options import Architecture
 from emporion.platform.deploy.stacks.pieces import imported
-from emporion.platform.deploy.task_words import GRPC_PORT, hosts_of, task_told
-from emporion.platform.ecs.told import TASK
+from emporion.platform.deploy.task_words import (
+    GRPC_PORT,
+    WAYS_OUT,
+    hosts_of,
+    pages_told,
+    task_told,
+)
+from emporion.platform.ecs.told import PAGES, TASK
 from emporion.platform.settings import PREFIX
 
 PROCESSORS: Final = {Architecture.X86_64: "X86_64", Architecture.ARM64: "ARM64"}
@@ -44,6 +50,8 @@ def told(deployment: Deployment, one: EcsService) -> str:
         name: imported(deployment, f"database-{instance}")
         for name, instance in hosts_of(deployment, one).items()
     }
+    if deployment.pages is not None:
+        hosts[WAYS_OUT] = imported(deployment, "ways-out")
     return str(cdk.Fn.sub(text, hosts))
 
 
@@ -86,6 +94,27 @@ def shop_container(
     }
 
 
+def pages_container(deployment: Deployment, one: EcsService, log_group: Any) -> Any:
+    """The process that shows pages: it asks the shop at its own domain, as each visitor."""
+    kind = ecs.CfnTaskDefinition
+    container = shop_container(deployment, one, log_group, words=["task", "pages"])
+    settings = dict(deployment.options.settings)
+    told = msgspec.json.encode(pages_told(deployment, one)).decode()
+    container["environment"] = [
+        kind.KeyValuePairProperty(name=name, value=said)
+        for name, said in (
+            (PAGES, told),
+            *((f"{PREFIX}{key.upper()}", said) for key, said in settings.items()),
+        )
+    ]
+    port = kind.PortMappingProperty(
+        name="http", container_port=one.container_port, protocol="tcp", app_protocol="http"
+    )
+    return kind.ContainerDefinitionProperty(
+        **container, port_mappings=[port], health_check=_health(one)
+    )
+
+
 def serving_container(deployment: Deployment, one: EcsService, log_group: Any) -> Any:
     """The process that serves: its ports, and how ECS sees that it lives."""
     ports = [
@@ -101,13 +130,18 @@ def serving_container(deployment: Deployment, one: EcsService, log_group: Any) -
     return ecs.CfnTaskDefinition.ContainerDefinitionProperty(
         **shop_container(deployment, one, log_group, words=SERVE),
         port_mappings=ports,
-        health_check=ecs.CfnTaskDefinition.HealthCheckProperty(
-            command=["CMD", "python", "-c", PROBE.format(port=one.container_port)],
-            interval=10,
-            timeout=5,
-            retries=3,
-            start_period=60,
-        ),
+        health_check=_health(one),
+    )
+
+
+def _health(one: EcsService) -> Any:
+    """How ECS sees that the process lives."""
+    return ecs.CfnTaskDefinition.HealthCheckProperty(
+        command=["CMD", "python", "-c", PROBE.format(port=one.container_port)],
+        interval=10,
+        timeout=5,
+        retries=3,
+        start_period=60,
     )
 
 

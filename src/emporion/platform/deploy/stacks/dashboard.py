@@ -22,7 +22,7 @@ def dashboard_stack(app: cdk.App, deployment: Deployment) -> cdk.Stack:
     """The dashboard alone: it names what it shows, and needs no other stack."""
     made = stack(app, deployment, "dashboard")
     name = deployment.options.name
-    behind = [one.name for one in deployment.ecs_services]
+    behind = [one.name for one in deployment.deployed]
     tasks = [["ECS/ContainerInsights", "RunningTaskCount", *_of(name, one)] for one in behind]
     cpu = [["AWS/ECS", "CPUUtilization", *_of(name, one)] for one in behind]
     memory = [["AWS/ECS", "MemoryUtilization", *_of(name, one)] for one in behind]

@@ -1,6 +1,5 @@
-"""The network: subnets, ways out, load balancer, cluster, and who may talk to whom."""
+"""The network: subnets, ways out, load balancer, cluster."""
 
-from collections.abc import Collection
 from typing import Any, Final
 
 import aws_cdk as cdk
@@ -12,17 +11,11 @@ from aws_cdk import aws_sns as sns
 
 from emporion.platform.deploy.deployment import Deployment
 from emporion.platform.deploy.options import Size
-from emporion.platform.deploy.stacks.pieces import export, stack, word
-from emporion.platform.deploy.task_words import GRPC_PORT, NETWORK
-from emporion.platform.topology.kinds import Engine
+from emporion.platform.deploy.stacks.groups import ANYWHERE, HTTPS_PORT, security_groups
+from emporion.platform.deploy.stacks.pieces import export, stack
+from emporion.platform.deploy.task_words import NETWORK
 
 TLS_POLICY: Final = "ELBSecurityPolicy-TLS13-1-2-2021-06"
-POSTGRES_PORT: Final = 5_432
-MONGODB_PORT: Final = 27_017
-HTTPS_PORT: Final = 443
-PREPARING: Final = "prepare"
-AUDITING: Final = "audit"
-ANYWHERE: Final = "0.0.0.0/0"
 IDLE_TIMEOUT_S: Final = 60
 NOT_FOUND: Final = '{"type":"about:blank","title":"Nothing is there","status":404}'
 
@@ -35,7 +28,7 @@ def network_stack(app: cdk.App, deployment: Deployment) -> cdk.Stack:
     )
     export(made, deployment, "vpc", vpc.ref)
     subnets = _subnets(made, deployment, vpc)
-    groups = _security_groups(made, deployment, vpc)
+    groups = security_groups(made, deployment, vpc)
     _balancer(made, deployment, subnets=subnets["Public"], group=groups["balancer"])
     cluster = ecs.CfnCluster(
         made,
@@ -82,7 +75,11 @@ def _subnets(made: cdk.Stack, deployment: Deployment, vpc: Any) -> dict[str, lis
     for table in tables["Public"]:
         _way_out(made, table, gateway_id=gateway.ref).add_resource_dependency(attached)
     ways = 1 if deployment.options.size is Size.SMALL else deployment.options.zones
-    nats = [_nat(made, zone, found["Public"][zone], attached) for zone in range(ways)]
+    addresses = [_address(made, zone, attached) for zone in range(ways)]
+    nats = [_nat(made, zone, found["Public"][zone], addresses[zone]) for zone in range(ways)]
+    if deployment.pages is not None:
+        joined = cdk.Fn.join(",", [address.ref for address in addresses])
+        export(made, deployment, "ways-out", joined)
     for zone, table in enumerate(tables["Private"]):
         _way_out(made, table, nat_gateway_id=nats[min(zone, ways - 1)].ref)
     ec2.CfnVPCEndpoint(
@@ -120,107 +117,15 @@ def _way_out(made: cdk.Stack, table: Any, **through: str) -> Any:
     )
 
 
-def _nat(made: cdk.Stack, zone: int, subnet: Any, attached: Any) -> Any:
+def _address(made: cdk.Stack, zone: int, attached: Any) -> Any:
     address = ec2.CfnEIP(made, f"NatAddress{zone}", domain="vpc")
     address.add_resource_dependency(attached)
+    return address
+
+
+def _nat(made: cdk.Stack, zone: int, subnet: Any, address: Any) -> Any:
     return ec2.CfnNatGateway(
         made, f"Nat{zone}", subnet_id=subnet.ref, allocation_id=address.attr_allocation_id
-    )
-
-
-def _security_groups(made: cdk.Stack, deployment: Deployment, vpc: Any) -> dict[str, Any]:
-    """One for each ECS service; a rule for each edge that the contracts declare."""
-    groups = {"balancer": _group(made, vpc, "balancer", "the load balancer")}
-    groups["data"] = _group(made, vpc, "data", "the databases")
-    for one in deployment.ecs_services:
-        groups[one.name] = _group(made, vpc, one.name, f"tasks of {one.name}")
-    groups[PREPARING] = _group(made, vpc, PREPARING, "the task that prepares databases and keys")
-    groups[AUDITING] = _group(made, vpc, AUDITING, "the task that audits all books")
-    for name, group in groups.items():
-        export(made, deployment, f"group-{name}", group.attr_group_id)
-    for port in (80, HTTPS_PORT):
-        ec2.CfnSecurityGroupIngress(
-            made,
-            f"BalancerFromAnywhere{port}",
-            group_id=groups["balancer"].attr_group_id,
-            ip_protocol="tcp",
-            from_port=port,
-            to_port=port,
-            cidr_ip=ANYWHERE,
-            description="people; port 80 only redirects",
-        )
-    for one in deployment.ecs_services:
-        for callee in one.callees:
-            _edge(made, groups, one.name, callee, GRPC_PORT)
-        _to_data(made, groups, one.name, one.services.values())
-    _to_data(made, groups, PREPARING, ())
-    _to_data(made, groups, AUDITING, deployment.services.values())
-    return groups
-
-
-def _to_data(
-    made: cdk.Stack, groups: dict[str, Any], name: str, engines: Collection[Engine]
-) -> None:
-    """To the databases, the APIs of AWS, and a MongoDB that somebody else runs."""
-    _edge(made, groups, name, "data", POSTGRES_PORT)
-    ports = [HTTPS_PORT, *([MONGODB_PORT] if Engine.MONGODB in engines else [])]
-    for port in ports:
-        _outwards(made, groups[name], f"{word(name)}ToAnywhere{port}", port)
-
-
-def _group(made: cdk.Stack, vpc: Any, name: str, text: str) -> Any:
-    """A group that lets nothing out: its one rule of its own leads nowhere."""
-    return ec2.CfnSecurityGroup(
-        made,
-        f"{word(name)}Group",
-        group_description=text,
-        vpc_id=vpc.ref,
-        security_group_egress=[
-            ec2.CfnSecurityGroup.EgressProperty(
-                ip_protocol="icmp",
-                from_port=252,
-                to_port=86,
-                cidr_ip="255.255.255.255/32",
-                description="nothing, instead of everything",
-            )
-        ],
-    )
-
-
-def _edge(made: cdk.Stack, groups: dict[str, Any], source: str, target: str, port: int) -> None:
-    """Let `source` connect to `target`: a rule at either end."""
-    said: dict[str, Any] = {
-        "ip_protocol": "tcp",
-        "from_port": port,
-        "to_port": port,
-        "description": f"{source} calls {target}",
-    }
-    ec2.CfnSecurityGroupIngress(
-        made,
-        f"{word(target)}From{word(source)}",
-        group_id=groups[target].attr_group_id,
-        source_security_group_id=groups[source].attr_group_id,
-        **said,
-    )
-    ec2.CfnSecurityGroupEgress(
-        made,
-        f"{word(source)}To{word(target)}",
-        group_id=groups[source].attr_group_id,
-        destination_security_group_id=groups[target].attr_group_id,
-        **said,
-    )
-
-
-def _outwards(made: cdk.Stack, group: Any, name: str, port: int) -> None:
-    ec2.CfnSecurityGroupEgress(
-        made,
-        name,
-        group_id=group.attr_group_id,
-        ip_protocol="tcp",
-        from_port=port,
-        to_port=port,
-        cidr_ip=ANYWHERE,
-        description="the APIs of AWS, and services of others",
     )
 
 

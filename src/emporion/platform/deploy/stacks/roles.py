@@ -38,7 +38,9 @@ def _repository(image: str) -> str:
 
 
 def task_role(made: cdk.Stack, deployment: Deployment, one: EcsService) -> Any:
-    """For the code in the task."""
+    """For the code in the task; what shows pages asks nothing of AWS."""
+    if one.is_pages:
+        return role(made, "TaskRole", [])
     name = deployment.options.name
     own = [arn("secretsmanager", f"secret:{name}/{one.name}/*")]
     own += [
@@ -81,12 +83,11 @@ def _bus(prefix: str, one: EcsService) -> list[dict[str, Any]]:
 
 
 def role(made: cdk.Stack, name: str, statements: list[dict[str, Any]]) -> Any:
-    """A role of a task, with these statements and nothing else."""
+    """A role of a task, with these statements and nothing else; without any it may do nothing."""
+    own = iam.CfnRole.PolicyProperty(policy_name="own", policy_document=policy(*statements))
     return iam.CfnRole(
         made,
         name,
         assume_role_policy_document=assumed_by(TASKS),
-        policies=[
-            iam.CfnRole.PolicyProperty(policy_name="own", policy_document=policy(*statements))
-        ],
+        policies=[own] if statements else None,
     )

@@ -16,6 +16,7 @@ from emporion.platform.deploy.stacks import alarms, found, scaling
 from emporion.platform.deploy.stacks.containers import (
     PROCESSORS,
     collector_container,
+    pages_container,
     serving_container,
 )
 from emporion.platform.deploy.stacks.pieces import (
@@ -29,6 +30,12 @@ from emporion.platform.deploy.stacks.roles import execution_role, task_role
 SLOW_START_S: Final = 30
 DEREGISTRATION_S: Final = 20
 HEALTH_GRACE_S: Final = 60
+STICKY: Final = (
+    ("stickiness.enabled", "true"),
+    ("stickiness.type", "lb_cookie"),
+    ("stickiness.lb_cookie.duration_seconds", "86400"),
+)
+"""A visitor's session is renewed in one place (ADR 0018): they stay with one task."""
 SHIFTS_TRAFFIC: Final = "arn:aws:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers"
 
 
@@ -66,7 +73,7 @@ def service_stack(app: cdk.App, deployment: Deployment, one: EcsService) -> cdk.
         deployment_configuration=_rollout(one, [alarm.ref for alarm in watched]),
         network_configuration=_network(deployment, one),
         load_balancers=[_behind(made, one, groups, rules)],
-        service_registries=[found.registry(made, deployment, one)],
+        service_registries=[] if one.is_pages else [found.registry(made, deployment, one)],
         **found.service_connect(deployment, one),
     )
     for rule in rules:
@@ -104,11 +111,17 @@ def _task_definition(
         execution_role_arn=execution_role(made, [one.image], log_group).attr_arn,
         task_role_arn=task_role(made, deployment, one).attr_arn,
         volumes=[ecs.CfnTaskDefinition.VolumeProperty(name="data")],
-        container_definitions=[
-            serving_container(deployment, one, log_group),
-            collector_container(deployment, log_group),
-        ],
+        container_definitions=_containers(deployment, one, log_group),
     )
+
+
+def _containers(deployment: Deployment, one: EcsService, log_group: Any) -> list[Any]:
+    if one.is_pages:
+        return [pages_container(deployment, one, log_group)]
+    return [
+        serving_container(deployment, one, log_group),
+        collector_container(deployment, log_group),
+    ]
 
 
 def _reached_by_balancer(made: cdk.Stack, deployment: Deployment, one: EcsService) -> None:
@@ -150,6 +163,7 @@ def _target_group(made: cdk.Stack, deployment: Deployment, one: EcsService, name
                 ("deregistration_delay.timeout_seconds", str(DEREGISTRATION_S)),
                 ("slow_start.duration_seconds", str(SLOW_START_S)),
                 ("load_balancing.algorithm.type", "round_robin"),
+                *(STICKY if one.is_pages else ()),
             )
         ],
     )

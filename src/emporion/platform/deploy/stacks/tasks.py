@@ -10,7 +10,7 @@ from aws_cdk import aws_logs as logs
 
 from emporion.platform.deploy.deployment import Deployment, EcsService
 from emporion.platform.deploy.stacks.containers import PROCESSORS, shop_container
-from emporion.platform.deploy.stacks.network import PREPARING
+from emporion.platform.deploy.stacks.groups import PREPARING
 from emporion.platform.deploy.stacks.pieces import allow, arn, imported, stack, word
 from emporion.platform.deploy.stacks.roles import execution_role, role
 from emporion.platform.deploy.task_words import admin_of, host_of, instances_of, prepare_told

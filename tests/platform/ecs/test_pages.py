@@ -1,0 +1,67 @@
+"""The task that shows pages, in front of a shop that answers REST."""
+
+import asyncio
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import msgspec
+import pytest
+
+from emporion.platform.deploy.task_words import pages_told
+from emporion.platform.ecs.pages import pages_process
+from emporion.platform.ecs.told import PAGES, BadTask, PagesTold, read_told
+from emporion.platform.process import serving
+from emporion.platform.settings import Settings
+from emporion.platform.supervisor.ports import free_port
+from tests.platform.deploy.shops import committed_deployment
+
+
+async def got(url: str) -> tuple[int, str, str]:
+    """Status, type and text of what is there."""
+
+    def get() -> tuple[int, str, str]:
+        try:
+            with urlopen(url, timeout=10) as answer:  # noqa: S310 - our own
+                return answer.status, answer.headers["content-type"], answer.read().decode()
+        except HTTPError as error:
+            return error.code, error.headers["content-type"], error.read().decode()
+
+    return await asyncio.to_thread(get)
+
+
+def test_what_the_template_says_is_what_the_task_reads():
+    deployment = committed_deployment()
+    assert deployment.pages is not None
+    said = pages_told(deployment, deployment.pages)
+
+    assert read_told(PagesTold, {PAGES: msgspec.json.encode(said).decode()}, PAGES) == said
+    with pytest.raises(BadTask, match="EMPORION_PAGES is not set"):
+        read_told(PagesTold, {}, PAGES)
+
+
+@pytest.mark.system
+async def test_it_shows_what_the_shop_sells_and_says_so_when_the_shop_is_away(tmp_path):
+    settings = Settings(port=0, data=str(tmp_path / "shop"))
+    told = PagesTold(
+        process="web",
+        shop="",
+        http_port=free_port(),
+        host="127.0.0.1",
+        drain_grace_s=0.0,
+        data=str(tmp_path),
+    )
+    async with serving(settings) as shop:
+        said = msgspec.structs.replace(told, shop=shop.url)
+        environ = {PAGES: msgspec.json.encode(said).decode()}
+        async with pages_process(environ) as (lifecycle, server):
+            await lifecycle.start()
+            url = f"http://127.0.0.1:{server.port}"
+            status, kind, home = await got(f"{url}/")
+            ready = await got(f"{url}/readyz")
+            api = await got(f"{url}/api/products")
+            await lifecycle.stop()
+
+    assert (status, kind) == (200, "text/html; charset=utf-8")
+    assert "Croissant" in home
+    assert ready[0] == 200
+    assert api[0] == 404
