@@ -48,10 +48,30 @@ class Vault(VaultApi):
         return await super().destroy_key(request)
 
 
-def vault_on(database: Database, runtime: Runtime, *, secret: str = SECRET) -> Vault:
+class WithVault:
+    """Clients of a vault, and of whatever others a test has."""
+
+    def __init__(self, vault: Vault, others: Any) -> None:
+        self._vault = vault
+        self._others = others
+
+    def get(self, contract: type[Service]) -> Any:
+        """What clients give."""
+        return self._vault if contract is VaultService else self._others.get(contract)
+
+
+def vault_on(
+    database: Database, runtime: Runtime, *, secret: str = SECRET, other: str = ""
+) -> Vault:
     """A vault over a database that is open."""
     unused: Any = None
-    needs = Needs(runtime, database, unused, unused, settings={"privacy_key": secret})
+    needs = Needs(
+        runtime,
+        database,
+        unused,
+        unused,
+        settings={"privacy_key": secret, "privacy_key_other": other},
+    )
     built = build(needs).implementation
     assert isinstance(built, VaultApi)
     return Vault(built)

@@ -22,6 +22,26 @@ def open_file(path: Path) -> apsw.Connection:
     return connection
 
 
+def copy_file(path: Path, copy: Path) -> None:
+    """A copy of a database as it is now, with what its log holds."""
+    with (
+        closing(open_file(path)) as source,
+        closing(apsw.Connection(str(copy))) as target,
+        target.backup("main", source, "main") as backup,
+    ):
+        backup.step()
+
+
+def write(path: Path, *statements: str) -> None:
+    """Change a file, beside the shop: all of it or nothing."""
+    with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+        connection.set_busy_timeout(BUSY_MS)
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute("COMMIT")
+
+
 def rows(folder: Path, service: str, sql: str, *args: object) -> list[tuple[Any, ...]]:
     """The rows of a statement on a service's file, also beside the running shop."""
     with closing(open_file(folder / f"{service}.sqlite")) as connection:

@@ -147,7 +147,7 @@ class EraseMe(Request, frozen=True, kw_only=True):
 
 
 class EraseUser(Request, frozen=True, kw_only=True):
-    """Who is erased, and why. The reason is kept: it should not say who that was."""
+    """Who is erased, and why. The reason is kept: it must not say who that was."""
 
     user_id: UserId
     reason: Annotated[Note, Meta(min_length=1)]
@@ -353,7 +353,7 @@ class UserService(Service, Protocol):
     async def erase_user(self, request: EraseUser) -> Erasure:
         """Erase somebody, as an operator. Safe to repeat: the first reason stands.
 
-        Raises NotFound.
+        Raises NotFound, and InvalidArgument for a reason with their name or address in it.
         """
 
     @command(

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from emporion.chassis.http.outgoing import Address, Poster, is_public
 from emporion.chassis.runtime.assembly import Assembly, Needs
+from emporion.chassis.sealing.secret import OTHER_SETTING, SETTING
 from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.platform.contracts import EVENTS
 from emporion.platform.engines.secrets_file import SecretsFile
 from emporion.platform.outside import TracedCourier, TracedMailer, TracedProvider, traced
-from emporion.platform.privacy import privacy_key
+from emporion.platform.privacy import privacy_keys
 from emporion.platform.settings import REHEARSAL_KEY, Provider, Settings, UnknownSetting, secret_of
 from emporion.services.analytics import service as analytics
 from emporion.services.catalog import service as catalog
@@ -60,8 +61,9 @@ def _vault(given: Given) -> Assembly:
 
 
 def _with_privacy_key(given: Given) -> Needs:
-    key = privacy_key(given.settings, SecretsFile.open(given.shared), is_sole=given.is_sole_writer)
-    return replace(given.needs, settings={"privacy_key": key})
+    secrets = SecretsFile.open(given.shared)
+    keys = privacy_keys(given.settings, secrets, is_sole=given.is_sole_writer)
+    return replace(given.needs, settings={SETTING: keys.current, OTHER_SETTING: keys.other})
 
 
 def _catalog(given: Given) -> Assembly:

@@ -22,6 +22,7 @@ SECRET = frozenset(
         "otlp_header",
         "gift_card_key",
         "privacy_key",
+        "privacy_key_other",
     }
 )
 REHEARSAL_KEY = "emporion-demo-key"
@@ -95,8 +96,10 @@ class Settings:
             that holds it; the same in all instances, for ever: with another key no card is found.
             Without either gift cards are off; a rehearsal has a key that everybody knows.
         privacy_key, privacy_key_file: what the keys of people are wrapped with, and addresses are
-            found by; the same in all instances, for ever. Without either, one is generated and
-            kept in the data folder.
+            found by; the same in all instances. Without either, one is generated and kept in the
+            data folder.
+        privacy_key_other, privacy_key_other_file: another one that is good for reading, while
+            one takes the other's place; docs/guides/privacy.md says how.
         webhooks_reach_private: whether webhooks are sent into private networks, too. Whoever may
             subscribe can then make this process post to any server that it can reach.
         allow_faults: whether operators may switch faults on, to watch the shop survive them.
@@ -140,6 +143,8 @@ class Settings:
     gift_card_key_file: str = ""
     privacy_key: str = ""
     privacy_key_file: str = ""
+    privacy_key_other: str = ""
+    privacy_key_other_file: str = ""
     webhooks_reach_private: bool = False
     allow_faults: bool = False
     drain_s: int = 20

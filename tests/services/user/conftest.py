@@ -74,12 +74,12 @@ class UserWorld:
         self.assembly = self.restarted(seed=1)
         self.verifier = TokenVerifier(self.assembly.public_keys, clock)
 
-    def restarted(self, seed: int) -> UserAssembly:
+    def restarted(self, seed: int, secret: str = SECRET, other: str = "") -> UserAssembly:
         """Another instance of the service on the same database."""
         clients: Any = self.vault
         runtime = manual_runtime(self.clock, seed=seed)
         sagas = self.sagas = SagaEngine("user", self.database, runtime)
-        settings = {"privacy_key": SECRET}
+        settings = {"privacy_key": secret, "privacy_key_other": other}
         needs = Needs(runtime, self.database, clients, sagas, settings=settings)
         assembly = build(needs, hasher=self.hasher)
         sagas.register(assembly.sagas)

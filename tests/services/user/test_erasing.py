@@ -14,7 +14,7 @@ from emporion.contracts.user import (
     WrongOldPassword,
 )
 from emporion.contracts.vault import KeysOf
-from emporion.kernel.errors import NotFound, Unauthenticated
+from emporion.kernel.errors import InvalidArgument, NotFound, Unauthenticated
 from emporion.kernel.ids import UserId
 
 EVERYTHING = (
@@ -112,6 +112,33 @@ async def test_an_operator_erases_with_a_reason_that_is_kept(world, password) ->
 
     rows = await world.rows("SELECT user_id, reason FROM erasure")
     assert rows == [(user.user_id, "asked by letter")]
+
+
+@pytest.mark.parametrize(
+    "reason", ["mail of ADA@example.test", "asked: it is Ada.", "ada,by letter"]
+)
+async def test_a_reason_that_says_who_it_was_erases_nobody(world, password, reason) -> None:
+    user = await world.sign_up()
+    await world.assembly.operators.ensure("olga@example.test", password)
+
+    with pytest.raises(InvalidArgument) as refused:
+        await erase(world, user.user_id, reason)
+
+    assert "ada" not in str(refused.value).casefold()
+    assert await world.rows("SELECT * FROM erasure") == []
+
+
+async def test_a_reason_that_cannot_be_checked_holds_no_erasure_up(world, password) -> None:
+    user = await world.sign_up()
+    await world.assembly.operators.ensure("olga@example.test", password)
+    session = await world.sign_in("olga@example.test")
+    world.clock.advance(REMEMBERED_S + 1)
+    world.vault.is_down = True
+
+    with world.signed_in(session):
+        asked = await world.api.erase_user(EraseUser(user_id=user.user_id, reason="by letter"))
+
+    assert asked.is_pending
 
 
 async def test_nobody_can_be_erased_who_never_was(world, password) -> None:

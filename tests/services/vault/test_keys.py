@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from emporion.chassis.data.sqlite.database import SqliteDatabase, SqliteOptions
+from emporion.chassis.sealing.secret import PrivacyKeys, WrongPrivacyKey
 from emporion.chassis.testing.databases import CHASSIS, migrations_of, sql_database
 from emporion.chassis.testing.time import ManualClock, manual_runtime
 from emporion.contracts.vault import KeysOf, PersonErased, PersonOf
 from emporion.kernel.ids import UserId
-from emporion.services.vault.adapters.aes import AesWrapping, WrongPrivacyKey
+from emporion.services.vault.adapters.aes import AesWrapping
 from tests.services.vaults import SECRET, Vault, open_vault, vault_on
 
 ADA = UserId("usr_" + "a" * 32)
@@ -65,11 +66,14 @@ async def test_who_was_erased_before_they_had_a_key_never_gets_one(vault) -> Non
 
 
 async def test_a_key_at_rest_is_of_no_use_without_the_secret_or_for_another_person() -> None:
-    wrapped = AesWrapping(SECRET).wrap(ADA, b"k" * 64)
+    wrapped = AesWrapping(PrivacyKeys(SECRET)).wrap(ADA, b"k" * 64)
 
     assert b"kkkk" not in wrapped
-    assert AesWrapping(SECRET).unwrap(ADA, wrapped) == b"k" * 64
-    for wrapping, person in ((AesWrapping("another"), ADA), (AesWrapping(SECRET), BEA)):
+    assert AesWrapping(PrivacyKeys(SECRET)).unwrap(ADA, wrapped) == b"k" * 64
+    for wrapping, person in (
+        (AesWrapping(PrivacyKeys("another")), ADA),
+        (AesWrapping(PrivacyKeys(SECRET)), BEA),
+    ):
         with pytest.raises(WrongPrivacyKey):
             wrapping.unwrap(person, wrapped)
 
@@ -101,7 +105,7 @@ async def test_nothing_of_a_destroyed_key_stays_in_the_files(tmp_path: Path) -> 
     await database.open([CHASSIS, migrations_of("vault")])
     try:
         vault = vault_on(database, runtime)
-        wrapped = AesWrapping(SECRET).wrap(ADA, await key(vault))
+        wrapped = AesWrapping(PrivacyKeys(SECRET)).wrap(ADA, await key(vault))
         assert wrapped in contents(tmp_path)
 
         await vault.destroy_key(PersonOf(person_id=ADA))

@@ -25,6 +25,7 @@ from emporion.platform.cli import (
     new,
     operators,
     payments,
+    privacy,
     roll,
     sagas,
     serve,
@@ -80,6 +81,10 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., None]]]] = {
     ),
     "operator": ("People who may run the shop.", {"add": operators.add}),
     "users": ("People who buy.", {"erase": users.erase}),
+    "privacy": (
+        "What is sealed with the keys of people, and the secret behind them.",
+        {"check": privacy.check, "rotate": privacy.rotate},
+    ),
     "events": (
         "Events on their way to subscribers.",
         {

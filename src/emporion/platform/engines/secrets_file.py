@@ -47,6 +47,25 @@ class SecretsFile:
         Raises OSError when it cannot be kept.
         """
         if name not in self._known:
-            self._known[name] = secrets.token_urlsafe(ENTROPY_BYTES)
-            write_privately(self._path, msgspec.json.encode(self._known))
+            self._keep({**self._known, name: secrets.token_urlsafe(ENTROPY_BYTES)})
         return self._known[name]
+
+    def known(self, name: str) -> str:
+        """The password of that name, or nothing if there is none."""
+        return self._known.get(name, "")
+
+    def succeed(self, name: str, before: str) -> None:
+        """Generate another password of that name; the one so far is called `before` from now on.
+
+        Both at once. Raises OSError when it cannot be kept: then nothing has changed.
+        """
+        fresh = secrets.token_urlsafe(ENTROPY_BYTES)
+        self._keep({**self._known, before: self.of(name), name: fresh})
+
+    def forget(self, name: str) -> None:
+        """Keep the password of that name no longer. Raises OSError."""
+        self._keep({key: value for key, value in self._known.items() if key != name})
+
+    def _keep(self, known: dict[str, str]) -> None:
+        write_privately(self._path, msgspec.json.encode(known))
+        self._known = known

@@ -8,7 +8,7 @@ from typing import Final
 
 from emporion.chassis.auth.keys import SigningKey
 from emporion.platform.engines.secrets_file import SecretsFile
-from emporion.platform.privacy import privacy_key
+from emporion.platform.privacy import privacy_keys
 from emporion.platform.services import SERVICES
 from emporion.platform.settings import Environment, Settings
 from emporion.platform.shop_folder import database_file
@@ -94,8 +94,13 @@ def process_files(
         TrustedCaller(services=_speaks_for(plan), key=keys[plan.name].public)
         for plan in topology.processes
     )
+    private = privacy_keys(settings, secrets, is_sole=True)
     settings = replace(
-        settings, privacy_key=privacy_key(settings, secrets, is_sole=True), privacy_key_file=""
+        settings,
+        privacy_key=private.current,
+        privacy_key_file="",
+        privacy_key_other=private.other,
+        privacy_key_other_file="",
     )
     shop = _Shop(topology, settings, folders, addresses)
     return [

@@ -201,4 +201,6 @@ def write_privately(path: Path, content: bytes) -> None:
     with os.fdopen(descriptor, "wb") as file:
         os.fchmod(descriptor, OWNER_ONLY)
         file.write(content)
+        file.flush()
+        os.fsync(descriptor)  # some of these files are the only place of a secret
     new.replace(path)

@@ -5,29 +5,26 @@ from dataclasses import dataclass, fields
 
 from emporion.chassis.auth.tokens import TokenSigner
 from emporion.chassis.auth.verifier import PublicKeys
+from emporion.chassis.data.database import Database
 from emporion.chassis.runtime.alarm import Alarm
 from emporion.chassis.runtime.assembly import Assembly, Needs
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.saga.definition import Saga
 from emporion.chassis.sealing.people import People
-from emporion.chassis.sealing.secret import derived
+from emporion.chassis.sealing.secret import SETTINGS, PrivacyKeys, derived
 from emporion.contracts.user import UserService
 from emporion.contracts.vault import VaultService
 from emporion.services.user.adapters.argon2 import Argon2Hasher, Argon2Settings
 from emporion.services.user.adapters.seals import PersonalSeals
-from emporion.services.user.adapters.sql import (
-    SqlAccounts,
-    SqlErasures,
-    SqlSessions,
-    SqlSigningKeys,
-    SqlThrottle,
-)
+from emporion.services.user.adapters.sql import SqlAccounts, SqlErasures, SqlSigningKeys
+from emporion.services.user.adapters.sql_sessions import SqlSessions, SqlThrottle
 from emporion.services.user.adapters.zones import InstalledZones
 from emporion.services.user.api import Parts, UserApi
 from emporion.services.user.commands.accounts import NewAccounts, Profiles
 from emporion.services.user.commands.credentials import Credentials
 from emporion.services.user.commands.erasing import Begin, Erase, Erasing, ErasureSteps
 from emporion.services.user.commands.housekeeping import Housekeeping
+from emporion.services.user.commands.indexing import LateIndexing
 from emporion.services.user.commands.keys import KeyRing
 from emporion.services.user.commands.operators import Operators
 from emporion.services.user.commands.sealing import LateSealing
@@ -38,7 +35,6 @@ from emporion.services.user.ports import PasswordHasher, Privacy, Stores
 from emporion.services.user.queries import AccountQueries
 from emporion.services.user.sagas import erase_person
 
-PRIVACY_KEY = "privacy_key"
 ADDRESSES = "index of e-mail addresses"
 """What the index of addresses is for, in the derivation of its key: for ever."""
 STORES = Stores(SqlAccounts(), SqlSessions(), SqlThrottle(), SqlSigningKeys(), SqlErasures())
@@ -61,19 +57,22 @@ class UserAssembly(Assembly):
 def build(needs: Needs, *, hasher: PasswordHasher | None = None) -> UserAssembly:
     """Put the service together. `hasher` replaces argon2id where time is simulated.
 
-    Settings: `privacy_key`, and `argon2_` with a field of Argon2Settings. Raises ValueError for
-    any other name, or a cost that is no number; KeyError without a privacy_key.
+    Settings: `privacy_key` and `privacy_key_other`, and `argon2_` with a field of Argon2Settings.
+    Raises ValueError for any other name, or a cost that is no number; KeyError without a
+    privacy_key.
     """
     database, runtime = needs.database, needs.runtime
     hashing = hasher or Argon2Hasher(argon2_settings(needs.settings))
     vault = needs.clients.get(VaultService)
-    privacy = _privacy(needs.settings[PRIVACY_KEY], vault, runtime)
+    secrets = PrivacyKeys.of(needs.settings)
+    privacy = _privacy(secrets, vault, runtime)
     ring = KeyRing(database, STORES.keys, runtime)
     new = NewAccounts(database, STORES, privacy=privacy, hasher=hashing, runtime=runtime)
     erasure = erase_person(ErasureSteps(STORES, privacy, runtime.clock), vault)
     parts = _parts(needs, privacy, ring, new_accounts=new, erasure=erasure)
     housekeeping = Housekeeping(database, STORES, runtime.clock)
     sealing = LateSealing(database, STORES, privacy=privacy, clock=runtime.clock)
+    indexing = LateIndexing(database, STORES, privacy=privacy, clock=runtime.clock)
     return UserAssembly(
         contract=UserService,
         implementation=UserApi(parts),
@@ -83,8 +82,13 @@ def build(needs: Needs, *, hasher: PasswordHasher | None = None) -> UserAssembly
             Alarm("user: rotate signing keys", runtime, ring.renew),
             Alarm("user: delete what has expired", runtime, housekeeping.sweep),
             Alarm("user: seal what is readable", runtime, sealing.run),
+            Alarm("user: index addresses anew", runtime, indexing.run),
         ),
-        probes={"signing keys": ring.probe, "time zones": InstalledZones().probe},
+        probes={
+            "signing keys": ring.probe,
+            "time zones": InstalledZones().probe,
+            "privacy key": lambda: _require_known(database, secrets),
+        },
         public_keys=ring.public_keys,
         operators=Operators(database, STORES, privacy=privacy, hasher=hashing, new_accounts=new),
     )
@@ -115,22 +119,32 @@ def _parts(
             runtime=runtime,
         ),
         erasing=Erasing(
-            database, STORES, credentials=credentials, saga=Begin(erasure, needs.sagas, runtime.ids)
+            database,
+            STORES,
+            credentials=credentials,
+            saga=Begin(erasure, needs.sagas, runtime.ids, privacy.seals),
         ),
         queries=AccountQueries(database, STORES, privacy.seals),
         ring=ring,
     )
 
 
-def _privacy(secret: str, vault: VaultService, runtime: Runtime) -> Privacy:
-    index = AddressIndex(derived(secret, ADDRESSES))
+async def _require_known(database: Database, secrets: PrivacyKeys) -> None:
+    """Readiness. Raises WrongPrivacyKey when there are addresses that nobody could be found by."""
+    names = await database.read(STORES.accounts.index_names)
+    secrets.require_known(names, "the index of some addresses was")
+
+
+def _privacy(secrets: PrivacyKeys, vault: VaultService, runtime: Runtime) -> Privacy:
+    keys = [derived(secret, ADDRESSES) for secret in secrets.all]
+    index = AddressIndex(secrets.names[0], *keys)
     return Privacy(index, PersonalSeals(People(vault, runtime.clock)))
 
 
 def argon2_settings(settings: Mapping[str, str]) -> Argon2Settings:
     """What a hash costs, from text such as {"argon2_threads": "4"}. Raises ValueError."""
     names = {f"argon2_{field.name}": field.name for field in fields(Argon2Settings)}
-    costs = {name: text for name, text in settings.items() if name != PRIVACY_KEY}
+    costs = {name: text for name, text in settings.items() if name not in SETTINGS}
     if unknown := costs.keys() - names.keys():
         message = f"unknown settings of the user service: {', '.join(sorted(unknown))}"
         raise ValueError(message)

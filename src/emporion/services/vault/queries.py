@@ -16,7 +16,8 @@ class KeyQueries:
         self._wrapping = wrapping
 
     async def probe(self) -> None:
-        """Readiness. Raises WrongPrivacyKey when the shop has another secret than before."""
+        """Readiness. Raises WrongPrivacyKey when the shop has other secrets than before."""
+        self._wrapping.require_known(await self._database.read(self._store.names))
         latest = await self._database.read(self._store.latest)
         if latest is not None and latest.wrapped is not None:
             self._wrapping.unwrap(latest.person_id, latest.wrapped)

@@ -5,34 +5,47 @@ from collections.abc import Sequence
 import msgspec
 
 from emporion.chassis.data.database import Row, Tx
+from emporion.chassis.sealing.makers import makers
 from emporion.kernel.ids import UserId
 from emporion.services.user.domain import (
-    SESSIONS_PER_ACCOUNT_MAX,
     Account,
-    Attempts,
     Preferences,
     Role,
-    Session,
     Sought,
 )
 from emporion.services.user.ports import Reachable, StoredErasure, StoredKey
 
 _ACCOUNT = """SELECT user_id, email, email_key, name, role, password_hash, locale, time_zone,
-    wants_news, created_at_ms FROM account """
+    wants_news, created_at_ms, indexed_by FROM account """
 _REACHABLE = (
     "SELECT user_id, email, name, locale, time_zone FROM account"
     " WHERE user_id IN (SELECT value FROM json_each(?)) AND erased_at_ms IS NULL"
 )
 _ADD = """INSERT INTO account (user_id, email, email_key, name, role, password_hash, locale,
-    time_zone, wants_news, created_at_ms, is_sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)"""
+    time_zone, wants_news, created_at_ms, indexed_by, is_sealed)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)"""
 _ERASE = """UPDATE account SET email = '', email_key = user_id, name = '', role = 'customer',
     password_hash = '', locale = 'en', time_zone = 'UTC', wants_news = 0, is_sealed = 1,
-    erased_at_ms = ? WHERE user_id = ? AND erased_at_ms IS NULL"""
+    indexed_by = '', erased_at_ms = ? WHERE user_id = ? AND erased_at_ms IS NULL"""
 _READABLE = f"{_ACCOUNT} WHERE is_sealed = 0 ORDER BY user_id LIMIT ?"
 _SEAL = (
-    "UPDATE account SET email = ?, email_key = ?, name = ?, is_sealed = 1"
+    "UPDATE account SET email = ?, email_key = ?, indexed_by = ?, name = ?, is_sealed = 1"
     " WHERE user_id = ? AND email = ? AND name = ? AND is_sealed = 0"
 )
+
+_STANDING = "erased_at_ms IS NULL AND is_sealed = 1"
+_OTHERS = (
+    f"{_ACCOUNT} WHERE user_id > ? AND indexed_by <> ? AND {_STANDING} ORDER BY user_id LIMIT ?"
+)
+_INDEX = (
+    "UPDATE account SET email_key = ?, indexed_by = ?"
+    " WHERE user_id = ? AND email_key = ? AND erased_at_ms IS NULL AND is_sealed = 1"
+)
+# One step in the index for each name, however many accounts there are.
+_NEXT_NAME = f"SELECT min(indexed_by) FROM account WHERE {_STANDING} AND indexed_by > ?"  # noqa: S608 - constants only
+_HAS_NAMELESS = f"SELECT 1 FROM account WHERE {_STANDING} AND indexed_by = '' LIMIT 1"  # noqa: S608 - constants only
+_COUNT = f"SELECT indexed_by, count(*) FROM account WHERE {_STANDING} GROUP BY indexed_by"  # noqa: S608 - constants only
+_COUNT_READABLE = "SELECT count(*) FROM account WHERE is_sealed = 0"
 
 
 class SqlAccounts:
@@ -51,6 +64,7 @@ class SqlAccounts:
             account.preferences.time_zone,
             int(account.preferences.wants_news),
             account.created_at_ms,
+            account.indexed_by,
         )
 
     async def find(self, tx: Tx, user_id: UserId) -> Account | None:
@@ -59,9 +73,10 @@ class SqlAccounts:
 
     async def find_by_address(self, tx: Tx, sought: Sought) -> Account | None:
         row = await tx.fetch_one(
-            _ACCOUNT + "WHERE email_key IN (?, ?) AND erased_at_ms IS NULL",
+            _ACCOUNT + "WHERE email_key IN (?, ?, ?) AND erased_at_ms IS NULL",
             sought.index,
             sought.former,
+            sought.other,
         )
         return _account(row) if row else None
 
@@ -106,6 +121,7 @@ class SqlAccounts:
             _SEAL,
             after.email,
             after.address,
+            after.indexed_by,
             after.name,
             before.user_id,
             before.email,
@@ -113,9 +129,27 @@ class SqlAccounts:
         )
         return changed == 1
 
+    async def indexed_by_others(self, tx: Tx, by: str, *, after: str, limit: int) -> list[Account]:
+        return [_account(row) for row in await tx.fetch(_OTHERS, after, by, limit)]
+
+    async def index_anew(self, tx: Tx, before: Account, address: str, *, by: str) -> bool:
+        return await tx.execute(_INDEX, address, by, before.user_id, before.address) == 1
+
+    async def index_names(self, tx: Tx) -> frozenset[str]:
+        return await makers(tx, _NEXT_NAME, _HAS_NAMELESS)
+
+    async def index_counts(self, tx: Tx) -> dict[str, int]:
+        """How many accounts are indexed with the secret of which name."""
+        return dict(await tx.fetch(_COUNT))
+
+    async def count_readable(self, tx: Tx) -> int:
+        """How many accounts are not sealed yet."""
+        (row,) = await tx.fetch(_COUNT_READABLE)
+        return int(row[0])
+
 
 def _account(row: Row) -> Account:
-    (user_id, email, key, name, role, password_hash, locale, time_zone, news, created) = row
+    (user_id, email, key, name, role, password_hash, locale, time_zone, news, created, by) = row
     return Account(
         user_id=user_id,
         address=key,
@@ -125,109 +159,8 @@ def _account(row: Row) -> Account:
         password_hash=password_hash,
         preferences=Preferences(locale, time_zone, bool(news)),
         created_at_ms=created,
+        indexed_by=by,
     )
-
-
-class SqlSessions:
-    """The session table."""
-
-    async def add(self, tx: Tx, session: Session) -> None:
-        await tx.execute(
-            "DELETE FROM session WHERE session_id IN (SELECT session_id FROM session"
-            " WHERE user_id = ? ORDER BY expires_at_ms DESC LIMIT 1000 OFFSET ?)",
-            session.user_id,
-            SESSIONS_PER_ACCOUNT_MAX - 1,
-        )
-        await tx.execute(
-            "INSERT INTO session VALUES (?, ?, ?, ?, ?)",
-            session.session_id,
-            session.user_id,
-            session.token_hash,
-            session.started_at_ms,
-            session.expires_at_ms,
-        )
-
-    async def find(self, tx: Tx, session_id: str) -> Session | None:
-        row = await tx.fetch_one(
-            "SELECT session_id, user_id, token_hash, started_at_ms, expires_at_ms FROM session"
-            " WHERE session_id = ?",
-            session_id,
-        )
-        return Session(*row) if row else None
-
-    async def of(self, tx: Tx, user_id: UserId) -> list[Session]:
-        rows = await tx.fetch(
-            "SELECT session_id, user_id, token_hash, started_at_ms, expires_at_ms FROM session"
-            " WHERE user_id = ? ORDER BY started_at_ms, session_id LIMIT ?",
-            user_id,
-            SESSIONS_PER_ACCOUNT_MAX,
-        )
-        return [Session(*row) for row in rows]
-
-    async def replace(self, tx: Tx, old: Session, new: Session) -> bool:
-        changed = await tx.execute(
-            "UPDATE session SET token_hash = ?, expires_at_ms = ?"
-            " WHERE session_id = ? AND token_hash = ?",
-            new.token_hash,
-            new.expires_at_ms,
-            old.session_id,
-            old.token_hash,
-        )
-        return changed == 1
-
-    async def end(self, tx: Tx, session_id: str) -> None:
-        await tx.execute("DELETE FROM session WHERE session_id = ?", session_id)
-
-    async def end_all(self, tx: Tx, user_id: UserId) -> None:
-        await tx.execute("DELETE FROM session WHERE user_id = ?", user_id)
-
-    async def delete_expired(self, tx: Tx, now_ms: int, limit: int) -> int:
-        return await tx.execute(
-            "DELETE FROM session WHERE session_id IN (SELECT session_id FROM session"
-            " WHERE expires_at_ms <= ? ORDER BY expires_at_ms LIMIT ?)",
-            now_ms,
-            limit,
-        )
-
-
-class SqlThrottle:
-    """The sign_in_attempt table."""
-
-    async def find(self, tx: Tx, address: bytes) -> Attempts:
-        row = await tx.fetch_one(
-            "SELECT failures, blocked_until_ms, forgotten_at_ms FROM sign_in_attempt"
-            " WHERE address = ?",
-            address,
-        )
-        return Attempts(*row) if row else Attempts()
-
-    async def put(self, tx: Tx, address: bytes, attempts: Attempts) -> None:
-        await tx.execute(
-            "INSERT INTO sign_in_attempt VALUES (?, ?, ?, ?) ON CONFLICT (address) DO UPDATE SET"
-            " failures = excluded.failures, blocked_until_ms = excluded.blocked_until_ms,"
-            " forgotten_at_ms = excluded.forgotten_at_ms",
-            address,
-            attempts.failures,
-            attempts.blocked_until_ms,
-            attempts.forgotten_at_ms,
-        )
-
-    async def take_back(self, tx: Tx, address: bytes) -> None:
-        await tx.execute(
-            "UPDATE sign_in_attempt SET failures = failures - 1 WHERE address = ? AND failures > 0",
-            address,
-        )
-
-    async def forgive(self, tx: Tx, address: bytes) -> None:
-        await tx.execute("DELETE FROM sign_in_attempt WHERE address = ?", address)
-
-    async def delete_forgotten(self, tx: Tx, now_ms: int, limit: int) -> int:
-        return await tx.execute(
-            "DELETE FROM sign_in_attempt WHERE address IN (SELECT address FROM sign_in_attempt"
-            " WHERE forgotten_at_ms <= ? ORDER BY forgotten_at_ms LIMIT ?)",
-            now_ms,
-            limit,
-        )
 
 
 class SqlSigningKeys:

@@ -87,11 +87,14 @@ class NewAccounts:
             password_hash=await self.hasher.hash(secret),
             preferences=Preferences(),
             created_at_ms=self._runtime.clock.now_ms(),
+            indexed_by=self._privacy.index.name,
         )
         person = Person(account, email.text, name)
         sealed = await self._privacy.seals.sealed_newcomer(person)
 
         async def work(tx: Tx) -> None:
+            if self._privacy.index.is_changing:
+                await self._require_free(tx, sought)
             await self._accounts.add(tx, sealed)
             await tx.publish(
                 UserRegistered(
@@ -104,6 +107,12 @@ class NewAccounts:
         except UniqueViolation:
             raise EmailTaken from None
         return replace(person, account=sealed)
+
+    async def _require_free(self, tx: Tx, sought: Sought) -> None:
+        """Two instances may index one address differently: no unique index sees that."""
+        await tx.lock(f"sign-up {min(sought.index, sought.other)}")
+        if await self._accounts.find_by_address(tx, sought):
+            raise EmailTaken
 
     async def _refuse_taken(self, sought: Sought) -> None:
         """Refuse before the costly hash; the unique index refuses those that come at once."""

@@ -1,5 +1,6 @@
 """Erases people: closes the account, has the key destroyed, tells everybody."""
 
+import logging
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,12 +10,13 @@ from emporion.chassis.saga.port import Sagas, Start
 from emporion.contracts.contract import Message
 from emporion.contracts.user import UserErased, WrongCredentials, WrongOldPassword
 from emporion.kernel.clock import Clock, to_datetime
-from emporion.kernel.errors import NotFound, Unauthenticated
+from emporion.kernel.errors import EmporionError, InvalidArgument, NotFound, Unauthenticated
 from emporion.kernel.ids import Ids, UserId
 from emporion.services.user.commands.credentials import Credentials
-from emporion.services.user.domain import Account
-from emporion.services.user.ports import Privacy, StoredErasure, Stores
+from emporion.services.user.domain import Account, names
+from emporion.services.user.ports import Privacy, Seals, StoredErasure, Stores
 
+_log = logging.getLogger(__name__)
 WAIT_S: Final = 8.0
 """How long one who asks waits for the end; the erasure goes on by itself."""
 ERASURE: Final = "ers"
@@ -65,6 +67,7 @@ class Begin:
     definition: Saga[Erase]
     sagas: Sagas
     ids: Ids
+    seals: Seals
 
 
 class Erasing:
@@ -98,11 +101,23 @@ class Erasing:
         return await self._erase(Erase(user_id=user_id, actor=user_id, reason=OWN_WISH))
 
     async def erase(self, user_id: UserId, *, actor: str, reason: str) -> StoredErasure:
-        """See UserService.erase_user. Raises NotFound."""
+        """See UserService.erase_user. Raises NotFound, and InvalidArgument."""
         account, known = await self._standing(user_id)
         if account is None and known is None:
             raise NotFound(f"there is no user {user_id}")
+        if account is not None:
+            await self._require_nameless(account, reason)
         return await self._erase(Erase(user_id=user_id, actor=actor, reason=reason))
+
+    async def _require_nameless(self, account: Account, reason: str) -> None:
+        """The reason outlives the person's key. Raises InvalidArgument when it says who it was."""
+        try:
+            person = await self._saga.seals.opened(account)
+        except EmporionError:  # who it was cannot be told now, and an erasure waits for nobody
+            _log.warning("whether the reason of an erasure names the person could not be checked")
+            return
+        if names(person, reason):
+            raise InvalidArgument("the reason is kept: do not say in it who it was", field="reason")
 
     async def _standing(self, user_id: UserId) -> tuple[Account | None, StoredErasure | None]:
         async def work(tx: Tx) -> tuple[Account | None, StoredErasure | None]:

@@ -46,4 +46,6 @@ class LateSealing:
     async def _sealed(self, account: Account) -> Account:
         person = await self._privacy.seals.opened(account)  # whose name may be new, and sealed
         sealed = await self._privacy.seals.sealed(person)
-        return replace(sealed, address=self._privacy.index.of_stored(account.address).index)
+        index = self._privacy.index
+        address = index.of_stored(account.address).index
+        return replace(sealed, address=address, indexed_by=index.name)

@@ -1,9 +1,6 @@
-"""What the user service needs from outside: stores, seals, a password hasher, time zones.
+"""Where accounts, sessions, attempts, signing keys and erasures are kept."""
 
-Store methods run inside the caller's transaction and raise what `Tx` raises, nothing else.
-"""
-
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -11,9 +8,7 @@ from emporion.chassis.data.database import Tx
 from emporion.kernel.ids import UserId
 from emporion.services.user.domain import (
     Account,
-    AddressIndex,
     Attempts,
-    Person,
     Preferences,
     Role,
     Session,
@@ -85,6 +80,21 @@ class Accounts(Protocol):
 
     async def seal(self, tx: Tx, before: Account, after: Account) -> bool:
         """Put sealed address and name in place of readable ones, if they still are these."""
+        ...
+
+    async def indexed_by_others(self, tx: Tx, by: str, *, after: str, limit: int) -> list[Account]:
+        """At most `limit` sealed accounts indexed with another secret than `by`, past `after`."""
+        ...
+
+    async def index_anew(self, tx: Tx, before: Account, address: str, *, by: str) -> bool:
+        """Store another index of the same address, unless it was changed; whether it was stored.
+
+        Raises UniqueViolation when another account has that index.
+        """
+        ...
+
+    async def index_names(self, tx: Tx) -> frozenset[str]:
+        """The names of the secrets of the indices; how many accounts there are is no matter."""
         ...
 
 
@@ -216,77 +226,3 @@ class Stores:
     throttle: Throttle
     keys: SigningKeys
     erasures: Erasures
-
-
-class Seals(Protocol):
-    """Makes what identifies a person unreadable without the key of that person, and readable.
-
-    Every method also raises what asking for keys raises, and KeyMissing when one was lost.
-    """
-
-    async def sealed_newcomer(self, person: Person) -> Account:
-        """An account that is about to be added, for being stored. Raises Unavailable."""
-        ...
-
-    async def sealed(self, person: Person) -> Account:
-        """Any account, for being stored. Raises Unavailable."""
-        ...
-
-    async def sealed_name(self, user_id: UserId, name: str) -> str:
-        """A new name, for being stored. Raises Unavailable."""
-        ...
-
-    async def opened(self, account: Account) -> Person:
-        """Who that is. Raises Unavailable, or SealBroken when the row was tampered with."""
-        ...
-
-    async def reachable(self, found: Iterable[Reachable]) -> list[Reachable]:
-        """The same, readable, without those who were erased. Raises as `opened`."""
-        ...
-
-    def forget(self, user_id: UserId) -> None:
-        """Ask for the person's key again when it is needed next."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Privacy:
-    """What keeps people unreadable in the database: the index of addresses, and the seals."""
-
-    index: AddressIndex
-    seals: Seals
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether a password matched, and whether its hash is weaker than today's parameters."""
-
-    is_match: bool
-    is_outdated: bool
-
-
-class PasswordHasher(Protocol):
-    """A slow, salted hash that runs beside the event loop, bounded in threads and queue.
-
-    Raises ResourceExhausted when too many wait; nothing was computed then.
-    """
-
-    async def hash(self, password: str) -> str:
-        """A new hash with today's parameters, which it names."""
-        ...
-
-    async def verify(self, password: str, password_hash: str) -> Verdict:
-        """Compare a password with a hash."""
-        ...
-
-    async def waste(self, password: str) -> None:
-        """Take as long as `verify` would: for an address that has no account."""
-        ...
-
-
-class TimeZones(Protocol):
-    """The time zones that exist."""
-
-    def is_known(self, name: str) -> bool:
-        """Whether it is a zone of the IANA database, by its full name."""
-        ...
