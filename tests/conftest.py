@@ -70,6 +70,7 @@ LONG = (
     "tests/platform/ecs/",
     "tests/platform/edge/test_envoy.py",
     "tests/platform/engines/",
+    "tests/platform/privacy/test_split.py",
     "tests/platform/supervisor/test_external.py",
     "tests/platform/supervisor/test_supervisor.py",
     "tests/services/analytics/test_timescale.py",

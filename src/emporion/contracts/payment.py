@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, ClassVar, Protocol
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from emporion.contracts.contract import (
     Empty,
@@ -26,6 +26,7 @@ from emporion.contracts.contract import (
 from emporion.contracts.payment_books import (
     DetectIrregularities,
     Healed,
+    Healing,
     HealIrregularity,
     Irregularities,
     ListMovements,
@@ -177,10 +178,11 @@ class PaymentOf(Request, frozen=True, kw_only=True):
 
 
 class PaymentHistory(Reply, frozen=True, kw_only=True):
-    """Everything that happened to a payment, the oldest first."""
+    """Everything that happened to a payment, and what was healed by hand; the oldest first."""
 
     order_id: OrderId
     changes: list[Change]
+    healings: list[Healing] = field(default_factory=list)
 
 
 class ListPayments(Request, frozen=True, kw_only=True):

@@ -61,6 +61,18 @@ class HealIrregularity(Request, frozen=True, kw_only=True):
     reason: Annotated[Note, Meta(min_length=1)]
 
 
+class Healing(Message, frozen=True, kw_only=True):
+    """Somebody set out to heal something: when, who, and why.
+
+    `reason` says `erased` once the person whose order it is was erased.
+    """
+
+    at: Instant
+    actor: str
+    kind: IrregularityKind
+    reason: str
+
+
 class Healed(Reply, frozen=True, kw_only=True):
     """Whether it is gone; `detail` says what was done, or what a person has to do."""
 

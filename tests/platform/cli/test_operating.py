@@ -1,16 +1,15 @@
 """Deliveries and sagas from the command line: beside a real running shop, and on its files."""
 
 import json
-import sqlite3
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from emporion.platform.data_folder import DataFolder, address_in, write_address
+from tests.system import files
 from tests.system.accounts import sign_up
 from tests.system.polling import eventually
 from tests.system.running import COMMAND, Running, environment, start
@@ -57,17 +56,12 @@ def emporion(folder: Path, *words: str, code: int = 0, **environ: Any) -> str:
 
 def write(folder: Path, *statements: str) -> None:
     """Change the mails' database, beside the shop."""
-    with closing(sqlite3.connect(folder / "email.sqlite", timeout=10)) as file:
-        file.execute("BEGIN IMMEDIATE")
-        for statement in statements:
-            file.execute(statement)
-        file.commit()
+    files.write(folder / "email.sqlite", *statements)
 
 
 def count(folder: Path, sql: str) -> int:
     """The one number of a statement on the mails' database."""
-    with closing(sqlite3.connect(f"file:{folder / 'email.sqlite'}?mode=ro", uri=True)) as file:
-        return int(file.execute(sql).fetchone()[0])
+    return files.number(folder, "email", sql)
 
 
 async def order(url: str, name: str = "ada") -> str:

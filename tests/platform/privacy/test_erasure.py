@@ -1,9 +1,7 @@
 """A person is erased from the whole shop: nothing names them, and everything still adds up."""
 
 import shutil
-import sqlite3
 import subprocess
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,20 +11,32 @@ import pytest_asyncio
 
 from emporion.chassis.runtime.system import SystemTasks, system_runtime
 from emporion.chassis.telemetry.telemetry import Telemetry
+from emporion.contracts.fraud import FraudService, ScreeningOf
 from emporion.contracts.order import OrderOf, OrderService
+from emporion.contracts.payment import PaymentOf, PaymentService
+from emporion.contracts.shipping import FulfilmentOf, ShippingService
 from emporion.contracts.user import ContactsOf, UserService
 from emporion.kernel.ids import OrderId, UserId
 from emporion.platform.data_folder import DataFolder
 from emporion.platform.privacy import settings_of
-from emporion.platform.shop import open_shop
-from tests.api.parcels import delivered
-from tests.api.shopfront import PASSWORD, Person, Shopfront, must, open_shopfront, slug_of
+from emporion.platform.shop import STAFF_SCOPES, open_shop
+from tests.api.shopfront import PASSWORD, Person, must, open_shopfront, slug_of
+from tests.platform.privacy.lives import (
+    NAME,
+    NEEDLES,
+    PLACE,
+    WEBHOOK_SECRET,
+    be_refunded_again,
+    be_suspected,
+    be_told_of,
+    call_off,
+    mistake,
+    pay_with_a_card,
+    redrive,
+    send_back,
+)
+from tests.system.files import copy_file, number
 from tests.system.running import COMMAND, environment
-
-NAME = "somerville"
-PLACE = "Jedburgh"
-"""Stands in what she writes, and nowhere else."""
-NEEDLES = (NAME.encode(), PLACE.encode().lower())
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
 
@@ -38,26 +48,11 @@ class Life:
     person: Person
     cancelled: str
     kept: str
+    held: list[OrderId]
     backup: Path
     old_vault: Path
     after: Path
     log: bytes
-
-
-async def live(front: Shopfront, person: Person) -> tuple[str, str]:
-    """Buys, has it delivered, wants to send it back; buys again and calls that off."""
-    kept = await delivered(front, person, "to-keep")
-    line = {"lines": [{"sku": "croissant", "quantity": 1}], "reason": f"too cold for {PLACE}"}
-    target = f"/api/orders/{kept}/returns"
-    asked = must(await front.json(person, "POST", target, line, idempotency_key="back"))
-    refusing = {"reason": f"the post to {PLACE} is slow"}
-    refuse = f"/api/returns/{asked['return_id']}/refuse"
-    must(await front.json(front.operator, "POST", refuse, refusing))
-    cancelled = (await front.order(person, "to-cancel"))["order_id"]
-    reason = {"reason": f"I move away from {PLACE}"}
-    must(await front.json(person, "POST", f"/api/orders/{cancelled}/cancel", reason))
-    await front.until_quiet()
-    return kept, cancelled
 
 
 def back_up(folder: Path, target: Path) -> None:
@@ -65,48 +60,63 @@ def back_up(folder: Path, target: Path) -> None:
     target.mkdir()
     for path in folder.glob("*.sqlite"):
         if path.name != "vault.sqlite":
-            with (
-                closing(sqlite3.connect(path)) as source,
-                closing(sqlite3.connect(target / path.name)) as copy,
-            ):
-                source.backup(copy)
+            copy_file(path, target / path.name)
     shutil.copy(folder / "secrets.json", target)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
     folder, backup = tmp_path_factory.mktemp("shop"), tmp_path_factory.mktemp("copy") / "shop"
-    async with open_shopfront(folder) as front:
+    async with open_shopfront(folder, is_telling=True, webhook_secret=WEBHOOK_SECRET) as front:
         person = await front.person(NAME)
-        kept, cancelled = await live(front, person)
+        kept = await send_back(front, person)
+        cancelled = await call_off(front, person)
+        await be_refunded_again(front, person, cancelled)
+        await pay_with_a_card(front, person)
+        held = await be_suspected(front, person)
+        await be_told_of(front, person)
+        await mistake(front, person)
+        await front.until_no_saga_is_open()
         back_up(folder, backup)
-        with (
-            closing(sqlite3.connect(folder / "vault.sqlite")) as source,
-            closing(sqlite3.connect(backup.parent / "vault.sqlite")) as copy,
-        ):
-            source.backup(copy)
+        copy_file(folder / "vault.sqlite", backup.parent / "vault.sqlite")
         erased = await front.json(person, "POST", "/api/users/me/erasure", {"password": PASSWORD})
         assert must(erased)["erased_at"]
-        await front.until_quiet()
+        await redrive(front)
     shutil.copy(folder / "vault.sqlite", backup)
     old_vault = backup.parent / "vault.sqlite"
-    log = front.log.getvalue()
-    return Life(person, cancelled, kept, backup, old_vault=old_vault, after=folder, log=log)
+    return Life(
+        person,
+        cancelled,
+        kept,
+        held,
+        backup,
+        old_vault=old_vault,
+        after=folder,
+        log=front.log.getvalue(),
+    )
 
 
 async def asked(folder: Path, life: Life) -> dict[str, Any]:
     """What a shop on that folder knows of her."""
     runtime = system_runtime()
     async with open_shop(settings_of(folder), runtime, Telemetry(runtime, is_strict=True)) as shop:
-        clients = shop.directory.clients("platform", scopes=frozenset({"operations:read"}))
+        clients = shop.directory.clients("platform", scopes=STAFF_SCOPES | {"operations:read"})
         users, orders = clients.get(UserService), clients.get(OrderService)
+        payments, frauds = clients.get(PaymentService), clients.get(FraudService)
+        shipping = clients.get(ShippingService)
         people = ContactsOf(user_ids=[UserId(life.person.user_id)])
         histories = [
             await orders.order_history(OrderOf(order_id=OrderId(id_)))
             for id_ in (life.kept, life.cancelled)
         ]
+        paid = await payments.payment_history(PaymentOf(order_id=OrderId(life.cancelled)))
         found = {
             "contacts": (await users.contacts(people)).contacts,
+            "staff": [
+                *[(await frauds.get_review(ScreeningOf(order_id=id_))).reason for id_ in life.held],
+                (await shipping.get_fulfilment(FulfilmentOf(order_id=life.held[2]))).release_reason,
+                *(each.reason for each in paid.healings),
+            ],
             "facts": [change.facts for history in histories for change in history.changes],
         }
     assert isinstance(runtime.tasks, SystemTasks)
@@ -137,8 +147,7 @@ async def test_a_copy_from_before_does_not_name_her_either(life) -> None:
 @pytest.mark.parametrize("place", ["after", "backup"])
 async def test_neither_the_shop_nor_a_copy_from_before_can_read_her_again(life, place) -> None:
     folder: Path = getattr(life, place)
-    with closing(sqlite3.connect(folder / "user.sqlite")) as file:
-        (sealed,) = file.execute("SELECT count(*) FROM account WHERE email <> ''").fetchone()
+    sealed = number(folder, "user", "SELECT count(*) FROM account WHERE email <> ''")
     assert sealed == (1 if place == "after" else 2)  # the operator; and, in the copy, her
 
     found = await asked(folder, life)
@@ -146,6 +155,7 @@ async def test_neither_the_shop_nor_a_copy_from_before_can_read_her_again(life, 
     assert found["contacts"] == []
     assert [fact for fact in found["facts"] if PLACE in fact] == []
     assert len([fact for fact in found["facts"] if '"reason":"erased"' in fact]) == 3
+    assert [note for note in found["staff"] if note] == ["erased"] * 4
 
 
 async def test_it_is_the_key_that_was_destroyed_and_nothing_else(life, tmp_path) -> None:
@@ -158,6 +168,7 @@ async def test_it_is_the_key_that_was_destroyed_and_nothing_else(life, tmp_path)
 
     assert [contact.email for contact in found["contacts"]] == [life.person.email]
     assert len([fact for fact in found["facts"] if PLACE in fact]) == 3
+    assert len([note for note in found["staff"] if PLACE in note]) == 4
 
 
 async def test_the_trail_and_the_books_stand(life) -> None:

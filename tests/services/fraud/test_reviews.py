@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from emporion.chassis.data.database import Tx
+from emporion.chassis.sealing.people import REMEMBERED_S
 from emporion.chassis.testing.time import ManualClock
 from emporion.contracts.fraud import (
     AlreadyDecided,
@@ -18,6 +19,7 @@ from emporion.contracts.fraud import (
 )
 from emporion.contracts.order import CallOffOrder
 from emporion.contracts.refusals import UnknownCursor
+from emporion.contracts.vault import PersonOf
 from emporion.kernel.errors import DeadlineExceeded, FailedPrecondition, NotFound, Unavailable
 from emporion.services.fraud.adapters.sql import SqlScreenings
 from emporion.services.fraud.commands.reviews import Rejection, ReviewSteps
@@ -55,6 +57,23 @@ async def test_a_released_order_leaves_the_queue_with_name_and_reason(watch: Wat
     assert (await watch.service.list_reviews(ListReviews())).reviews == []
     (told,) = await watch.announced(ReviewDecided)
     assert (told.order_id, told.decision) == (order_id(1), Decision.RELEASE)
+
+
+@pytest.mark.parametrize("how", ["release", "reject"])
+async def test_why_it_was_decided_cannot_be_read_without_the_key_of_whose_order_it_is(
+    watch: Watch, how: str
+):
+    await watch.hold(1, user_id=ADA)
+    await watch.ask(how, decide(1, "Ada Lovelace called"))
+
+    kept = [await watch.rows(f"SELECT * FROM {table}") for table in ("review", "saga", "outbox")]
+    review = await watch.service.get_review(ScreeningOf(order_id=order_id(1)))
+    await watch.vault.destroy_key(PersonOf(person_id=ADA))
+    watch.clock.advance(REMEMBERED_S + 1)
+    erased = await watch.service.get_review(ScreeningOf(order_id=order_id(1)))
+
+    assert "Lovelace" not in str(kept)
+    assert (review.reason, erased.reason) == ("Ada Lovelace called", "erased")
 
 
 async def test_releasing_again_changes_and_announces_nothing(watch: Watch):

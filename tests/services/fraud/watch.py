@@ -33,6 +33,7 @@ from emporion.kernel.ids import OrderId, UserId
 from emporion.kernel.money import Money
 from emporion.services.fraud.domain.facts import Trail
 from emporion.services.fraud.service import build
+from tests.services.vaults import Vault, WithVault, open_vault
 
 OFFICER = UserId("usr_" + "0" * 31 + "e")
 """Who decides."""
@@ -65,7 +66,7 @@ class Orders:
     after: list[EmporionError] = field(default_factory=list)
 
     def get(self, contract: object) -> "Orders":
-        """Stands for the clients too: there is only this one service."""
+        """Stands for the clients too: beside the vault there is only this one service."""
         return self
 
     async def call_off(self, request: CallOffOrder) -> Empty:
@@ -88,6 +89,7 @@ class Watch:
     runtime: Runtime
     database: Database
     assembly: Assembly
+    vault: Vault
 
     @property
     def service(self) -> FraudService:
@@ -195,16 +197,19 @@ async def open_watch(
     """The service on the files of `folder`: opening it again is a restart."""
     clock, orders = clock or ManualClock(), orders or Orders()
     runtime = manual_runtime(clock, seed=secrets.randbits(16))
-    async with sql_database(
-        engine, folder, [migrations_of("fraud", engine)], source="fraud", runtime=runtime
-    ) as database:
+    async with (
+        open_vault(folder, runtime) as vault,
+        sql_database(
+            engine, folder, [migrations_of("fraud", engine)], source="fraud", runtime=runtime
+        ) as database,
+    ):
         sagas = SagaEngine("fraud", database, runtime)
         needs = Needs(
             runtime=runtime,
             database=database,
-            clients=cast("Any", orders),
+            clients=cast("Any", WithVault(vault, orders)),
             sagas=sagas,
         )
         assembly = build(needs)
         sagas.register(assembly.sagas)
-        yield Watch(orders, sagas, clock, runtime, database, assembly)
+        yield Watch(orders, sagas, clock, runtime, database, assembly, vault)

@@ -28,6 +28,7 @@ from emporion.services.payment.ports import (
     Standing,
 )
 from emporion.services.payment.service import PaymentNeeds, build
+from tests.services.vaults import Vault, WithVault, open_vault
 
 OTHER_USER = UserId("usr_" + "8" * 32)
 USER = UserId("usr_" + "7" * 32)
@@ -143,6 +144,7 @@ class Desk:
     orders: "OrdersAside"
     needs: PaymentNeeds
     assembly: Assembly
+    vault: Vault
 
     @property
     def service(self) -> PaymentService:
@@ -244,18 +246,21 @@ async def open_desk(
     rehearsed = RehearsalProvider(
         runtime.tasks, path=folder / "provider.log", webhook_secret=SECRET
     )
-    async with sql_database(
-        engine, folder, [migrations_of("payment", engine)], source="payment", runtime=runtime
-    ) as database:
+    async with (
+        open_vault(folder, runtime) as vault,
+        sql_database(
+            engine, folder, [migrations_of("payment", engine)], source="payment", runtime=runtime
+        ) as database,
+    ):
         provider = WatchedProvider(real or rehearsed)
         orders = OrdersAside()
         needs = PaymentNeeds(
             runtime=runtime,
             database=database,
-            clients=cast("Any", orders),
+            clients=cast("Any", WithVault(vault, orders)),
             sagas=cast("Any", None),
             provider=provider,
             is_sole_writer=is_sole_writer,
         )
-        yield Desk(folder, clock, runtime, database, provider, orders, needs, build(needs))
+        yield Desk(folder, clock, runtime, database, provider, orders, needs, build(needs), vault)
     rehearsed.close()

@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from emporion.contracts.payment import PaymentDeclined, PaymentStatus
+from emporion.chassis.sealing.people import REMEMBERED_S
+from emporion.chassis.testing.time import START_MS
+from emporion.contracts.payment import PaymentDeclined, PaymentOf, PaymentStatus
 from emporion.contracts.payment_books import (
     DetectIrregularities,
     HealIrregularity,
@@ -13,11 +15,13 @@ from emporion.contracts.payment_books import (
     NothingToHeal,
 )
 from emporion.contracts.refusals import UnknownCursor
+from emporion.contracts.vault import PersonOf
+from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import Unavailable
 from emporion.kernel.money import Money
 from emporion.services.payment.adapters.book import Entry
 from emporion.services.payment.domain import charge_key
-from tests.services.payment.desk import Desk, number_of, order_id, part, request
+from tests.services.payment.desk import USER, Desk, number_of, order_id, part, request
 from tests.services.payment.test_partial_refunds import is_sound
 
 EUR = Money(1250, "EUR")
@@ -37,6 +41,13 @@ async def found(desk: Desk) -> list[tuple[str, int, int]]:
 async def heal(desk: Desk, kind: IrregularityKind, number: int = 1) -> bool:
     request = HealIrregularity(order_id=order_id(number), kind=kind, reason="planted")
     return (await desk.service.heal(request)).is_healed
+
+
+async def healed(desk: Desk, until: datetime | None = None) -> list[tuple[str, str]]:
+    """What the history of the payment of order 1 says of it."""
+    asked = PaymentOf(order_id=order_id(1), as_of=until)
+    told = await desk.service.payment_history(asked)
+    return [(each.kind.value, each.reason) for each in told.healings]
 
 
 async def plant_at_provider(desk: Desk, entry: Entry) -> None:
@@ -77,9 +88,21 @@ async def test_money_kept_for_an_order_that_is_gone_is_found_and_given_back(desk
     assert await found(desk) == []
     assert (await desk.service.refund(request())).status is PaymentStatus.REFUNDED
     assert await desk.transfers() == [("capture", 1250), ("refund", 250), ("refund", 1000)]
-    assert await desk.rows("SELECT order_id, kind, reason FROM healing") == [
-        (order_id(1), "paid_no_order", "planted")
-    ]
+    assert await healed(desk) == [("paid_no_order", "planted")]
+
+
+async def test_why_it_was_healed_cannot_be_read_without_the_key_of_whose_money_it_is(desk: Desk):
+    await desk.service.charge(request())
+    desk.orders.gone(1)
+    desk.clock.advance(1)
+    assert await heal(desk, KIND.PAID_NO_ORDER)
+
+    assert "planted" not in str(await desk.rows("SELECT * FROM healing"))
+    assert await healed(desk) == [("paid_no_order", "planted")]
+    assert await healed(desk, until=to_datetime(START_MS)) == []
+    await desk.vault.destroy_key(PersonOf(person_id=USER))
+    desk.clock.advance(REMEMBERED_S + 1)
+    assert await healed(desk) == [("paid_no_order", "erased")]
 
 
 async def test_money_at_the_provider_of_which_nothing_is_recorded_goes_back(desk: Desk):

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from emporion.chassis.auth.identity import Identity, Kind
 from emporion.chassis.calls.context import Call, enter, leave
-from emporion.chassis.data.database import Database, Tx
+from emporion.chassis.data.database import Database, Row, Tx
 from emporion.chassis.events.subscription import Received
 from emporion.chassis.runtime.assembly import Needs
 from emporion.chassis.runtime.ports import Runtime
@@ -38,6 +38,7 @@ from emporion.kernel.errors import NotFound, Unavailable
 from emporion.kernel.ids import OrderId, ShipmentId, Sku, UserId, WarehouseId
 from emporion.kernel.money import Money
 from emporion.services.shipping.service import build
+from tests.services.vaults import Vault, WithVault
 
 ADA = UserId("usr_" + "a" * 32)
 BOB = UserId("usr_" + "b" * 32)
@@ -98,12 +99,15 @@ class Stock:
 class Dock:
     """Short words for tests around the built service."""
 
-    def __init__(self, database: Database, runtime: Runtime) -> None:
+    def __init__(self, database: Database, runtime: Runtime, vault: Vault) -> None:
         self.database = database
         self.runtime = runtime
+        self.vault = vault
         self.orders, self.stock = Orders(), Stock()
         self.engine = SagaEngine("shipping", database, runtime)
-        self.assembly = build(Needs(runtime, database, cast("Any", self), self.engine))
+        self.assembly = build(
+            Needs(runtime, database, cast("Any", WithVault(vault, self)), self.engine)
+        )
         self.engine.register(self.assembly.sagas)
         self.api = cast("ShippingService", self.assembly.implementation)
 
@@ -153,6 +157,9 @@ class Dock:
 
     async def status(self, order_id: OrderId) -> str:
         return str((await self.fulfilment(order_id)).status)
+
+    async def rows(self, sql: str) -> list[Row]:
+        return await self.database.read(lambda tx: tx.fetch(sql))
 
     async def as_staff(self, work: Any) -> Any:
         return await self.as_user(STAFF, work, *STAFF_SCOPES)

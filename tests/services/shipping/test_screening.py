@@ -2,16 +2,19 @@
 
 import pytest
 
+from emporion.chassis.sealing.people import REMEMBERED_S
 from emporion.contracts.fraud import Decision, Verdict
 from emporion.contracts.shipping import (
+    FulfilmentOf,
     FulfilmentOver,
     FulfilmentStatus,
     NotCleared,
     ReleaseFulfilment,
     ShipmentStatus,
 )
+from emporion.contracts.vault import PersonOf
 from emporion.kernel.errors import NotFound
-from tests.services.shipping.dock import STAFF, cancelled, created, decided, screened
+from tests.services.shipping.dock import ADA, STAFF, cancelled, created, decided, screened
 
 
 async def test_an_order_waits_for_its_screening(dock):
@@ -72,6 +75,21 @@ async def test_staff_can_release_with_a_reason_that_is_kept(dock, is_held):
     await dock.hear(screened(order_id, Verdict.HOLD))
     assert await dock.status(order_id) == "ready"
     assert (await dock.ship(order_id)).status is ShipmentStatus.SHIPPED
+
+
+async def test_why_staff_released_it_cannot_be_read_without_the_key_of_whose_order_it_is(dock):
+    order_id = await dock.paid(is_clear=False)
+    request = ReleaseFulfilment(order_id=order_id, reason="Ada Lovelace called")
+    await dock.as_staff(dock.api.release(request))
+
+    (kept,) = await dock.rows("SELECT release_reason FROM fulfilment")
+    seen = await dock.as_staff(dock.api.get_fulfilment(FulfilmentOf(order_id=order_id)))
+    await dock.vault.destroy_key(PersonOf(person_id=ADA))
+    dock.runtime.clock.advance(REMEMBERED_S + 1)
+    erased = await dock.as_staff(dock.api.get_fulfilment(FulfilmentOf(order_id=order_id)))
+
+    assert "Ada" not in kept[0]
+    assert (seen.release_reason, erased.release_reason) == ("Ada Lovelace called", "erased")
 
 
 async def test_what_is_unknown_or_cancelled_cannot_be_released(dock):

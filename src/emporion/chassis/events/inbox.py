@@ -10,6 +10,7 @@ import msgspec
 
 from emporion.chassis.data.database import Row, Tx, Value
 from emporion.chassis.events.reactions import Item
+from emporion.kernel.addresses import without_addresses
 
 ERROR_LENGTH_MAX = 500
 
@@ -240,7 +241,7 @@ def json_list(words: Iterable[str]) -> str:
 
 def error_text(error: Exception) -> str:
     """What an operator reads beside a parked event."""
-    return f"{type(error).__name__}: {error}"[:ERROR_LENGTH_MAX]
+    return without_addresses(f"{type(error).__name__}: {error}")[:ERROR_LENGTH_MAX]
 
 
 def _columns(item: Item) -> tuple[int, str, str, str, int, bytes]:

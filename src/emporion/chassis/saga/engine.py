@@ -34,6 +34,7 @@ from emporion.chassis.saga.run import Run, enter_step
 from emporion.chassis.saga.tenure import LEASE_MS, Alone, Shared, Tenure
 from emporion.chassis.telemetry.steps import StepSpans
 from emporion.contracts.contract import Message
+from emporion.kernel.addresses import without_addresses
 from emporion.kernel.errors import Conflict, EmporionError, ResourceExhausted
 
 I = TypeVar("I", bound=Message)  # noqa: E741 - the saga's Input
@@ -345,7 +346,7 @@ class SagaEngine:
             exc_info=None if isinstance(error, EmporionError) else error,
         )
         now_ms = self._now_ms()
-        why = f"{name}: {type(error).__name__}: {error}"
+        why = without_addresses(f"{name}: {type(error).__name__}: {error}")
         deferral = journal.Deferral(
             run.step, run.attempts, why, now_ms + int(pause_s * 1000), run.state
         )

@@ -14,6 +14,7 @@ from emporion.chassis.calls.context import NO_TRACE, current_call
 from emporion.chassis.telemetry.forbidden import FieldGuard
 from emporion.chassis.telemetry.store.records import LogRow
 from emporion.chassis.telemetry.trace_ids import xray_id
+from emporion.kernel.addresses import without_addresses
 from emporion.kernel.clock import to_datetime
 
 FLUSH_S = 0.2
@@ -144,7 +145,8 @@ def _service_of(logger: str) -> str:
 def _stack(record: logging.LogRecord) -> str:
     if not record.exc_info or record.exc_info[1] is None:
         return ""
-    return "".join(traceback.format_exception(record.exc_info[1]))[-STACK_CHARS_MAX:]
+    stack = "".join(traceback.format_exception(record.exc_info[1]))
+    return without_addresses(stack)[-STACK_CHARS_MAX:]  # errors of libraries say them
 
 
 def install(handler: JsonLogs, *, level: int = logging.INFO) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 from emporion.chassis.runtime.alarm import Alarm
 from emporion.chassis.runtime.ports import Runtime
 from emporion.contracts.user import Contact, UserService
+from emporion.kernel.addresses import without_addresses
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import EmporionError, Unavailable
 from emporion.services.email import domain
@@ -145,7 +146,7 @@ class LateSealing:
 
 def _progress(mail: DueMail, verdict: Verdict, contact: bytes | None, *, now_ms: int) -> Progress:
     """What a verdict makes of a mail."""
-    attempts, error = mail.attempts + 1, domain.without_addresses(verdict.error)
+    attempts, error = mail.attempts + 1, without_addresses(verdict.error)
     if verdict.fate is Fate.TAKEN:
         return Progress(Status.SENT, attempts, now_ms, error, contact, now_ms, mail.seq)
     if verdict.fate is Fate.POINTLESS:

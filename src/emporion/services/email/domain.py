@@ -1,6 +1,5 @@
 """The rules of a mail: which there are, when one is tried again, how it speaks to its reader."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from enum import StrEnum
@@ -13,7 +12,6 @@ PAUSE_MS_MAX = 4 * 3_600_000
 GIVE_UP_AFTER_MS = 4 * 86_400_000
 """A mail that could not be delivered for four days is told to staff as failed, not sent."""
 _NEWEST = 2**63 - 1
-_ADDRESS = re.compile(r"[^\s<>()\[\]:;,\"']+@[^\s<>()\[\]:;,\"']+")
 _SEQ_DIGITS_MAX = 18
 
 
@@ -48,11 +46,6 @@ def pause_ms(attempts: int) -> int:
 def is_hopeless(created_at_ms: int, now_ms: int) -> bool:
     """Whether it has been tried for long enough."""
     return now_ms - created_at_ms >= GIVE_UP_AFTER_MS
-
-
-def without_addresses(text: str) -> str:
-    """What a mail server said, without the address that it said it about."""
-    return _ADDRESS.sub("(address)", text)
 
 
 def mail_id_of(seq: int) -> MailId:

@@ -29,7 +29,7 @@ class StoredScreening(msgspec.Struct, frozen=True, gc=False):
 
 
 class StoredReview(msgspec.Struct, frozen=True, gc=False):
-    """A review's row. `decided_by` and `reason` are empty until somebody decided."""
+    """A review's row. `decided_by`, and `reason`, sealed, are empty until it is decided."""
 
     order_id: str
     user_id: str

@@ -9,6 +9,7 @@ from emporion.chassis.data.database import Database
 from emporion.chassis.eventstore.past import changes_of, past_ms, until
 from emporion.chassis.eventstore.store import Stored
 from emporion.chassis.runtime.ports import Runtime
+from emporion.chassis.sealing.notes import SealedNotes
 from emporion.contracts.payment import (
     AccountBalance,
     LedgerBalances,
@@ -16,11 +17,18 @@ from emporion.contracts.payment import (
     PaymentHistory,
     PaymentOf,
 )
-from emporion.contracts.payment_books import ListMovements, Movement, MovementKind, MovementPage
+from emporion.contracts.payment_books import (
+    Healing,
+    IrregularityKind,
+    ListMovements,
+    Movement,
+    MovementKind,
+    MovementPage,
+)
 from emporion.contracts.refusals import UnknownCursor
 from emporion.kernel.clock import to_datetime
 from emporion.kernel.errors import NotFound
-from emporion.kernel.ids import ORDER, OrderId, has_prefix
+from emporion.kernel.ids import ORDER, OrderId, UserId, has_prefix
 from emporion.services.payment.domain import (
     Captured,
     PartRefunded,
@@ -30,18 +38,22 @@ from emporion.services.payment.domain import (
     Status,
     TakenLate,
 )
-from emporion.services.payment.ports import PaymentStore, StoredPayment
+from emporion.services.payment.ports import PaymentStore, StoredHealing, StoredPayment
 
 TRANSFERS_PER_READ = 2_000
+HEALINGS_MAX = 100
 STAFF_SCOPE = "payments:read"
 
 
 class Queries:
     """Reads of what is committed."""
 
-    def __init__(self, database: Database, store: PaymentStore, runtime: Runtime) -> None:
+    def __init__(
+        self, database: Database, store: PaymentStore, runtime: Runtime, *, notes: SealedNotes
+    ) -> None:
         self._database = database
         self._store = store
+        self._notes = notes
         self._clock = runtime.clock
         self._tasks = runtime.tasks
         self._sums: dict[tuple[str, str], tuple[int, int]] = {}
@@ -68,9 +80,30 @@ class Queries:
         return self._store.row_of(order_id, then)
 
     async def history(self, request: PaymentOf) -> PaymentHistory:
-        """What happened to the payment of an order until then. Raises NotFound."""
-        changes = changes_of(await self._history(request.order_id), until=request.as_of)
-        return PaymentHistory(order_id=request.order_id, changes=changes)
+        """What happened to the payment of an order until then.
+
+        Raises NotFound, and what asking for keys raises where something was healed.
+        """
+        order_id, until = request.order_id, request.as_of
+        history = await self._history(order_id)
+        owner = self._store.row_of(order_id, history).user_id
+        found = await self._database.read(
+            lambda tx: self._store.healings(tx, order_id, limit=HEALINGS_MAX)
+        )
+        healings = [await self._told(owner, each) for each in found]
+        return PaymentHistory(
+            order_id=order_id,
+            changes=changes_of(history, until=until),
+            healings=[each for each in healings if until is None or each.at <= until],
+        )
+
+    async def _told(self, owner: UserId, stored: StoredHealing) -> Healing:
+        return Healing(
+            at=to_datetime(stored.at_ms),
+            actor=stored.actor,
+            kind=IrregularityKind(stored.kind),
+            reason=await self._notes.opened(owner, stored.reason),
+        )
 
     async def _history(self, order_id: OrderId) -> list[Stored[PaymentEvent]]:
         history = await self._database.read(lambda tx: self._store.history(tx, order_id))

@@ -85,7 +85,10 @@ class Units(NamedTuple):
 
 
 class Fulfilment(NamedTuple):
-    """What is to be sent for an order; `allocations` is None until inventory was asked."""
+    """What is to be sent for an order; `allocations` is None until inventory was asked.
+
+    `release_reason` is sealed, but where it is shown.
+    """
 
     order_id: OrderId
     user_id: UserId

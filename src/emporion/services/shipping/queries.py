@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from emporion.chassis.auth.identity import Identity
 from emporion.chassis.data.database import Database, Tx
+from emporion.chassis.sealing.notes import SealedNotes
 from emporion.contracts import shipping as contract
 from emporion.contracts.inventory import Line
 from emporion.contracts.refusals import UnknownCursor
@@ -37,16 +38,26 @@ class Queries:
     """Reads of committed state."""
 
     def __init__(
-        self, database: Database, fulfilments: FulfilmentStore, shipments: ShipmentStore
+        self,
+        database: Database,
+        fulfilments: FulfilmentStore,
+        shipments: ShipmentStore,
+        *,
+        notes: SealedNotes,
     ) -> None:
         self._database = database
         self._fulfilments = fulfilments
         self._shipments = shipments
+        self._notes = notes
 
     async def fulfilment(self, order_id: OrderId) -> contract.Fulfilment:
-        """The fulfilment of an order, for staff. Raises NotFound."""
+        """The fulfilment of an order, for staff.
+
+        Raises NotFound, and what asking for keys raises.
+        """
         found, shipments = await self._whole(order_id)
-        return _fulfilment(found, shipments)
+        reason = await self._notes.opened(found.user_id, found.release_reason)
+        return _fulfilment(found._replace(release_reason=reason), shipments)
 
     async def shipments_of(self, order_id: OrderId, caller: Identity) -> OrderShipments:
         """The shipments of an order that the caller may see. Raises NotFound."""

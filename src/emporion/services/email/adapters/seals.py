@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from emporion.chassis.sealing.cipher import ERASED
 from emporion.chassis.sealing.people import People
 from emporion.contracts.user import Contact
+from emporion.kernel.addresses import without_addresses
 from emporion.kernel.ids import UserId
-from emporion.services.email.domain import without_addresses
 from emporion.services.email.ports import ReadableMail
 
 CONTACT: Final = "email.contact"

@@ -1,6 +1,7 @@
 """Screenings and their reasons, and the queue of reviews."""
 
 from emporion.chassis.data.database import Database, Tx
+from emporion.chassis.sealing.notes import SealedNotes
 from emporion.contracts import fraud as contract
 from emporion.contracts.refusals import UnknownCursor
 from emporion.kernel.clock import to_datetime
@@ -24,9 +25,10 @@ _DIGITS_MAX = 18
 class Queries:
     """Reads of what is committed."""
 
-    def __init__(self, database: Database, store: ScreeningStore) -> None:
+    def __init__(self, database: Database, store: ScreeningStore, notes: SealedNotes) -> None:
         self._database = database
         self._store = store
+        self._notes = notes
 
     async def screening(self, order_id: OrderId) -> contract.Screening:
         """How an order was judged, and why. Raises NotFound."""
@@ -61,7 +63,10 @@ class Queries:
         )
 
     async def review(self, order_id: OrderId) -> contract.Review:
-        """An order on hold, or that was, with the reasons. Raises NotFound."""
+        """An order on hold, or that was, with the reasons.
+
+        Raises NotFound, and what asking for keys raises.
+        """
 
         async def work(tx: Tx) -> tuple[StoredReview | None, StoredScreening | None]:
             review = await self._store.review(tx, order_id)
@@ -70,7 +75,8 @@ class Queries:
         review, screening = await self._database.read(work)
         if review is None or screening is None:
             raise NotFound(f"the order {order_id} was never on hold")
-        return _review(review, screening)
+        reason = await self._notes.opened(UserId(review.user_id), review.reason)
+        return _review(review, screening, reason)
 
     async def reviews(self, request: contract.ListReviews) -> contract.ReviewPage:
         """A page, the longest waiting first. Raises UnknownCursor."""
@@ -147,7 +153,7 @@ def _waiting(stored: StoredReview) -> contract.ReviewSummary:
     )
 
 
-def _review(stored: StoredReview, screening: StoredScreening) -> contract.Review:
+def _review(stored: StoredReview, screening: StoredScreening, reason: str) -> contract.Review:
     decided_at_ms = stored.decided_at_ms
     return contract.Review(
         screening=_screening(screening),
@@ -155,5 +161,5 @@ def _review(stored: StoredReview, screening: StoredScreening) -> contract.Review
         opened_at=to_datetime(stored.opened_at_ms),
         decided_at=None if decided_at_ms is None else to_datetime(decided_at_ms),
         decided_by=stored.decided_by,
-        reason=stored.reason,
+        reason=reason,
     )

@@ -33,7 +33,7 @@ from emporion.services.payment.domain import (
     payment_id_of,
     transfers_of,
 )
-from emporion.services.payment.ports import Healing, Posted, StoredPayment
+from emporion.services.payment.ports import Posted, StoredHealing, StoredPayment
 
 _COLUMNS = (
     "order_id, user_id, status, amount_minor, currency, refunded_minor, parts_minor, reference,"
@@ -52,6 +52,10 @@ _TRANSFER = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _HEALING = "INSERT INTO healing (order_id, kind, actor, reason, at_ms) VALUES (?, ?, ?, ?, ?)"
+_HEALINGS = (
+    "SELECT order_id, kind, actor, reason, at_ms FROM healing WHERE order_id = ?"
+    " ORDER BY seq LIMIT ?"
+)
 _POSTPONE = "UPDATE payment SET recheck_at_ms = ? WHERE order_id = ? AND recheck_at_ms IS NOT NULL"
 _DUE = (
     "SELECT order_id FROM payment WHERE recheck_at_ms IS NOT NULL AND recheck_at_ms <= ?"
@@ -189,7 +193,7 @@ class SqlPayments:
         found = [(order_id_of(PaymentId(at)), told.events) for at, told in sorted(proved.items())]
         return found, rows[-1].order_id
 
-    async def note_healing(self, tx: Tx, healing: Healing) -> None:
+    async def note_healing(self, tx: Tx, healing: StoredHealing) -> None:
         await tx.execute(
             _HEALING,
             healing.order_id,
@@ -198,6 +202,9 @@ class SqlPayments:
             healing.reason,
             healing.at_ms,
         )
+
+    async def healings(self, tx: Tx, order_id: OrderId, *, limit: int) -> list[StoredHealing]:
+        return [StoredHealing(*row) for row in await tx.fetch(_HEALINGS, order_id, limit)]
 
     async def posted_after(self, tx: Tx, seq: int, *, limit: int) -> Posted:
         sums: dict[tuple[str, str], tuple[int, int]] = {}

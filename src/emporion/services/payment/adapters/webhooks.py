@@ -5,10 +5,12 @@ from emporion.kernel.ids import OrderId
 from emporion.services.payment.ports import KeptWebhook
 
 _COLUMNS = (
-    "provider, event_id, order_id, reference, body, received_at_ms, due_at_ms, attempts, last_error"
+    "provider, event_id, order_id, reference, received_at_ms, due_at_ms, attempts, last_error"
 )
+_NO_BODY = b""
+"""Bodies were kept once, and the column is still there."""
 _KEEP = (
-    f"INSERT INTO webhook ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants only
+    f"INSERT INTO webhook ({_COLUMNS}, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants only
     " ON CONFLICT (provider, event_id) DO NOTHING"
 )
 _DUE = (
@@ -41,11 +43,11 @@ class SqlWebhooks:
                 webhook.event_id,
                 webhook.order_id,
                 webhook.reference,
-                webhook.body,
                 webhook.received_at_ms,
                 webhook.due_at_ms,
                 webhook.attempts,
                 webhook.last_error,
+                _NO_BODY,
             )
         )
 

@@ -5,10 +5,12 @@ else, so that a detector that is wrong can do no more than a repeated call.
 """
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from emporion.chassis.calls.context import caller
 from emporion.chassis.data.database import Database
 from emporion.chassis.runtime.ports import Runtime
+from emporion.chassis.sealing.notes import SealedNotes
 from emporion.contracts.order import HoldNeeded, OrderOf, OrderService
 from emporion.contracts.payment import Charge
 from emporion.contracts.payment_books import (
@@ -27,7 +29,7 @@ from emporion.kernel.money import Money
 from emporion.services.payment import domain
 from emporion.services.payment.commands.charges import Commands
 from emporion.services.payment.domain import Status
-from emporion.services.payment.ports import Healing, PaymentStore, Standing, StoredPayment
+from emporion.services.payment.ports import PaymentStore, Standing, StoredHealing, StoredPayment
 
 PAGE = 500
 FOUND_MAX = 1_000
@@ -44,20 +46,29 @@ _KIND = IrregularityKind
 _NEEDS_A_PERSON = "the provider has no money for it either: ask the customer, or call the order off"
 
 
+@dataclass(frozen=True, slots=True)
+class PaymentBooks:
+    """The payments, their database, and what seals why something is healed."""
+
+    database: Database
+    store: PaymentStore
+    notes: SealedNotes
+
+
 class Detectors:
     """Detects and heals."""
 
     def __init__(
         self,
-        database: Database,
-        store: PaymentStore,
+        books: PaymentBooks,
         commands: Commands,
         *,
         runtime: Runtime,
         orders: OrderService,
     ) -> None:
-        self._database = database
-        self._store = store
+        self._database = books.database
+        self._store = books.store
+        self._notes = books.notes
         self._commands = commands
         self._strays = commands.strays
         self._provider = commands.strays.provider
@@ -80,16 +91,16 @@ class Detectors:
 
     async def heal(self, request: HealIrregularity) -> Healed:
         """See PaymentService.heal."""
-        healing = Healing(
-            request.order_id,
-            request.kind.value,
-            caller().subject,
-            request.reason,
-            self._clock.now_ms(),
-        )
         before = await self._of(request.order_id, request.kind)
         if before is None:
             raise NothingToHeal
+        healing = StoredHealing(
+            request.order_id,
+            request.kind.value,
+            caller().subject,
+            await self._sealed(request),
+            self._clock.now_ms(),
+        )
         await self._database.transaction(lambda tx: self._store.note_healing(tx, healing))
         match request.kind:
             case IrregularityKind.PAID_NO_ORDER:
@@ -105,6 +116,13 @@ class Detectors:
         return Healed(
             order_id=request.order_id, kind=request.kind, is_healed=after is None, detail=detail
         )
+
+    async def _sealed(self, request: HealIrregularity) -> str:
+        """The reason, sealed; as it is where nobody here knows whose money it is."""
+        known = await self._database.read(lambda tx: self._store.find(tx, request.order_id))
+        if known is None:
+            return request.reason
+        return await self._notes.sealed(known.user_id, request.reason)
 
     async def _of(self, order_id: OrderId, kind: IrregularityKind) -> Irregularity | None:
         made_ms = int(order_id[len(ORDER) + 1 :][:12], 16)

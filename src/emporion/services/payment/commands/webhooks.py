@@ -1,4 +1,4 @@
-"""Webhooks: kept as they came before anybody is told they arrived, and acted upon afterwards.
+"""Webhooks: noted before anybody is told they arrived, and acted upon afterwards.
 
 A webhook is a bell, not a letter: it says of which order something changed, and the provider is
 asked what. So the order in which webhooks come, and how often, makes no difference.
@@ -50,7 +50,6 @@ class Webhooks:
             event_id=notice.event_id,
             order_id=notice.order_id,
             reference=notice.reference,
-            body=request.body,
             received_at_ms=now_ms,
             due_at_ms=now_ms if notice.order_id else None,
         )

@@ -11,6 +11,7 @@ from emporion.chassis.data.database import Database, Tx
 from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.saga.definition import Saga
 from emporion.chassis.saga.port import KeyConflict, Outcome, Sagas, SagaState, Start
+from emporion.chassis.sealing.notes import SealedNotes
 from emporion.contracts import shipping as contract
 from emporion.contracts.inventory import Line
 from emporion.contracts.refusals import KeyReused
@@ -45,11 +46,12 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """The stores of this service and their database."""
+    """The stores of this service, their database, and what seals the notes of staff."""
 
     database: Database
     fulfilments: FulfilmentStore
     shipments: ShipmentStore
+    notes: SealedNotes
 
 
 class Commands:
@@ -73,6 +75,8 @@ class Commands:
     async def release(self, request: ReleaseFulfilment, caller: Identity) -> None:
         """See ShippingService.release."""
         now_ms = self._runtime.clock.now_ms()
+        found = await self._found(request.order_id)
+        reason = await self._books.notes.sealed(found.user_id, request.reason)
 
         async def work(tx: Tx) -> None:
             found = await self._books.fulfilments.find_to_change(tx, request.order_id)
@@ -86,7 +90,7 @@ class Commands:
             released = found._replace(
                 status=status,
                 released_by=caller.subject,
-                release_reason=request.reason,
+                release_reason=reason,
                 updated_at_ms=now_ms,
             )
             await self._books.fulfilments.save(tx, released)
@@ -175,14 +179,18 @@ class Commands:
 
         Raises NotFound, StockNotSettled, and what calls raise.
         """
+        found = await self._found(order_id)
+        if found.allocations is not None or found.status is Status.CANCELLED:
+            return found
+        return await self._keep(order_id, await self._allocations.of(order_id))
+
+    async def _found(self, order_id: OrderId) -> Fulfilment:
         found = await self._books.database.read(
             lambda tx: self._books.fulfilments.find(tx, order_id)
         )
         if found is None or not found.user_id:
             raise NotFound
-        if found.allocations is not None or found.status is Status.CANCELLED:
-            return found
-        return await self._keep(order_id, await self._allocations.of(order_id))
+        return found
 
     async def _keep(self, order_id: OrderId, held: Sequence[Allocation]) -> Fulfilment:
         async def work(tx: Tx) -> Fulfilment:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 from emporion.chassis.http.outgoing import AddressRefused, NoAnswer, Poster
+from emporion.kernel.addresses import without_addresses
 from emporion.kernel.clock import Clock
 from emporion.services.webhook.domain.schedule import is_taken
 from emporion.services.webhook.ports import Reply
@@ -29,7 +30,7 @@ class HttpCourier:
         said = "" if is_taken(answer.status) else f"{answer.status} {answer.start}".strip()
         return Reply(
             answer.status,
-            said[:ERROR_LENGTH_MAX],
+            without_addresses(said)[:ERROR_LENGTH_MAX],
             retry_after_s(answer.retry_after, self._clock.now_ms()),
         )
 

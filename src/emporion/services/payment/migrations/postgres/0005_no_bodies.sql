@@ -1,0 +1,4 @@
+-- What a provider told us besides which order it is about: nobody ever read it, and it may name people.
+UPDATE webhook SET body = '';
+
+CREATE INDEX healing_of_order ON healing (order_id, seq);
