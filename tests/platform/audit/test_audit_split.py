@@ -17,7 +17,9 @@ from emporion.platform.reading.processes import files_of_processes, forget_proce
 from emporion.platform.reading.refusals import NoShopHere, ReadOnly, ShopNotRunning
 from emporion.platform.reading.shop import open_for_reading
 from emporion.platform.shop_folder import open_for_writing
+from emporion.services.order import audit as order
 from emporion.services.payment.adapters.rehearsal import BOOK_FILE
+from emporion.services.shipping import audit as shipping
 from tests.engines.mongodb import sockets_collected
 from tests.platform.audit.split_shop import altered, meddled, running, until_delivered
 from tests.platform.audit.test_audit import (
@@ -73,6 +75,14 @@ async def test_a_split_shop_that_took_some_of_its_orders_back_adds_up(stopped, t
     copy = shutil.copytree(stopped, tmp_path / "shop")
     with running(copy) as url:
         await sell_and_take_back(url, copy)
+        for service, edit, check in (
+            ("order", "UPDATE order_return SET user_id = 'usr_x'", order.RETURNS),
+            ("shipping", "UPDATE fulfilment SET status = 'ready'", shipping.FOLLOWS),
+            ("shipping", "UPDATE shipment SET delivered_at_ms = NULL", shipping.DATED),
+        ):
+            async with meddled(copy, service, edit):
+                report = await audit_folder(copy, wait_s=0)
+            assert f"{service}: {check}" in said(report)
 
 
 @pytest.mark.usefixtures("sockets_collected")

@@ -187,6 +187,21 @@ async def test_a_rule_that_was_put_again_as_it_was_has_not_changed(shelf, sold):
     assert await explained(shelf, quote, shelf.clock.now_ms()) == before
 
 
+async def test_a_promotion_whose_time_is_over_has_changed(shelf, sold):
+    quote, _ = sold
+    ends_at = to_datetime(shelf.clock.now_ms() + 60_000)
+    await shelf.api.put_promotion(tenth_off(code="TENTH", skus=["tart"], ends_at=ends_at))
+    before = (await explained(shelf, quote, shelf.clock.now_ms())).details[1]
+    placed_ms = shelf.clock.now_ms()
+    shelf.clock.advance(60)
+
+    after = (await explained(shelf, quote, placed_ms)).details[1]
+
+    assert (before.is_changed, before.now) == (False, "")
+    assert (after.is_changed, after.now) == (True, "its time is over")
+    assert after.says == before.says
+
+
 async def test_a_list_price_tells_since_when_and_what_it_was_before(shelf, sold):
     _, at_ms = sold
     (tart,) = (await shelf.api.list_products(_search("tart"))).products

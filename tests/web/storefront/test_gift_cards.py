@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from emporion.chassis.testing.asgi import AsgiClient
 from tests.api.shopfront import Shopfront, must
 from tests.web.storefront.people import put_into_cart, signed_up
 from tests.web.storefront.test_checkout import GOOD, orders_of, ready, unsure_after
@@ -191,3 +192,38 @@ async def test_a_forged_rest_pays_nothing(front):
 
     assert "pay something else than before" in shown.text
     assert await orders_of(visitor) == []
+
+
+async def test_what_comes_back_to_cards_by_a_return_is_shown(front):
+    visitor, page = await ready(front)
+    code, _ = await issued(front, 900)
+    placed = await visitor.submit(await with_card(visitor, page, code), "/checkout", **GOOD)
+    order_id = placed.path.rpartition("/")[2]
+    assert "Given back" not in placed.text
+    clerk = front.operator
+    await front.until_quiet()
+    target = f"/api/shipping/fulfilments/{order_id}"
+    (place,) = must(await front.send(clerk, "GET", target))["to_ship"]
+    parcel = {"carrier": "DHL", "warehouse_id": place["warehouse_id"]}
+    key = f"p-{order_id}"
+    sent = await front.json(clerk, "POST", f"{target}/shipments", parcel, idempotency_key=key)
+    arrived = f"/api/shipping/shipments/{must(sent)['shipment_id']}/deliver"
+    must(await front.send(clerk, "POST", arrived))
+    await front.until_quiet()
+    lines = [{"sku": "croissant", "quantity": 2}]
+    owner = {"authorization": f"Bearer {visitor.cookies['access']}"}
+    asked = await AsgiClient(front.app, headers=owner).json(
+        "POST",
+        f"/api/orders/{order_id}/returns",
+        {"lines": lines, "reason": "too dry"},
+        headers={"idempotency-key": f"r-{order_id}"},
+    )
+    back = f"/api/returns/{must(asked)['return_id']}"
+    must(await front.send(clerk, "POST", f"{back}/approve"))
+    counted = {"warehouse_id": place["warehouse_id"], "lines": [lines[0] | {"is_restocked": True}]}
+    must(await front.json(clerk, "POST", f"{back}/receive", counted, idempotency_key=key))
+
+    shown = await visitor.get(placed.path)
+
+    assert "Given back for a return €9.00 of it to your gift cards €9.90" in shown.text, shown.text
+    assert await balance(front, code) == 900

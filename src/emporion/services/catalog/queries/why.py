@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from emporion.contracts.catalog import Quote
 from emporion.contracts.pricing import DetailKind, PriceDetail, PricedLine
 from emporion.contracts.pricing_why import (
@@ -119,7 +121,8 @@ class WhyQueries:
         match detail.kind:
             case DetailKind.PROMOTION:
                 then, now = await self._both(Promotion, detail.ref, at_ms)
-                return _why(detail, then, now, says=_promotion_step(then, detail))
+                told = _why(detail, then, now, says=_promotion_step(then, detail))
+                return _unless_over(told, now, now_ms=self._clock.now_ms())
             case DetailKind.DELIVERY:
                 charged, asked = await self._both(Delivery, detail.ref, at_ms)
                 return _why(detail, charged, asked, says=_delivery(charged, detail, basket))
@@ -213,6 +216,14 @@ def _why(
         is_changed=is_changed,
         now=_rule_says(now.rule) if is_changed and now else "",
     )
+
+
+def _unless_over(told: WhyDetail, now: RuleThen | None, *, now_ms: int) -> WhyDetail:
+    """A promotion whose time has passed is another one, though nobody changed it."""
+    rule = now.rule if now else None
+    if told.is_changed or not isinstance(rule, Promotion) or rule.is_open(now_ms):
+        return told
+    return replace(told, is_changed=True, now="its time is over")
 
 
 def _promotion_step(then: RuleThen | None, detail: PriceDetail) -> str:
