@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.crash.points import Point
+from tests.crash.hooks import Point
 from tests.crash.victim import VARIABLE, order_text
 from tests.system import books, running
 from tests.system.accounts import Customer, give_cards, sign_up

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.crash.hooks import Point
 from tests.crash.life import (
     RECOVERY_S_MAX,
     Death,
@@ -23,7 +24,7 @@ from tests.crash.life import (
     Template,
     furnish,
 )
-from tests.crash.points import FIRST_START, RELAPSES, TABLE, Point
+from tests.crash.points import FIRST_START, RELAPSES, TABLE
 from tests.system.report import machine, say, table
 from tests.system.running import ROOT
 from tests.system.shoppers import MIXES, Plan

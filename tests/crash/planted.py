@@ -4,6 +4,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.crash.hooks import Hook, Point, When
 from tests.crash.points import (
     AFTERSALES,
     CONFIRMED,
@@ -13,9 +14,6 @@ from tests.crash.points import (
     TAKEN,
     TOLD_EMAIL,
     TURNED,
-    Hook,
-    Point,
-    When,
 )
 from tests.system.running import ROOT
 

@@ -1,90 +1,6 @@
 """Every place at which the crash matrix kills the process: one table."""
 
-from dataclasses import dataclass
-from enum import StrEnum
-
-
-class When(StrEnum):
-    """On which side of the thing."""
-
-    BEFORE = "before"
-    AFTER = "after"
-    AMID = "amid"
-    """While it is under way: pages of a checkpoint are half copied."""
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """A commit of a service's database that holds a transaction of `work`.
-
-    BEFORE: its statements have run, COMMIT has not. AFTER: it is durable, and nobody was told.
-
-    Args:
-        database: the service.
-        work: what the transaction is for, as victim.py labels it.
-        result: only transactions whose result has this status.
-    """
-
-    database: str
-    work: str
-    result: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A call of a function, `module:Class.name` or `module:name`.
-
-    Args:
-        target: the function.
-        work: only calls within what victim.py labels so; empty: all.
-    """
-
-    target: str
-    work: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """The doing or undoing of a saga's step, as victim.py labels it."""
-
-    work: str
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """Moving a service's write-ahead log into its file."""
-
-    database: str
-
-
-Hook = Commit | Call | Step | Checkpoint
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """Where to kill.
-
-    Args:
-        stage: the part of the shop's life it belongs to; a heading of the table.
-        name: what the point is called.
-        hook: what is watched.
-        when: on which side of it.
-        hits: at which occurrences to kill, one kill each.
-        needs: what many orders must meet so that the point is reached: a name in shoppers.MIXES.
-    """
-
-    stage: str
-    name: str
-    hook: Hook
-    when: When
-    hits: tuple[int, ...] = (1, 4, 15)
-    needs: str = ""
-
-    @property
-    def title(self) -> str:
-        """`order: before the commit of the charge`."""
-        return f"{self.stage}: {self.name}"
-
+from tests.crash.hooks import Call, Checkpoint, Commit, Hook, Point, Step, When
 
 _SERVICES = "emporion.services"
 _PROVIDER = f"{_SERVICES}.payment.adapters.rehearsal:RehearsalProvider"
@@ -111,7 +27,12 @@ REFUNDED = Commit("payment", "cancel-order: do refund payment", "refunded")
 CANCEL_ENDED = Commit("order", "cancel-order: do refund payment")
 
 _CARDS = "create-gift-card-order"
+CARD_STARTED = Commit("order", f"{_CARDS}: start")
 SPENT = Commit("giftcard", f"{_CARDS}: do spend gift cards")
+CARD_RESERVED = Commit("inventory", f"{_CARDS}: do reserve inventory")
+CARD_CONFIRMED = Commit("order", f"{_CARDS}: do confirm order")
+CARD_RELEASED = Commit("inventory", f"{_CARDS}: undo reserve inventory")
+CARD_REJECTED = Commit("order", f"{_CARDS}: undo open order")
 REST_CHARGED = Commit("payment", f"{_CARDS}: do charge payment")
 CARD_TURNED = Commit("order", f"{_CARDS}: turn")
 UNSPENT = Commit("giftcard", f"{_CARDS}: undo spend gift cards")
@@ -191,6 +112,19 @@ AFTER_THE_SALE: tuple[Point, ...] = (
     *after_the_sale("return", "all commits, before the answer", RECEIVE_ANSWERED)[1:],
 )
 
+PAID_BY_CARD: tuple[Point, ...] = (
+    *around("gift card", "the commit that starts the saga", CARD_STARTED, FEW, needs=CARDS),
+    *around("gift card", "the commit that spends a card", SPENT, MANY, needs=CARDS),
+    *around("gift card", "the commit of the reservation", CARD_RESERVED, FEW, needs=CARDS),
+    *around("gift card", "the commit of the charge of the rest", REST_CHARGED, FEW, needs=CARDS),
+    *around("gift card", "the commit that confirms the order", CARD_CONFIRMED, FEW, needs=CARDS),
+    *around("gift card", "the commit that turns the saga", CARD_TURNED, FEW, needs=CARDS),
+    *around("gift card", "the commit that releases the stock", CARD_RELEASED, FEW, needs=CARDS),
+    *around("gift card", "the commit that undoes the spending", UNSPENT, FEW, needs=CARDS),
+    *around("gift card", "the commit that rejects the order", CARD_REJECTED, FEW, needs=CARDS),
+    *around("gift card", "the commit that gives back", GIVEN_TO_CARD, FEW, needs=CARDS),
+)
+
 TABLE: tuple[Point, ...] = (
     *around("order", "the commit that starts the saga", STARTED),
     *around("order", "the commit of the reservation", RESERVED),
@@ -209,11 +143,7 @@ TABLE: tuple[Point, ...] = (
     *around("cancel", "the provider gives the money back", GIVEN_BACK, FEW),
     *around("cancel", "the commit of the refund", REFUNDED, FEW),
     *around("cancel", "the commit that ends the saga", CANCEL_ENDED, FEW),
-    *around("gift card", "the commit that spends a card", SPENT, MANY, needs=CARDS),
-    *around("gift card", "the commit of the charge of the rest", REST_CHARGED, FEW, needs=CARDS),
-    *around("gift card", "the commit that turns the saga", CARD_TURNED, FEW, needs=CARDS),
-    *around("gift card", "the commit that undoes the spending", UNSPENT, FEW, needs=CARDS),
-    *around("gift card", "the commit that gives back", GIVEN_TO_CARD, FEW, needs=CARDS),
+    *PAID_BY_CARD,
     *AFTER_THE_SALE,
     *around("events", "the commit of a batch at email", TOLD_EMAIL, FEW),
     *around("events", "the commit of a batch at inventory", TOLD_INVENTORY, FEW),
@@ -278,6 +208,19 @@ RELAPSES: tuple[tuple[Point, tuple[Point, ...]], ...] = (
     (
         after_the_sale("return", "the provider gives its money back", PART_GIVEN_BACK)[1],
         around("recovery", "the commit that closes a return", CLOSED, FIRST),
+    ),
+    (
+        around("gift card", "the commit that spends a card", SPENT, needs=CARDS)[1],
+        (
+            *around("recovery", "the commit of the charge of the rest", REST_CHARGED, FIRST),
+            *around(
+                "recovery", "the commit that confirms a gift card's order", CARD_CONFIRMED, FIRST
+            ),
+        ),
+    ),
+    (
+        around("gift card", "the commit that turns the saga", CARD_TURNED, needs=CARDS)[1],
+        around("recovery", "the commit that undoes the spending of a gift card", UNSPENT, FIRST),
     ),
 )
 """Where a second kill meets a shop that recovers from a first one."""

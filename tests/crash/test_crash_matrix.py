@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.crash.hooks import Point
 from tests.crash.life import Death, Life, Template
-from tests.crash.points import FIRST_START, RELAPSES, TABLE, Point
+from tests.crash.points import FIRST_START, RELAPSES, TABLE
 from tests.system.shoppers import MIXES, Plan
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(240)]
@@ -17,6 +18,7 @@ TELLING = {
     "cancel: after the commit that puts the refund aside": 1,
     "cancel: after the provider gives the money back": 1,
     "gift card: after the commit that spends a card": 4,
+    "gift card: before the commit that undoes the spending": 2,
     "shipment: after the commit that takes it from stock": 2,
     "return: after the provider gives its money back": 2,
     "events: before the commit of a batch at email": 2,

@@ -6,8 +6,8 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from emporion.platform.supervisor.ports import free_port
+from tests.crash.hooks import Call, Point, When
 from tests.crash.life import Death, Life, Template
-from tests.crash.points import Call, Point, When
 from tests.system import files
 from tests.system.mailbox import Mailbox, smtp_settings
 from tests.system.shoppers import Plan

@@ -28,7 +28,8 @@ from emporion.services.email.commands import Sender
 from emporion.services.payment.adapters.rehearsal import RehearsalProvider
 from emporion.services.payment.commands.refunds import RefundCommands
 from tests.crash.dying_file import open_dying_at_a_page
-from tests.crash.points import SILENCE, Call, Checkpoint, Commit, Point, Step, When
+from tests.crash.hooks import Call, Checkpoint, Commit, Point, Step, When
+from tests.crash.points import SILENCE
 
 VARIABLE = "CRASH_POINT"
 PAGES_PER_CHECKPOINT = 40
