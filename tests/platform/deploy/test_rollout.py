@@ -7,16 +7,17 @@ import pytest
 
 from emporion.platform.deploy.apply import Release, apply
 from emporion.platform.deploy.aws import Aws
+from emporion.platform.deploy.task_words import DRAIN_GRACE_S, DRAIN_S
 from tests.platform.deploy.shops import committed_deployment, committed_templates
 
 DEPLOYMENT = committed_deployment()
+TEMPLATES = committed_templates()
+"""Only read here."""
 NAMES = [one.name for one in DEPLOYMENT.ecs_services]
 
 
 def properties(service: str, logical: str) -> dict[str, Any]:
-    found: dict[str, Any] = committed_templates()[f"emporion-{service}"]["Resources"][logical][
-        "Properties"
-    ]
+    found: dict[str, Any] = TEMPLATES[f"emporion-{service}"]["Resources"][logical]["Properties"]
     return found
 
 
@@ -44,8 +45,7 @@ class Told(Aws):
 
 async def applied(release: Release) -> list[str]:
     aws = Told()
-    templates = committed_templates()
-    await apply(DEPLOYMENT, templates, release, aws=aws, say=aws.said.append)
+    await apply(DEPLOYMENT, TEMPLATES, release, aws=aws, say=aws.said.append)
     return [one for one in aws.said if one.startswith(("stack", "task"))]
 
 
@@ -81,7 +81,7 @@ async def test_a_rollback_runs_no_migration():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_migration_is_a_task_with_the_image_of_its_release(name: str):
-    tasks = committed_templates()["emporion-tasks"]["Resources"]
+    tasks = TEMPLATES["emporion-tasks"]["Resources"]
     families = {
         one["Properties"]["Family"]: one["Properties"]["ContainerDefinitions"][0]
         for one in tasks.values()
@@ -106,6 +106,13 @@ def test_a_new_task_warms_up_and_an_old_one_is_let_finish(name: str):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_what_is_in_flight_is_finished_before_ecs_kills(name: str):
+    container = properties(name, "Task")["ContainerDefinitions"][0]
+
+    assert container["StopTimeout"] > DRAIN_GRACE_S + DRAIN_S
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_version_that_sets_off_an_alarm_is_rolled_back(name: str):
     rollout = properties(name, "Service")["DeploymentConfiguration"]
     alarms = {one["Ref"] for one in rollout["Alarms"]["AlarmNames"]}
@@ -114,13 +121,13 @@ def test_a_version_that_sets_off_an_alarm_is_rolled_back(name: str):
     assert rollout["MinimumHealthyPercent"] == 100
     assert rollout["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
     assert (rollout["Alarms"]["Enable"], rollout["Alarms"]["Rollback"]) == (True, True)
-    assert alarms == {"ErrorsAlarm", "LatencyAlarm", "UnhealthyAlarm"}
+    assert alarms == {"ErrorsAlarm", "LatencyAlarm", "UnhealthyAlarm", "CallErrorsAlarm"}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_service_scales_by_what_can_fill_it(name: str):
     one = DEPLOYMENT.ecs_service(name)
-    resources = committed_templates()[f"emporion-{name}"]["Resources"]
+    resources = TEMPLATES[f"emporion-{name}"]["Resources"]
     policies = {
         resource["Properties"]["PolicyName"]
         for resource in resources.values()

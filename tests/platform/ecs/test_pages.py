@@ -1,6 +1,7 @@
 """The task that shows pages, in front of a shop that answers REST."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -50,18 +51,21 @@ async def test_it_shows_what_the_shop_sells_and_says_so_when_the_shop_is_away(tm
         drain_grace_s=0.0,
         data=str(tmp_path),
     )
-    async with serving(settings) as shop:
-        said = msgspec.structs.replace(told, shop=shop.url)
-        environ = {PAGES: msgspec.json.encode(said).decode()}
-        async with pages_process(environ) as (lifecycle, server):
+    async with AsyncExitStack() as stack:
+        async with serving(settings) as shop:
+            said = msgspec.structs.replace(told, shop=shop.url)
+            environ = {PAGES: msgspec.json.encode(said).decode()}
+            lifecycle, server = await stack.enter_async_context(pages_process(environ))
             await lifecycle.start()
+            stack.push_async_callback(lifecycle.stop)
             url = f"http://127.0.0.1:{server.port}"
             status, kind, home = await got(f"{url}/")
             ready = await got(f"{url}/readyz")
             api = await got(f"{url}/api/products")
-            await lifecycle.stop()
+        away = await got(f"{url}/")
 
     assert (status, kind) == (200, "text/html; charset=utf-8")
     assert "Croissant" in home
     assert ready[0] == 200
     assert api[0] == 404
+    assert (away[0], away[1]) == (503, "text/html; charset=utf-8")

@@ -53,6 +53,13 @@ def test_a_canary_and_a_blue_green_rollout_have_a_second_target_group():
         assert service["DeploymentConfiguration"]["Strategy"] == strategy.name
         behind = service["LoadBalancers"][0]["AdvancedConfiguration"]
         assert behind["AlternateTargetGroupArn"] == {"Ref": "OtherTargets"}
+        rollout = service["DeploymentConfiguration"]
+        assert rollout["Alarms"]["Rollback"]
+        assert rollout["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
+        assert int(rollout["BakeTimeInMinutes"]) == 10
+        if strategy is Strategy.CANARY:
+            assert int(rollout["CanaryConfiguration"]["CanaryPercent"]) == 10
+        assert check({**committed_templates(), **made}, committed_deployment()) == []
 
 
 def test_a_large_shop_has_a_database_instance_a_service_and_keeps_the_rules():

@@ -1,4 +1,4 @@
-"""When somebody is told; the first three also roll a deployment back."""
+"""When somebody is told; those on errors, latency and health also roll a deployment back."""
 
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ Counted = tuple[str, dict[str, str]]
 def service_alarms(
     made: cdk.Stack, deployment: Deployment, one: EcsService, targets: Any
 ) -> list[Any]:
-    """Errors, latency and unhealthy tasks, which are returned; what waits; scaling at its end."""
+    """All alarms of a service; those that a new version can set off are returned."""
     alarms = _Alarms(made, deployment, one)
     behind = {
         "LoadBalancer": imported(deployment, "balancer-name"),
@@ -49,7 +49,7 @@ def service_alarms(
             statistic="Minimum",
         ),
     ]
-    _calls(alarms, one)
+    watched += _calls(alarms, one)
     _not_about_the_version(alarms, deployment, one)
     _left_undone(alarms, one)
     if deployment.is_tls and not one.is_pages:
@@ -57,17 +57,20 @@ def service_alarms(
     return watched
 
 
-def _calls(alarms: "_Alarms", one: EcsService) -> None:
-    """What the balancer does not see: calls of other services, over gRPC."""
+def _calls(alarms: "_Alarms", one: EcsService) -> list[Any]:
+    """What the balancer does not see: calls of other services, over gRPC. Errors are returned."""
+    failing = []
     for service in one.services:
         of = f"-of-{service}" if len(one.services) > 1 else ""
         told = {"service": service}
-        alarms.share(
-            f"call-errors{of}",
-            f"Too many calls of {service} fail by its own fault.",
-            failed=("faults", told),
-            all_of=("requests", told),
-            namespace=OWN,
+        failing.append(
+            alarms.share(
+                f"call-errors{of}",
+                f"Too many calls of {service} fail by its own fault.",
+                failed=("faults", told),
+                all_of=("requests", told),
+                namespace=OWN,
+            )
         )
         alarms.simple(
             f"call-latency{of}",
@@ -78,6 +81,7 @@ def _calls(alarms: "_Alarms", one: EcsService) -> None:
             dimensions=_dimensions(told),
             statistic="Maximum",
         )
+    return failing
 
 
 def _certificate(alarms: "_Alarms", one: EcsService) -> None:
