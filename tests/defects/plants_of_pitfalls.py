@@ -53,8 +53,8 @@ EVENTS = (
             """
 -    "INSERT INTO outbox (event_id, name, topic, key, occurred_at_ms, payload) "
 -    "VALUES (?, ?, ?, ?, ?, ?)"
-+    "INSERT INTO outbox SELECT coalesce(max(position), 0) + 1 + abs(random() % 2), "
-+    "?, ?, ?, ?, ?, ? FROM outbox"
++    "INSERT INTO outbox (position, event_id, name, topic, key, occurred_at_ms, payload) "
++    "SELECT coalesce(max(position), 0) + 1 + abs(random() % 2), ?, ?, ?, ?, ?, ? FROM outbox"
 """,
         ),
     ),
