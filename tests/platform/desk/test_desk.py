@@ -87,7 +87,7 @@ async def test_a_called_off_saga_undoes_all_and_can_never_charge_later(shop, ope
 
     order = (await ada.get(f"/api/orders/{order_id}")).json()
     assert (order["status"], order["refusal"]["slug"]) == ("rejected", "called-off")
-    assert "the provider is gone" in order["refusal"]["detail"]
+    assert "the provider is gone" not in str(order), "why is the staff's to read"
     over = await operator.send("POST", f"{API}/sagas/{order_id}/compensate", reason)
     assert (over.status, slug_of(over)) == (409, "saga-is-over")
     (deed,) = (await operator.get(f"{API}/deeds")).json()["deeds"]

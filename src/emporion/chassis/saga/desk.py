@@ -184,7 +184,7 @@ class SagaDesk:
         written down in the same transaction. Raises NotCompensable.
         """
         step = self._last_to_undo(standing)
-        refusal = CalledOff(f"called off by the shop: {deed.reason}")
+        refusal = CalledOff("called off by the shop")  # why is for the staff: in the deed
 
         async def work(tx: Tx) -> bool:
             is_running = await journal.force(
