@@ -77,6 +77,20 @@ async def test_work_and_reactions_of_one_that_stands_still_go_on_when_it_is_over
     assert still.failure is None
 
 
+async def test_whoever_waits_for_one_that_is_late_goes_on_when_that_is_over():
+    late = fault(FaultKind.LATENCY, latency_s=60.0)
+    called = asyncio.ensure_future(late.call(answer)(1))
+    reacting = asyncio.ensure_future(late.reaction(work)())
+    await settle()
+    assert not called.done()
+    assert not reacting.done()
+
+    late.end()
+    await settle()
+
+    assert (called.result(), reacting.result()) == (2, "done")
+
+
 async def test_one_that_is_not_there_says_so_at_once():
     with pytest.raises(Unavailable, match="email is not there"):
         await fault(FaultKind.CRASH).call(answer)(1)

@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import AsyncIterator
 from contextlib import contextmanager
+from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
@@ -116,6 +117,14 @@ async def test_traces_are_found_by_what_they_are_about(operator):
     assert "None that is kept meets all of these" in nothing.text
     wrong = await operator.get("/console/traces?service=x%20y")
     assert wrong.status == 200 and "cannot be searched for" in wrong.text
+
+
+@pytest.mark.parametrize("back", ["²", "-5", "1e3", "9" * 40, "%00"])
+@pytest.mark.parametrize("path", ["/console/traces", "/console/logs"])
+async def test_a_time_that_is_none_is_no_time(operator, path, back):
+    page = await operator.get(f"{path}?back={quote(back)}")
+
+    assert page.status == 200
 
 
 async def test_traces_are_read_to_the_end_page_by_page(operator):

@@ -98,7 +98,7 @@ class Fault:
             if self._is_still:
                 await self._over.wait()
             elif self.plan.kind is FaultKind.LATENCY and self._is_met():
-                await self._runtime.tasks.sleep(self._delay_s())
+                await self._be_late()
             return await run()
 
         return begin
@@ -115,13 +115,25 @@ class Fault:
     async def _suffer(self) -> None:
         match self.plan.kind:
             case FaultKind.LATENCY:
-                await self._runtime.tasks.sleep(self._delay_s())
+                await self._be_late()
             case FaultKind.HANG:
                 await self._over.wait()
             case FaultKind.ERRORS:
                 raise self._error()
             case FaultKind.CRASH:
                 raise Unavailable(f"{self._service} is not there: a fault is switched on")
+
+    async def _be_late(self) -> None:
+        """Wait for the delay, or until the fault is over."""
+        waits = (
+            asyncio.ensure_future(self._runtime.tasks.sleep(self._delay_s())),
+            asyncio.ensure_future(self._over.wait()),
+        )
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
 
     def _is_met(self) -> bool:
         share = self.plan.share

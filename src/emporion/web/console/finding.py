@@ -26,7 +26,7 @@ PER_PAGE: Final = 50
 def since_of(visit: Visit) -> datetime | None:
     """From when on the address wants to see something; None: from the beginning."""
     back = visit.query.text("back")
-    if not back.isdigit() or len(back) > len("86400"):
+    if not (back.isascii() and back.isdigit()) or len(back) > len("86400"):
         return None
     now = to_datetime(visit.site.runtime.clock.now_ms())
     return now - timedelta(seconds=int(back))

@@ -185,7 +185,7 @@ def _end(span: SpanOfTrace) -> int:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _orders(spans: Iterable[SpanOfTrace], logs: Iterable[LogLine]) -> set[str]:
