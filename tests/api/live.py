@@ -35,16 +35,16 @@ class Live:
 
 
 @contextmanager
-def live_shop(folder: Path, *, is_audited: bool = True, is_telling: bool = False) -> Iterator[Live]:
+def live_shop(folder: Path, **how: Any) -> Iterator[Live]:
     """A shop at a free port of 127.0.0.1; its books are audited when it has stopped.
 
-    `is_audited`, `is_telling`: see open_shopfront.
+    `how`: see open_shopfront.
     """
     ready: Future[tuple[Live, asyncio.Event]] = Future()
     ended: Future[None] = Future()
 
     async def serve() -> None:
-        async with open_shopfront(folder, is_audited=is_audited, is_telling=is_telling) as front:
+        async with open_shopfront(folder, **how) as front:
             server = HttpServer(front.app, ServerSettings(port=0, drain_grace_s=0.0))
             await server.start()
             stop = asyncio.Event()

@@ -201,11 +201,7 @@ def slug_of(answer: Answer) -> str:
 
 @asynccontextmanager
 async def open_shopfront(
-    folder: Path,
-    *,
-    is_audited: bool = True,
-    is_telling: bool = False,
-    webhook_secret: str = "",
+    folder: Path, *, is_audited: bool = True, is_telling: bool = False, **settings_of: Any
 ) -> AsyncIterator[Shopfront]:
     """A started shop with its demo catalogue and operator; its books are audited at the end.
 
@@ -213,9 +209,9 @@ async def open_shopfront(
         folder: where its databases are made.
         is_audited: whether its books must be whole at the end, with no saga left open.
         is_telling: whether its telemetry is kept in a store, as that of a real process is.
-        webhook_secret: what the payment provider signs with.
+        settings_of: further settings, by name.
     """
-    settings = Settings(data=str(folder), port=0, payment_webhook_secret=webhook_secret)
+    settings = Settings(data=str(folder), port=0, **settings_of)
     runtime = system_runtime()
     telemetry = Telemetry(runtime, is_strict=True)
     log = io.BytesIO()

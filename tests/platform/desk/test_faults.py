@@ -23,13 +23,16 @@ SOON_S = 150
 """What failed for a few seconds has been tried again by then."""
 
 
-@pytest.fixture(params=["one process", "every process"])
+EVERYWHERE = pytest.mark.parametrize("shop", ["one process", "every process"], indirect=True)
+
+
+@pytest.fixture
 async def shop(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[WholeShop]:
     """An open shop in which faults are allowed, with something to buy."""
     whole = WholeShop(tmp_path / "shop")
     whole.allows_faults = True
     await whole.open()
-    if request.param == "every process":
+    if getattr(request, "param", "") == "every process":
         ask_every_process(whole)
     await whole.stock("croissant", 9)
     yield whole
@@ -103,6 +106,7 @@ async def test_a_fault_ends_by_itself(shop, operator, kind):
     assert (await ada.order(("croissant", 1))).status == 201
 
 
+@EVERYWHERE
 async def test_a_hung_call_goes_on_when_the_fault_is_cleared(shop, operator):
     ada = await shop.customer("Ada")
     await switch_on(operator, "payment", "hang")
@@ -117,6 +121,7 @@ async def test_a_hung_call_goes_on_when_the_fault_is_cleared(shop, operator):
     assert (placed.status, placed.json()["status"], cleared.status) == (201, "paid", 204)
 
 
+@EVERYWHERE
 async def test_a_list_tells_what_is_on_for_how_long_by_whom_and_why(shop, operator):
     assert (await operator.get(FAULTS)).json()["services"] == sorted(shop.shop.databases)
     await switch_on(
@@ -139,6 +144,7 @@ async def test_a_list_tells_what_is_on_for_how_long_by_whom_and_why(shop, operat
     assert fault["processes"] == ["shop"]
 
 
+@EVERYWHERE
 async def test_a_second_fault_takes_the_place_of_the_first(shop, operator):
     ada = await shop.customer("Ada")
     await switch_on(operator, "payment", "hang", duration_s=5)
@@ -175,6 +181,7 @@ async def test_reactions_that_fail_are_made_later(shop, operator):
     assert await shop.mails() == [Mail("order-confirmation", order_id, "queued")]
 
 
+@EVERYWHERE
 async def test_who_switched_what_on_and_why_is_a_deed_and_in_the_log(shop, operator, caplog):
     caplog.set_level(logging.INFO, logger="emporion.platform.operations")
     await switch_on(operator, "email", "hang", reason="drill", duration_s=5)
@@ -211,6 +218,7 @@ async def test_a_shop_in_which_faults_are_not_allowed_says_how_to_allow_them(tmp
     await whole.close()
 
 
+@EVERYWHERE
 @pytest.mark.parametrize(
     ("service", "wanted", "status"),
     [

@@ -67,7 +67,9 @@ def back_up(folder: Path, target: Path) -> None:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
     folder, backup = tmp_path_factory.mktemp("shop"), tmp_path_factory.mktemp("copy") / "shop"
-    async with open_shopfront(folder, is_telling=True, webhook_secret=WEBHOOK_SECRET) as front:
+    async with open_shopfront(
+        folder, is_telling=True, payment_webhook_secret=WEBHOOK_SECRET
+    ) as front:
         person = await front.person(NAME)
         kept = await send_back(front, person)
         cancelled = await call_off(front, person)
