@@ -72,6 +72,7 @@ LONG = (
     "tests/platform/engines/",
     "tests/platform/privacy/test_split.py",
     "tests/platform/supervisor/test_external.py",
+    "tests/platform/supervisor/test_pages.py",
     "tests/platform/supervisor/test_supervisor.py",
     "tests/services/analytics/test_timescale.py",
     "tests/services/email/test_ses.py",

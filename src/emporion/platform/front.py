@@ -19,9 +19,9 @@ from emporion.chassis.telemetry.requests import RequestSpans
 from emporion.chassis.telemetry.sampling import SLOW_S
 from emporion.chassis.telemetry.telemetry import Telemetry
 from emporion.kernel.errors import EmporionError
-from emporion.platform.console import LaterConsole, console_of
+from emporion.platform.console import console_of
 from emporion.platform.shop import Shop
-from emporion.platform.storefront import LaterStorefront, storefront_of
+from emporion.platform.storefront import storefront_of
 
 Refuse = Callable[[Exchange, EmporionError], Response | None]
 _access = logging.getLogger("emporion.access")
@@ -58,7 +58,7 @@ def http_app(
         record=Recorder(shop.telemetry, is_behind_edge=is_behind_edge).record,
         unrecorded=shop.telemetry.unrecorded,
         child_of=shop.telemetry.child_of,
-        refuse=_refuses(console, front),
+        refuse=refuses(*(site.refuse for site in (console, front) if site is not None)),
     )
     beside: list[Route] = [index] if front is None else list(front.routes)
     if console is not None:
@@ -71,12 +71,11 @@ def http_app(
     return HttpApp(doors, edge, pages, beside=beside)
 
 
-def _refuses(*sites: LaterConsole | LaterStorefront | None) -> Refuse:
-    """Asks each site that there is whether an error has a page."""
-    asked = [site.refuse for site in sites if site is not None]
+def refuses(*sites: Refuse) -> Refuse:
+    """Asks each site whether an error has a page."""
 
     def refuse(exchange: Exchange, error: EmporionError) -> Response | None:
-        return next(filter(None, (ask(exchange, error) for ask in asked)), None)
+        return next(filter(None, (ask(exchange, error) for ask in sites)), None)
 
     return refuse
 

@@ -2,7 +2,7 @@
 
 import gc
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -20,12 +20,10 @@ from emporion.platform.memory import be_frugal
 from emporion.platform.reading.processes import forget_processes
 from emporion.platform.settings import Settings
 from emporion.platform.shop import STAFF_SCOPES, Shop, open_shop
+from emporion.platform.supervisor.ports import EVERYWHERE
 from emporion.platform.telling.process import process_telling
 
 _log = logging.getLogger(__name__)
-EVERYWHERE: Mapping[str, str] = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - named, not bound
-"""Addresses that mean all of this machine's, and one of them to connect to."""
-
 GARBAGE_OBJECTS = 50_000
 """Net new objects before the cycle collector looks at them: requests leave next to none in cycles,
 and at the default (700) it looked at them all the time, for a twentieth of an order."""

@@ -26,6 +26,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
         token: the visitor's access token; empty for nobody.
         trace: of the page's own request.
         timeout_s: how long the page waits at most; 0: as long as the method may take.
+        address: the visitor's, for a shop elsewhere to throttle by; empty: not known.
     """
 
     contract: type[Service]
@@ -34,6 +35,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     token: str
     trace: Trace
     timeout_s: float = 0.0
+    address: str = ""
 
 
 class Asking(Protocol):

@@ -125,8 +125,10 @@ class Visit:
         self, contract: type[Service], rpc: Rpc, request: Request, *, timeout_s: float
     ) -> Message:
         token = self.cookies[ACCESS] if rpc.access.scope is not None else ""
-        trace = self.exchange.trace
-        return await self.site.asking.ask(Asked(contract, rpc, request, token, trace, timeout_s))
+        trace, client = self.exchange.trace, self.exchange.scope.get("client")
+        address = client[0] if client else ""
+        asked = Asked(contract, rpc, request, token, trace, timeout_s, address)
+        return await self.site.asking.ask(asked)
 
     async def _renew(self) -> None:
         refresh_token = self.cookies.get(REFRESH)

@@ -30,6 +30,7 @@ TWO = f"""processes:
 engines: {{default: postgres, user: sqlite, catalog: sqlite}}
 bus: nats
 edge: envoy
+web: off
 """
 PATIENCE_S = 60.0
 

@@ -29,6 +29,7 @@ from emporion.platform.cli import (
     roll,
     sagas,
     serve,
+    serve_pages,
     split,
     storefront,
     task,
@@ -68,7 +69,10 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "config": config.config,
     "version": version.version,
 }
-HIDDEN: Mapping[str, Callable[..., None]] = {"serve": serve.serve}
+HIDDEN: Mapping[str, Callable[..., None]] = {
+    "serve": serve.serve,
+    "serve-pages": serve_pages.serve_pages,
+}
 """Commands that the program itself runs."""
 GROUPS: Mapping[str, tuple[str, Mapping[str, Callable[..., None]]]] = {
     "analytics": (

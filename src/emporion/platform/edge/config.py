@@ -84,11 +84,18 @@ def _connections(routes: Sequence[Route], files: EdgeFiles) -> Json:
                 {
                     "name": "shop",
                     "domains": ["*"],
-                    "routes": [*own_pages(files), *map(_route, routes), nothing_there()],
+                    "routes": _all(routes, files),
                 }
             ],
         },
     )  # fmt: skip
+
+
+def _all(routes: Sequence[Route], files: EdgeFiles) -> list[Json]:
+    """Every route: what is for some headers only before what is answered to all."""
+    by_header = [_route(route) for route in routes if route.header]
+    others = [_route(route) for route in routes if not route.header]
+    return [*by_header, *own_pages(files), *others, nothing_there()]
 
 
 def _route(route: Route) -> Json:
@@ -99,6 +106,11 @@ def _route(route: Route) -> Json:
     )
     if route.verb:
         match["headers"] = [{"name": ":method", "string_match": {"exact": route.verb}}]
+    if route.header:
+        wanted: Json = {"present_match": True}
+        if route.header_contains:
+            wanted = {"string_match": {"contains": route.header_contains}}
+        match.setdefault("headers", []).append({"name": route.header, **wanted})
     action: Json = {"cluster": route.cluster, "timeout": f"{ROUTE_TIMEOUT_S}s"}
     if route.is_query:
         # What only reads may be sent twice, when no answer came. Everything else is the caller's

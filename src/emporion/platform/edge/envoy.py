@@ -19,7 +19,7 @@ from emporion.platform.engines.binaries import envoy_program
 from emporion.platform.supervisor.child import Command, begin_log
 from emporion.platform.supervisor.http_look import look
 from emporion.platform.supervisor.part import NotReady, StartFailed
-from emporion.platform.supervisor.ports import free_port, is_free
+from emporion.platform.supervisor.ports import EVERYWHERE, bracketed, free_port, is_free
 from emporion.platform.topology.process_file import Listening
 
 DRAIN_S: Final = 1
@@ -77,9 +77,13 @@ class EnvoyEdge:
     @property
     def url(self) -> str:
         """Where clients connect."""
-        host = self._listen.host
-        shown = f"[{host}]" if ":" in host else host
-        return f"http://{shown}:{self._listen.port}"
+        return f"http://{bracketed(self._listen.host)}:{self._listen.port}"
+
+    @property
+    def near_url(self) -> str:
+        """Where a program on this machine connects."""
+        host = EVERYWHERE.get(self._listen.host, self._listen.host)
+        return f"http://{bracketed(host)}:{self._listen.port}"
 
     async def prepare(self) -> Command:
         """See Part."""

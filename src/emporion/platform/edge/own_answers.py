@@ -31,7 +31,10 @@ def _page(path: str, file: Path) -> Json:
             "headers": [{"name": ":method", "string_match": {"exact": "GET"}}],
         },
         "direct_response": {"status": 200, "body": {"filename": str(file)}},
-        "response_headers_to_add": [header("content-type", "application/json")],
+        "response_headers_to_add": [
+            header("content-type", "application/json"),
+            header("vary", "Accept, HX-Request"),
+        ],
     }
 
 

@@ -9,6 +9,8 @@ from typing import Final
 from emporion.contracts.contract import Audience, Retry, Service, rpcs
 
 OPERATIONS: Final = "operations"
+FORM_BYTES_MAX: Final = 64 * 1024
+"""See web.forms."""
 OPERATIONS_AT: Final = "order"
 """Any process answers operations for the whole shop; this one has the sagas at hand."""
 
@@ -23,6 +25,7 @@ class Route:
         cluster: the process that answers.
         is_query: whether it changes nothing: only then may it be sent again.
         body_bytes_max: what is longer is refused here already; 0 leaves it to the process.
+        header: only requests with this header, which contains `header_contains`; empty: any.
     """
 
     verb: str
@@ -31,6 +34,36 @@ class Route:
     is_prefix: bool = False
     is_query: bool = False
     body_bytes_max: int = 0
+    header: str = ""
+    header_contains: str = ""
+
+
+def page_routes(pages: Sequence[tuple[str, str]], *, home: str, cluster: str) -> list[Route]:
+    """The routes of pages (verb and template of each), the most particular first.
+
+    `home` is answered to whoever asks for a page, for programs ask there, too. Under the first
+    word of each other path the process says itself what is not there.
+    """
+    homes = [
+        Route("GET", _pattern(home), cluster, is_query=True, header=name, header_contains=word)
+        for name, word in (("accept", "text/html"), ("hx-request", ""))
+    ]
+    exact = [
+        Route(
+            verb,
+            _pattern(path),
+            cluster,
+            is_query=verb == "GET",
+            body_bytes_max=0 if verb == "GET" else FORM_BYTES_MAX,
+        )
+        for verb, path in sorted(pages, key=lambda page: page[1].count("{"))
+    ]
+    words = sorted({path.split("/")[1] for _, path in pages})
+    areas = [
+        Route("", f"/{word}", cluster, is_prefix=True, body_bytes_max=FORM_BYTES_MAX)
+        for word in words
+    ]
+    return [*homes, *exact, *areas]
 
 
 def routes(contracts: Sequence[type[Service]], cluster_of: Mapping[str, str]) -> list[Route]:

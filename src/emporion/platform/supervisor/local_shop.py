@@ -9,12 +9,13 @@ from emporion import __version__
 from emporion.contracts.operations import OperationsService
 from emporion.platform.contracts import CONTRACTS, rest_description
 from emporion.platform.edge.envoy import EnvoyEdge
-from emporion.platform.edge.routes import routes
+from emporion.platform.edge.routes import page_routes, routes
 from emporion.platform.engines.local import Engines
 from emporion.platform.engines.secrets_file import SecretsFile
 from emporion.platform.settings import Settings
 from emporion.platform.supervisor.certificates import Authority
 from emporion.platform.supervisor.kept import Say
+from emporion.platform.supervisor.pages_process import PAGES, PagesProcess, pages_process
 from emporion.platform.supervisor.part import Part
 from emporion.platform.supervisor.plan import Folders, process_files
 from emporion.platform.supervisor.service_process import SERVE, ServiceProcess
@@ -22,7 +23,10 @@ from emporion.platform.supervisor.supervisor import Succession, Supervisor
 from emporion.platform.topology.kinds import EdgeKind
 from emporion.platform.topology.model import Topology
 from emporion.platform.topology.process_file import Listening
+from emporion.web.console.paths import PATHS as CONSOLE
+from emporion.web.storefront.paths import HOME, PATHS
 
+Instance = ServiceProcess | PagesProcess
 SETTLED_NS: Final = 100_000_000
 
 
@@ -53,16 +57,24 @@ class LocalShop:
             ServiceProcess(one, self.folders.process_file(one.instance), words=words)
             for one in told
         ]
-        twins = [(one, one.twin()) for one in self.processes if one.can_overlap]
-        self._instances = [*self.processes, *(twin for _, twin in twins)]
         self._read_ns = -1
         self._found: dict[str, list[Listening]] = {}
         self.edge = self._edge(topology, settings) if topology.edge is EdgeKind.ENVOY else None
+        self.pages = self._pages(topology, settings)
+        twins: list[tuple[Instance, Instance]] = [
+            (one, one.twin()) for one in self.processes if one.can_overlap
+        ]
+        twins += [(one, one.twin()) for one in self.pages]
+        self._instances: list[Instance] = [
+            *self.processes,
+            *self.pages,
+            *(twin for _, twin in twins),
+        ]
         self.supervisor = Supervisor(
             self.folders.data,
             [
                 [*self.engines.databases, *self.engines.brokers],
-                self.processes,
+                [*self.processes, *self.pages],
                 [self.edge] if self.edge is not None else [],
             ],
             say,
@@ -97,7 +109,7 @@ class LocalShop:
         """
         changed_ns = _changed_ns(self.folders.listening)
         if changed_ns != self._read_ns:
-            self._found = {one.told.process: [] for one in self.processes}
+            self._found = {one.told.process: [] for one in self._instances}
             for one in self._instances:
                 if (listening := one.listening) is not None:
                     self._found[one.told.process].append(listening)
@@ -108,9 +120,15 @@ class LocalShop:
 
     async def _known(self, part: Part) -> None:
         """Until the edge sends it requests: before that its predecessor may not drain."""
-        listening = part.listening if isinstance(part, ServiceProcess) else None
+        listening = part.listening if isinstance(part, ServiceProcess | PagesProcess) else None
         if self.edge is not None and listening is not None:
             await self.edge.until_found(listening)
+
+    def _pages(self, topology: Topology, settings: Settings) -> list[PagesProcess]:
+        """The process that shows them, if any: it asks the edge, by the same machine's address."""
+        if self.edge is None or not topology.shows_pages:
+            return []
+        return [pages_process(topology, settings, self.edge.near_url)]
 
     def _edge(self, topology: Topology, settings: Settings) -> EnvoyEdge:
         cluster_of = {
@@ -125,7 +143,14 @@ class LocalShop:
         return EnvoyEdge(
             self.folders.data,
             address=(settings.host, settings.port),
-            routes=routes(CONTRACTS, cluster_of),
+            routes=[
+                *routes(CONTRACTS, cluster_of),
+                *(
+                    page_routes((*PATHS, *CONSOLE), home=HOME, cluster=PAGES)
+                    if topology.shows_pages
+                    else ()
+                ),
+            ],
             instances=self.listening,
             pages={"index": index, "openapi": rest_description()},
         )

@@ -2,11 +2,14 @@
 
 import secrets
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 LOOPBACK: Final = "127.0.0.1"
+EVERYWHERE: Final[Mapping[str, str]] = {"0.0.0.0": LOOPBACK, "::": "::1", "": LOOPBACK}  # noqa: S104 - named, not bound
+"""Addresses that mean all of this machine's, and one of them to connect to."""
 FIRST_PORT: Final = 10_000
 TRIES: Final = 100
 EPHEMERAL_RANGE: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")

@@ -128,6 +128,7 @@ class Topology:
 
     `address` is how the parts that run here reach each other; `listen` what they bind instead.
     `allows_faults`: whether operators may switch faults on, also where the settings do not say so.
+    `has_web`: whether a process shows the pages, where there is an edge to send people there.
     """
 
     name: str
@@ -140,6 +141,7 @@ class Topology:
     address: str = LOOPBACK
     listen: str = ""
     allows_faults: bool = False
+    has_web: bool = True
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -151,6 +153,11 @@ class Topology:
     def is_closed(self) -> bool:
         """Whether nobody outside this machine can connect to a part behind the edge."""
         return all(ip_address(one).is_loopback for one in self.addresses)
+
+    @property
+    def shows_pages(self) -> bool:
+        """Whether a process of its own shows storefront and console."""
+        return self.has_web and self.edge is EdgeKind.ENVOY
 
     @property
     def is_one_process(self) -> bool:

@@ -23,7 +23,7 @@ from emporion.platform.topology.nodes import Notes, Value, parse, suggestion
 from emporion.platform.topology.rules import check_reach, check_whole
 
 KEYS: Final = (
-    "processes", "engines", "bus", "discovery", "edge", "tls", "address", "listen", "faults",
+    "processes", "engines", "bus", "discovery", "edge", "tls", "address", "listen", "faults", "web",
 )  # fmt: skip
 PROCESS_KEYS: Final = ("services", "instances", "http", "grpc", "address", "network")
 DEFAULT_ENGINE: Final = "default"
@@ -70,6 +70,7 @@ def parse_topology(text: str, file: str) -> Topology:
         address=_address(parts["address"]) if "address" in parts else LOOPBACK,
         listen=_address(parts["listen"]) if "listen" in parts else "",
         allows_faults="faults" in parts and parts["faults"].truth(),
+        has_web="web" not in parts or parts["web"].truth(),
     )
     notes.raise_mistakes()  # a misspelt word makes further mistakes that are none
     check_whole(topology, notes, processes=parts["processes"], engines=parts["engines"])
