@@ -8,8 +8,10 @@ import pytest
 
 from emporion.platform.deploy.check import check
 from emporion.platform.deploy.manifest_file import manifests
+from emporion.platform.deploy.quotas import RULE
 from tests.platform.deploy.shops import committed_deployment, committed_templates
 
+NO_PATHS: dict[str, Any] = {"Conditions": []}
 Break = Callable[[dict[str, Any]], object]
 
 
@@ -20,6 +22,11 @@ def properties(resource: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
 def shop_container(template: dict[str, Any]) -> dict[str, Any]:
     container: dict[str, Any] = properties("Task")(template)["ContainerDefinitions"][0]
     return container
+
+
+def paths_of(template: dict[str, Any], rule: str) -> list[str]:
+    paths: list[str] = properties(rule)(template)["Conditions"][0]["PathPatternConfig"]["Values"]
+    return paths
 
 
 def statements(template: dict[str, Any]) -> list[dict[str, Any]]:
@@ -140,6 +147,23 @@ PLANTS: list[tuple[str, Break, str]] = [
         "network",
         lambda t: properties("Http")(t)["DefaultActions"][0].update(Type="forward"),
         "answers in the clear",
+    ),
+    (
+        "web",
+        lambda t: paths_of(t, "Rule45002").append("/more*"),
+        "names 6 paths and verbs, more than 5",
+    ),
+    (
+        "web",
+        lambda t: paths_of(t, "Rule45002").__setitem__(0, "/*/*"),
+        "has 6 wildcards, more than 5",
+    ),
+    (
+        "webhook",
+        lambda t: t["Resources"].update(
+            {f"Rule{number}": {"Type": RULE, "Properties": NO_PATHS} for number in range(100)}
+        ),
+        "is one of more than 100 rules of the listener",
     ),
     (
         "data",

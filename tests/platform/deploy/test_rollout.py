@@ -73,6 +73,13 @@ async def test_every_rollout_of_a_whole_shop_follows_its_migration():
     assert said[-2:] == ["stack emporion-audit", "stack emporion-dashboard"]
 
 
+async def test_what_shows_pages_has_no_schema_to_migrate():
+    assert await applied(Release("v2", service="web")) == [
+        "stack emporion-tasks",
+        "stack emporion-web",
+    ]
+
+
 async def test_a_rollback_runs_no_migration():
     said = await applied(Release("v1", service="order", runs_tasks=False))
 

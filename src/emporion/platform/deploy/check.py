@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from emporion.platform.deploy.deployment import Deployment, EcsService
+from emporion.platform.deploy.quotas import over_quota
 from emporion.platform.deploy.task_words import VAULT
 
 Template = Mapping[str, Any]
@@ -40,6 +41,7 @@ def check(templates: Mapping[str, Template], deployment: Deployment) -> list[Fin
         for name, template in templates.items()
         for resource, message in _broken(template)
     ]
+    found += [Finding(*one) for one in over_quota(templates)]
     prefix = deployment.options.name
     for one in deployment.deployed:
         name = f"{prefix}-{one.name}"
