@@ -82,7 +82,7 @@ async def test_the_map_follows_what_happens_without_loading_the_page_again(shop,
     shop.run(trade(shop.front, rounds=2, name="live"))
 
     await expect(paid).to_have_text(str(before + 3), timeout=SOON_MS)
-    await expect(page.get_by_role("link", name=re.compile("^payment"))).to_be_visible()
+    await expect(page.get_by_role("link", name=re.compile("^payment .*p99"))).to_be_visible()
     assert seen.asked.count(page.url) == 1, "the page was loaded again"
 
 
