@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Final
 
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 WATCHED: Final = (
     ("overview", "/console"),
@@ -29,3 +29,20 @@ async def console_pages(page: Page) -> AsyncIterator[str]:
     await page.goto("/console/traces?contains=POST+/api/orders")
     await page.get_by_role("link", name="POST /api/orders").last.click()
     yield "waterfall"
+    await page.goto("/console/faults")
+    if await page.get_by_role("button", name="Switch on").count():
+        await _suffer(page)
+    yield "faults"
+
+
+async def _suffer(page: Page) -> None:
+    """One service is late and another fails, which the map shows."""
+    for service, kind in (("email", "latency"), ("recommendation", "errors")):
+        await page.get_by_label("Service", exact=True).select_option(service)
+        await page.get_by_label("What is wrong").select_option(kind)
+        await page.get_by_label("Why").fill("a drill")
+        await page.get_by_role("button", name="Switch on").click()
+        await expect(page.get_by_role("row").filter(has_text=service)).to_be_visible()
+    for _ in range(5):
+        await page.request.get("/api/recommendations")
+    await expect(page.locator(".node-wrong").first).to_be_visible()

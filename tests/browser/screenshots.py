@@ -30,6 +30,7 @@ IN_DOCS = {
     ("console", "waterfall", "desktop", "light"),
     ("console", "metrics", "desktop", "dark"),
     ("console", "overview", "phone", "dark"),
+    ("console", "faults", "desktop", "light"),
 }
 Pages = Callable[[Page], AsyncIterator[str]]
 JPEG_QUALITY = 80
@@ -127,7 +128,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         with live_shop(Path(folder) / "data") as shop:
             asyncio.run(_all(shop, "storefront", pages))
-        with live_shop(Path(folder) / "watched", is_telling=True) as shop:
+        with live_shop(Path(folder) / "watched", is_telling=True, allow_faults=True) as shop:
             shop.run(trade(shop.front, rounds=8, pause_s=2.0))
             asyncio.run(_all(shop, "console", console_pages))
     print(f"{len(list(ALL.iterdir()))} pictures in {ALL.relative_to(ROOT)}")  # noqa: T201 - a command
