@@ -18,6 +18,7 @@ from emporion.platform.edge.routes import Route
 from emporion.platform.table_file import BadFile
 from emporion.platform.topology.kinds import Engine
 from tests.platform.deploy.shops import committed_deployment
+from tests.system.running import ROOT
 
 
 def test_processes_call_whom_their_services_call_and_everybody_asks_for_keys():
@@ -27,6 +28,25 @@ def test_processes_call_whom_their_services_call_and_everybody_asks_for_keys():
     assert {"catalog", "inventory", "payment", "user"} < set(order.callees)
     assert set(email.callees) == {"user", "vault"}
     assert email.callers == ("order",)  # asks every process for its operations
+
+
+@pytest.mark.parametrize(
+    ("domain", "web", "is_shown"),
+    [("shop.test", "on", True), ("shop.test", "off", False), ("", "on", False)],
+)
+def test_pages_are_shown_at_a_domain_unless_the_topology_says_no(
+    tmp_path: Path, domain: str, web: str, is_shown: bool
+):
+    file = tmp_path / "shop.yaml"
+    shipped = (ROOT / "src/emporion/platform/topology/shipped/aws.yaml").read_text()
+    file.write_text(f"{shipped}web: {web}\n")
+
+    deployment = compose(Options(topology=str(file), domain=domain), manifests())
+
+    assert (deployment.pages is not None) is is_shown
+    assert [one.name for one in deployment.deployed[len(deployment.ecs_services) :]] == (
+        ["web"] if is_shown else []
+    )
 
 
 def test_a_service_that_subscribes_to_everything_has_a_queue_for_each_publisher():

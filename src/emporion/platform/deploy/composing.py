@@ -53,6 +53,7 @@ def compose(options: Options, manifests: Mapping[str, Manifest]) -> Deployment:
     sources = services_in(Path(emporion.services.__path__[0]))
     shop = _Shop(topology, manifests, sources, links_of_shop())
     first = next(iter(manifests.values()))
+    shows_pages = bool(options.domain) and topology.has_web
     return Deployment(
         options=options,
         namespace=topology.discovery.namespace,
@@ -60,7 +61,7 @@ def compose(options: Options, manifests: Mapping[str, Manifest]) -> Deployment:
         publishers=shop.publishers,
         links=shop.links,
         is_tls=topology.is_tls,
-        pages=pages_service(first.image, first.container_port) if options.domain else None,
+        pages=pages_service(first.image, first.container_port) if shows_pages else None,
     )
 
 
