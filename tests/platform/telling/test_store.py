@@ -12,6 +12,7 @@ from emporion.chassis.telemetry.spans import NO_PARENT, Kind, Span
 from emporion.chassis.telemetry.store.records import LogRow, parts_of
 from emporion.chassis.telemetry.store.samples import WHOLE_EVERY, MetricSampler
 from emporion.kernel.errors import Unavailable
+from emporion.platform.telling.pages import before_line, line_id
 from emporion.platform.telling.store.reading import LAST, Before, StoreReader, Wanted
 from emporion.platform.telling.store.writing import HOUR_MS, Limits, StoreWriter
 
@@ -153,6 +154,23 @@ def test_traces_are_read_page_by_page_though_a_long_one_was_written_last(writer,
         before = Before(page[-1].at_ms, trace=bytes.fromhex(page[-1].trace_id))
 
     assert read == [[7, 6, 5], [4, 3, 2], [1, 9]]
+
+
+def test_the_newest_traces_are_found_behind_long_ones_that_were_written_after_them(writer, reader):
+    for number, began_ms in ((1, 50_000), (2, 0), (3, 10_000), (4, 20_000)):
+        tell(writer, span(number), at_ms=NOW_MS + began_ms)
+
+    found = [int(trace.trace_id, 16) for trace in reader.traces(Wanted(limit=2))]
+    assert found == [1, 4]
+
+
+def test_a_page_of_lines_goes_on_with_those_of_the_same_instant_in_another_process():
+    ids = {line_id(5, 7, process): process for process in ("one", "two")}
+    first, last = sorted(ids)
+
+    assert before_line(last, ids[first]) == Before(5, sequence=8)
+    assert before_line(last, ids[last]) == Before(5, sequence=7)
+    assert before_line(first, ids[last]) == Before(5, sequence=7)
 
 
 def test_metrics_come_back_in_steps(writer, reader):
