@@ -8,6 +8,7 @@ import asyncio
 import re
 import tempfile
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 from playwright.async_api import Browser, Page, expect
@@ -16,6 +17,8 @@ from tests.api.live import Live, live_shop
 from tests.browser.chromium import DESKTOP, PHONE, chromium, watched
 from tests.browser.console_pages import console_pages
 from tests.browser.customer import add_to_cart, search, sign_up
+from tests.browser.desk_pages import desk_pages
+from tests.browser.desks import set_scene
 from tests.browser.operator import sign_in, trade
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +34,10 @@ IN_DOCS = {
     ("console", "metrics", "desktop", "dark"),
     ("console", "overview", "phone", "dark"),
     ("console", "faults", "desktop", "light"),
+    ("desks", "order-past", "desktop", "light"),
+    ("desks", "saga", "desktop", "dark"),
+    ("desks", "subscriber", "desktop", "light"),
+    ("desks", "review", "phone", "light"),
 }
 Pages = Callable[[Page], AsyncIterator[str]]
 JPEG_QUALITY = 80
@@ -96,7 +103,7 @@ async def _take(
 ) -> None:
     size, (site, walk) = DESKTOP if where == "desktop" else PHONE, pages
     async with watched(browser, live.url, viewport=size, color_scheme=scheme) as seen:
-        if site == "console":
+        if site != "storefront":
             await sign_in(seen.page, live.front)
         async for name in walk(seen.page):
             await seen.page.wait_for_load_state("networkidle")
@@ -131,6 +138,9 @@ def main() -> None:
         with live_shop(Path(folder) / "watched", is_telling=True, allow_faults=True) as shop:
             shop.run(trade(shop.front, rounds=8, pause_s=2.0))
             asyncio.run(_all(shop, "console", console_pages))
+        with live_shop(Path(folder) / "desks", is_audited=False, is_telling=True) as shop:
+            scene = shop.run(set_scene(shop.front))
+            asyncio.run(_all(shop, "desks", partial(desk_pages, scene=scene)))
     print(f"{len(list(ALL.iterdir()))} pictures in {ALL.relative_to(ROOT)}")  # noqa: T201 - a command
 
 

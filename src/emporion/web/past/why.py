@@ -13,6 +13,8 @@ from emporion.contracts.order_desk import OrderStatus
 from emporion.contracts.payment import PaymentOf, PaymentService
 from emporion.kernel.errors import NotFound, PermissionDenied, Unavailable
 from emporion.kernel.ids import OrderId
+from emporion.web.figures import instant
+from emporion.web.words import money
 
 T = TypeVar("T")
 
@@ -46,7 +48,7 @@ def _order(order: Order) -> str:
         return f"{order.status}: {order.refusal.detail} ({order.refusal.slug})"
     if order.status is OrderStatus.PENDING:
         return "pending: stock or payment is still being settled"
-    return f"{order.status} since {order.updated_at.isoformat()}"
+    return f"{order.status} since {instant(order.updated_at)} UTC"
 
 
 async def _saga(clients: Clients, order_id: OrderId) -> str:
@@ -54,21 +56,20 @@ async def _saga(clients: Clients, order_id: OrderId) -> str:
     if saga.next_attempt_at is None:
         return f"{saga.name} is {saga.state}"
     failed = f"after {saga.attempts} failed attempts, {saga.last_error}" if saga.attempts else ""
-    next_ = f"next attempt {saga.next_attempt_at.isoformat()}"
+    next_ = f"next attempt {instant(saga.next_attempt_at)} UTC"
     return f"{saga.name} is {saga.state} at {saga.step!r} {failed}; {next_}".replace(" ;", ";")
 
 
 async def _payment(clients: Clients, order_id: OrderId) -> str:
     payment = await clients.get(PaymentService).get_payment(PaymentOf(order_id=order_id))
-    amount = f"{payment.amount.amount_minor} {payment.amount.currency}"
-    back = f", {payment.refunded.amount_minor} given back" if payment.refunded.amount_minor else ""
-    return f"{payment.status}: {amount} in minor units{back}"
+    back = f", {money(payment.refunded)} given back" if payment.refunded.amount_minor else ""
+    return f"{payment.status}: {money(payment.amount)}{back}"
 
 
 async def _stock(clients: Clients, order_id: OrderId) -> str:
     hold = await clients.get(InventoryService).get_reservation(ReservationOf(order_id=order_id))
     units = ", ".join(f"{it.quantity} {it.sku} in {it.warehouse_id}" for it in hold.allocations)
-    until = f" until {hold.expires_at.isoformat()}" if hold.expires_at else ""
+    until = f" until {instant(hold.expires_at)} UTC" if hold.expires_at else ""
     return f"{hold.status}{until}: {units or 'nothing'}"
 
 

@@ -10,7 +10,7 @@ from emporion.chassis.http.problem import status_of
 from emporion.contracts.order import OrderService
 from emporion.contracts.order_desk import FindOrders, FoundOrder, OrderStatus
 from emporion.kernel.errors import InvalidArgument
-from emporion.kernel.ids import ORDER, has_prefix
+from emporion.kernel.ids import ORDER, USER, has_prefix
 from emporion.web.forms import Fields, message
 from emporion.web.visit import Visit
 
@@ -81,6 +81,8 @@ async def orders(visit: Visit) -> Response:
     try:
         if wanted.order:
             raise InvalidArgument("an order's id is ord_ and 32 hexadecimal digits")
+        if wanted.person and not has_prefix(wanted.person, USER):
+            raise InvalidArgument("a person's id is usr_ and 32 hexadecimal digits")
         page = await visit.ask(OrderService).find_orders(wanted.request())
     except InvalidArgument as refusal:
         return await _shown(visit, wanted, refusal=refusal)
