@@ -3,10 +3,13 @@
 from datetime import UTC, datetime
 from enum import StrEnum
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emporion.contracts.words import ReadableNote
+from emporion.kernel.addresses import without_addresses
 from emporion.kernel.aggregate import Aggregate, NotInThisState
 from emporion.kernel.clock import to_datetime, to_instant_ms
 from emporion.kernel.ids import has_prefix
@@ -79,3 +82,29 @@ def test_history_folds_to_what_was_recorded(kinds: list[type]) -> None:
     assert (again.status, again.version) == (lamp.status, lamp.version)
     assert lamp.take_pending() == events
     assert lamp.stored_version == lamp.version
+
+
+@pytest.mark.parametrize(
+    ("note", "is_one"),
+    [
+        ("second delivery", True),
+        ("", True),
+        ("3 @ 2.50 EUR", True),
+        ("for usr_0193a1b2c3d47e5f8a9b0c1d2e3f4a5b", True),
+        ("n" * 201, False),
+        ("for ada@example.test", False),
+        ("<ada@example>", False),
+        ("two\nlines", False),
+    ],
+)
+def test_a_note_that_stays_readable_has_no_address_in_it(note: str, is_one: bool) -> None:
+    try:
+        said = msgspec.convert(note, ReadableNote)
+    except msgspec.ValidationError:
+        said = None
+    assert (said == note) is is_one
+
+
+def test_addresses_are_taken_out_of_what_others_say() -> None:
+    said = "550 <ada@example.test>: unknown (mailto:ada@example.test), 3 @ 2.50"
+    assert without_addresses(said) == "550 <(address)>: unknown (mailto:(address)), 3 @ 2.50"

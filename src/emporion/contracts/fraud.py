@@ -28,6 +28,7 @@ from emporion.contracts.words import (
     OrderId,
     OrderRef,
     PageSize,
+    ReadableNote,
     UserId,
 )
 from emporion.kernel.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
@@ -245,14 +246,11 @@ class PutRules(Request, frozen=True, kw_only=True):
     based_on: Version
     threshold: int
     rules: Rules
-    note: Note = ""
+    note: ReadableNote = ""
 
 
 class RuleSet(Reply, frozen=True, kw_only=True):
-    """A version of the rules: an order whose score reaches `threshold` is held.
-
-    Version 0 comes with the program; nobody stored it. Every version can be read again.
-    """
+    """A version of the rules (0: as shipped): an order whose score reaches `threshold` is held."""
 
     version: int
     threshold: int

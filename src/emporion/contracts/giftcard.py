@@ -39,9 +39,9 @@ from emporion.contracts.words import (
     GiftCardId,
     IdempotencyKey,
     Instant,
-    Note,
     OrderRef,
     PageSize,
+    ReadableNote,
     UserRef,
 )
 from emporion.kernel.errors import NotFound
@@ -88,7 +88,7 @@ class IssueGiftCard(Request, frozen=True, kw_only=True):
 
     amount: Money
     expires_at: Instant | None = None
-    note: Note = ""
+    note: ReadableNote = ""
 
 
 class GiftCardOf(Request, frozen=True, kw_only=True):
@@ -167,7 +167,7 @@ class VoidGiftCard(Request, frozen=True, kw_only=True):
     """Which card is blocked for good, and why."""
 
     card_id: GiftCardId
-    reason: Note
+    reason: ReadableNote
 
 
 class AdjustGiftCard(Request, frozen=True, kw_only=True):
@@ -176,7 +176,7 @@ class AdjustGiftCard(Request, frozen=True, kw_only=True):
     idempotency_key: IdempotencyKey
     card_id: GiftCardId
     amount: Money
-    reason: Note
+    reason: ReadableNote
 
 
 class GiftCardByCode(Request, frozen=True, kw_only=True):

@@ -45,11 +45,11 @@ from emporion.contracts.words import (
     IdempotencyKey,
     Instant,
     Name,
-    Note,
     OrderId,
     OrderRef,
     PageSize,
     Quantity,
+    ReadableNote,
     ReturnId,
     ShipmentId,
     Sku,
@@ -187,7 +187,7 @@ class MoveStock(Request, frozen=True, kw_only=True):
     warehouse_id: WarehouseId
     quantity: Annotated[int, Meta(ge=-1_000_000_000, le=1_000_000_000)]
     reason: MovementReason = MovementReason.RECEIVED
-    note: Note = ""
+    note: ReadableNote = ""
 
 
 class MoveManyStock(Request, frozen=True, kw_only=True):

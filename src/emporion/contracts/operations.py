@@ -30,7 +30,7 @@ from emporion.contracts.operations_desk import (
 from emporion.contracts.operations_faults import FaultsOfShop
 from emporion.contracts.operations_telemetry import TelemetryOfShop
 from emporion.contracts.refusals import HistoryPruned, UnknownCursor, UnknownSubscriber
-from emporion.contracts.words import Cursor, Instant, Note, PageSize
+from emporion.contracts.words import Cursor, Instant, PageSize, ReadableNote
 from emporion.kernel.errors import FailedPrecondition, NotFound
 from emporion.kernel.money import Money
 
@@ -116,7 +116,7 @@ class Redrive(Request, frozen=True, kw_only=True):
     )
     name: EventName | None = None
     is_dry_run: bool = False  # tell what would be delivered, and change nothing
-    reason: Note = ""
+    reason: ReadableNote = ""
     speaks_for: SPEAKER = ""
 
 
@@ -132,7 +132,7 @@ class OneSubscriber(Request, frozen=True, kw_only=True):
     """Which subscriber, and why: the reason is kept with the deed."""
 
     subscriber: ServiceName
-    reason: Note = ""
+    reason: ReadableNote = ""
     speaks_for: SPEAKER = ""
 
 
@@ -143,7 +143,7 @@ class Replay(Request, frozen=True, kw_only=True):
     publisher: ServiceName
     since: Instant
     is_dry_run: bool = False  # tell what would be delivered, and change nothing
-    reason: Note = ""
+    reason: ReadableNote = ""
     speaks_for: SPEAKER = ""
 
 
@@ -212,7 +212,7 @@ class RetrySaga(Request, frozen=True, kw_only=True):
     """Which saga, and why: the reason is kept with the deed."""
 
     saga_id: SagaId
-    reason: Note = ""
+    reason: ReadableNote = ""
     speaks_for: SPEAKER = ""
 
 

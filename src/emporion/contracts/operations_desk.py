@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from emporion.contracts.contract import Message, Reply, Request
-from emporion.contracts.words import Cursor, Instant, Note, PageSize
+from emporion.contracts.words import Cursor, Instant, PageSize, ReadableNote
 from emporion.kernel.money import Money
 
 _END = r"$(?!\n)"
@@ -38,7 +38,7 @@ SPEAKER = Annotated[
         "is not read.",
     ),
 ]
-GivenReason = Annotated[Note, Meta(min_length=1, description="Why; kept with the deed.")]
+GivenReason = Annotated[ReadableNote, Meta(min_length=1, description="Why; kept with the deed.")]
 
 
 class SagaOf(Request, frozen=True, kw_only=True):

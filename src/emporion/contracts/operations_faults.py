@@ -19,7 +19,7 @@ from emporion.contracts.contract import (
     staff,
 )
 from emporion.contracts.operations_desk import SPEAKER, ServiceName
-from emporion.contracts.words import Instant, Note
+from emporion.contracts.words import Instant, ReadableNote
 from emporion.kernel.errors import FailedPrecondition, NotFound
 
 DURATION_S_MAX = 600
@@ -115,7 +115,7 @@ class SwitchFaultOn(Request, frozen=True, kw_only=True):
     share_percent: Annotated[int, Meta(ge=1, le=100)] = 100
     error: FaultError = FaultError.UNAVAILABLE
     duration_s: Annotated[int, Meta(ge=1, le=DURATION_S_MAX)] = 60
-    reason: Note = ""
+    reason: ReadableNote = ""
     speaks_for: SPEAKER = ""
 
 
@@ -123,7 +123,7 @@ class ClearFault(Request, frozen=True, kw_only=True):
     """Of which service, and why."""
 
     service: ServiceName
-    reason: Note = ""
+    reason: ReadableNote = ""
     speaks_for: SPEAKER = ""
 
 

@@ -23,7 +23,7 @@ from emporion.contracts.contract import (
     query,
     staff,
 )
-from emporion.contracts.words import Instant, Name, Note, UserId, UserRef
+from emporion.contracts.words import Instant, Name, ReadableNote, UserId, UserRef
 from emporion.kernel.errors import (
     FailedPrecondition,
     NotFound,
@@ -150,7 +150,7 @@ class EraseUser(Request, frozen=True, kw_only=True):
     """Who is erased, and why. The reason is kept: it must not say who that was."""
 
     user_id: UserId
-    reason: Annotated[Note, Meta(min_length=1)]
+    reason: Annotated[ReadableNote, Meta(min_length=1)]
 
 
 class Erasure(Reply, frozen=True, kw_only=True):

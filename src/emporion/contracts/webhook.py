@@ -20,7 +20,7 @@ from emporion.contracts.contract import (
     staff,
 )
 from emporion.contracts.refusals import UnknownCursor
-from emporion.contracts.words import Cursor, DeliveryId, HookId, Instant, Note, PageSize
+from emporion.contracts.words import Cursor, DeliveryId, HookId, Instant, PageSize, ReadableNote
 from emporion.kernel.errors import FailedPrecondition, InvalidArgument, NotFound
 
 Url = Annotated[
@@ -90,7 +90,7 @@ class CreateHook(Request, frozen=True, kw_only=True):
 
     url: Url
     events: EventTypes
-    description: Note = ""
+    description: ReadableNote = ""
     since: Instant | None = None
 
 
@@ -106,7 +106,7 @@ class ChangeHook(Request, frozen=True, kw_only=True):
     hook_id: HookId
     url: Url | None = None
     events: Annotated[list[EventType], Meta(max_length=100)] = []  # noqa: RUF012 - a struct copies it
-    description: Note | None = None
+    description: ReadableNote | None = None
     since: Instant | None = None
 
 

@@ -125,6 +125,16 @@ Note = Annotated[
         examples=["second delivery"],
     ),
 ]
+ReadableNote = Annotated[
+    str,
+    Meta(
+        max_length=200,
+        pattern=rf"^(?:(?!\S@\S)[^{_UNPRINTABLE}])*{_END}",
+        description="A line of at most 200 printable characters, without e-mail addresses. It is "
+        "kept readable: name people by their ids, if at all.",
+        examples=["second delivery"],
+    ),
+]
 Text = Annotated[str, Meta(max_length=4_000)]
 PageSize = Annotated[int, Meta(ge=1, le=200, description="Entries per page, 1..200.")]
 Cursor = Annotated[

@@ -128,21 +128,21 @@ class OperationsDesk(PartsBehind, OperationsService):
         count = await self._bus.redrive(
             request.subscriber, event_ids=request.event_ids or None, name=request.name
         )
-        record(f"{count} events are delivered again to {request.subscriber}", request.reason)
+        record(f"{count} events are delivered again to {request.subscriber}")
         return Redriven(events=count)
 
     async def pause(self, request: OneSubscriber) -> Empty:
         """See OperationsService."""
         await self._write("pause", request)
         await self._bus.pause(request.subscriber)
-        record(f"the delivery to {request.subscriber} is paused", request.reason)
+        record(f"the delivery to {request.subscriber} is paused")
         return Empty()
 
     async def resume(self, request: OneSubscriber) -> Empty:
         """See OperationsService."""
         await self._write("resume", request)
         await self._bus.resume(request.subscriber)
-        record(f"the delivery to {request.subscriber} goes on", request.reason)
+        record(f"the delivery to {request.subscriber} goes on")
         return Empty()
 
     async def replay(self, request: Replay) -> Replayed:
@@ -159,7 +159,7 @@ class OperationsDesk(PartsBehind, OperationsService):
         await self._write("replay", request, detail=f"{request.publisher} since {request.since}")
         position = await self._bus.replay(request.subscriber, request.publisher, since_ms=since_ms)
         what = f"{request.subscriber} reacts again to what {request.publisher} announced"
-        record(f"{what} after position {position}", request.reason)
+        record(f"{what} after position {position}")
         return Replayed(position=position)
 
     async def _write(
@@ -225,7 +225,7 @@ class OperationsDesk(PartsBehind, OperationsService):
         desk = self._sagas[service]
         if not await desk.make_due(request.saga_id, now_ms=deed.at_ms, deed=deed):
             raise SagaIsOver(f"{request.saga_id} is {standing.state}", state=standing.state)
-        record(f"the saga {request.saga_id} is tried again now", request.reason)
+        record(f"the saga {request.saga_id} is tried again now")
         now = await desk.find(request.saga_id) or standing
         held = await holdings_of(self._behind.clients[service], now)
         return summary_of(service, now, held, self._now_ms())
@@ -239,7 +239,7 @@ class OperationsDesk(PartsBehind, OperationsService):
             state = (await self._find(request.saga_id))[1].state
             if state is not SagaState.COMPENSATING:
                 raise SagaIsOver(f"{request.saga_id} is {state}", state=state)
-        record(f"the saga {request.saga_id} is called off", request.reason)
+        record(f"the saga {request.saga_id} is called off")
         return await self.get_saga(SagaOf(saga_id=request.saga_id))
 
     async def _find(self, saga_id: str) -> tuple[str, SagaStanding]:

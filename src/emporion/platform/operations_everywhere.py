@@ -105,17 +105,17 @@ class WholeShopOperations(PartsBehind, OperationsService):
 
     async def redrive(self, request: Redrive) -> Redriven:
         """See OperationsService."""
-        desk = self._desk_of(request.subscriber, "redrive", request.reason)
+        desk = self._desk_of(request.subscriber, "redrive")
         return await desk.redrive(spoken(request))
 
     async def pause(self, request: OneSubscriber) -> Empty:
         """See OperationsService."""
-        desk = self._desk_of(request.subscriber, "pause", request.reason)
+        desk = self._desk_of(request.subscriber, "pause")
         return await desk.pause(spoken(request))
 
     async def resume(self, request: OneSubscriber) -> Empty:
         """See OperationsService."""
-        desk = self._desk_of(request.subscriber, "resume", request.reason)
+        desk = self._desk_of(request.subscriber, "resume")
         return await desk.resume(spoken(request))
 
     async def replay(self, request: Replay) -> Replayed:
@@ -123,7 +123,7 @@ class WholeShopOperations(PartsBehind, OperationsService):
         if request.is_dry_run:  # the publisher's outbox tells what there is
             self._desk_of(request.subscriber)
             return await self._desk_of(request.publisher).replay(request)
-        desk = self._desk_of(request.subscriber, "replay", request.reason)
+        desk = self._desk_of(request.subscriber, "replay")
         return await desk.replay(spoken(request))
 
     async def list_sagas(self, request: ListSagas) -> SagaPage:
@@ -154,7 +154,7 @@ class WholeShopOperations(PartsBehind, OperationsService):
             except NotFound:
                 continue
             if not isinstance(desk, OperationsDesk):
-                record(f"{service} was told to try the saga {request.saga_id} now", request.reason)
+                record(f"{service} was told to try the saga {request.saga_id} now")
             return retried
         raise NotFound
 
@@ -175,7 +175,7 @@ class WholeShopOperations(PartsBehind, OperationsService):
             except NotFound:
                 continue
             if not isinstance(desk, OperationsDesk):
-                record(f"{service} was told to call {request.saga_id} off", request.reason)
+                record(f"{service} was told to call {request.saga_id} off")
             return told
         raise NotFound
 
@@ -193,7 +193,7 @@ class WholeShopOperations(PartsBehind, OperationsService):
         found, cursor = await across(names, turn, cursor=request.cursor, limit=request.limit)
         return DeedPage(deeds=found, next_cursor=cursor)
 
-    def _desk_of(self, service: str, order: str = "", reason: str = "") -> OperationsService:
+    def _desk_of(self, service: str, order: str = "") -> OperationsService:
         """The desk of a subscriber. Between processes an order carries no person: it is noted here.
 
         Raises UnknownSubscriber.
@@ -202,7 +202,7 @@ class WholeShopOperations(PartsBehind, OperationsService):
         if desk is None:
             raise UnknownSubscriber(f"no service {service!r} subscribes to anything")
         if order and not isinstance(desk, OperationsDesk):
-            record(f"the process of {service} is told to {order} it", reason)
+            record(f"the process of {service} is told to {order} it")
         return desk
 
 

@@ -192,7 +192,7 @@ async def test_who_switched_what_on_and_why_is_a_deed_and_in_the_log(shop, opera
     said = [record.getMessage() for record in caplog.records]
     assert "the fault 'hang' is on in email for 5 s" in said
     assert "the fault in email is cleared" in said
-    assert "the fault in fraud is over" in said
+    assert "the fault in fraud is over: its time is up" in said
     assert {vars(record)["actor"] for record in caplog.records} == {operator.user_id}
     deeds = (await operator.get(f"{API}/deeds")).json()["deeds"]
     told = [(deed["service"], deed["action"], deed["reason"], deed["actor"]) for deed in deeds]

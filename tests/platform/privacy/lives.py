@@ -157,6 +157,8 @@ async def mistake(front: Shopfront, person: Person) -> None:
     item = {"sku": "croissant", "quantity": 1}
     must(await front.json(person, "POST", "/api/cart/items", item, idempotency_key="cart"))
     must(await front.json(person, "PATCH", "/api/users/me", {"name": f"{NAME} of {PLACE}"}))
+    worth = {"amount": {"amount_minor": 100, "currency": "EUR"}, "note": f"for {person.email}"}
+    assert slug_of(await front.json(front.operator, "POST", "/api/gift-cards", worth))
     staff = {"reason": f"{NAME} asked"}
     target = f"/api/users/{person.user_id}/erasure"
     assert slug_of(await front.json(front.operator, "POST", target, staff)) == "invalid-argument"

@@ -122,7 +122,7 @@ class FaultDesk(FaultsOfShop):
         await Deeds(self._sufferers.databases[service]).write(deed)
         self._end(service)
         self._begin(request, standing)
-        record(f"{what} is on in {service} for {request.duration_s} s", request.reason)
+        record(f"{what} is on in {service} for {request.duration_s} s")
         if request.kind is FaultKind.CRASH and self._dies(service):
             _ = self._runtime.tasks.spawn(f"crash of {service}", self._crash())
         return standing
@@ -134,7 +134,7 @@ class FaultDesk(FaultsOfShop):
         if service in self._on:
             await Deeds(self._sufferers.databases[service]).write(self._deed("clear", request))
         if self._end(service):
-            record(f"the fault in {service} is cleared", request.reason)
+            record(f"the fault in {service} is cleared")
         return Empty()
 
     def end_all(self) -> None:
@@ -163,7 +163,7 @@ class FaultDesk(FaultsOfShop):
     async def _ended(self, service: str, duration_s: int) -> None:
         await self._runtime.tasks.sleep(duration_s)
         _ = self._end(service)
-        record(f"the fault in {service} is over", "its time is up")
+        record(f"the fault in {service} is over: its time is up")
 
     async def _crash(self) -> None:
         await self._runtime.tasks.sleep(LAST_WORDS_S)

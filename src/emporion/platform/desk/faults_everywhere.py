@@ -61,7 +61,7 @@ class FaultsEverywhere(FaultsOfShop):
             raise _why(answers, request.service)
         fault = _joined(done)
         what = f"{request.service} is told to suffer {request.kind.value!r}"
-        record(f"{what} in {', '.join(fault.processes)}", request.reason)
+        record(f"{what} in {', '.join(fault.processes)}")
         return fault
 
     async def clear_fault(self, request: ClearFault) -> Empty:
@@ -72,7 +72,7 @@ class FaultsEverywhere(FaultsOfShop):
         is_all = all(isinstance(error, NotFound) for error in failed)
         if len(failed) == len(answers) or not is_all:
             raise _why(answers, request.service)
-        record(f"{request.service} is told to suffer nothing", request.reason)
+        record(f"{request.service} is told to suffer nothing")
         return Empty()
 
     async def _all(

@@ -89,9 +89,9 @@ def dead_letter_of(parked: Parked) -> DeadLetter:
     )
 
 
-def record(what: str, reason: str) -> None:
-    """Log what was done, by whom and why."""
-    _log.info("%s", what, extra={"actor": caller().subject, "reason": reason})
+def record(what: str) -> None:
+    """Log what was done, and by whom. Why is kept with the deed: it may name people."""
+    _log.info("%s", what, extra={"actor": caller().subject})
 
 
 def deed_by(runtime: Runtime, asked: AskedFor, *, action: str, subject: str, detail: str) -> Deed:
