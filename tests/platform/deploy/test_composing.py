@@ -66,6 +66,10 @@ def test_a_service_that_subscribes_to_everything_has_a_queue_for_each_publisher(
             "bus: sns-sqs\ndiscovery: {kind: cloud-map, namespace: shop.internal}",
             "is on SQLite, but the disk",
         ),
+        (
+            "bus: sns-sqs\ndiscovery: {kind: cloud-map, namespace: shop.internal}\nfaults: on",
+            "take `faults: on` out",
+        ),
     ],
 )
 def test_a_topology_that_ecs_cannot_run_is_refused(tmp_path: Path, lines: str, said: str):

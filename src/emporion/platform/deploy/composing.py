@@ -70,6 +70,10 @@ def _require_deployable(topology: Topology, manifests: Mapping[str, Manifest]) -
         raise NotDeployable(f"{topology.name}: on ECS events go over `bus: sns-sqs`")
     if topology.discovery.kind is not DiscoveryKind.CLOUD_MAP:
         raise NotDeployable(f"{topology.name}: on ECS processes find each other by cloud-map")
+    if topology.allows_faults:
+        raise NotDeployable(
+            f"{topology.name}: faults are switched on where nobody sells; take `faults: on` out"
+        )
     for service, storage in topology.storage.items():
         if storage.engine is Engine.SQLITE:
             raise NotDeployable(
