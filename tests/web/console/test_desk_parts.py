@@ -177,6 +177,24 @@ async def test_a_form_counts_once_also_when_it_is_sent_twice_at_the_same_time():
         await once.run(sent(""), work)
 
 
+async def test_a_second_click_is_told_when_the_first_was_broken_off():
+    once, is_begun = Once(), asyncio.Event()
+
+    async def work() -> Empty:
+        is_begun.set()
+        await asyncio.Event().wait()
+        return Empty()
+
+    first = asyncio.create_task(once.run(sent("a"), work))
+    await is_begun.wait()
+    second = asyncio.create_task(once.run(sent("a"), work))
+    await asyncio.sleep(0)
+    first.cancel()
+
+    with pytest.raises(Unavailable, match="broken off"):
+        await second
+
+
 async def test_a_form_that_was_refused_may_be_sent_again_and_old_ones_are_forgotten():
     once, answers = Once(), [Unavailable("away"), RuntimeError("a defect"), None]
 

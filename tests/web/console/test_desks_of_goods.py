@@ -1,5 +1,7 @@
 """Orders through time, stock, shipments and returns: seen, and acted upon once for each form."""
 
+import re
+
 import pytest
 import pytest_asyncio
 
@@ -141,6 +143,10 @@ async def test_an_order_is_sent_delivered_returned_counted_and_refunded(shop, de
     none = await desk.submit(approved, f"{here}/receive", **{"count-croissant": "0"})
     assert none.status == 400 and "count at least one" in none.text.lower()
     counted = {"count-croissant": "1", "fate-croissant": "written-off", "warehouse": "main"}
+    astray = await desk.submit(approved, f"{here}/receive", **{**counted, "warehouse": "moon"})
+    assert astray.status == 404
+    assert re.search(r'name="count-croissant"[^>]* value="1"', astray.html), "nobody counts twice"
+    assert '<option value="written-off" selected>' in astray.html
     received = await desk.submit(approved, f"{here}/receive", **counted)
     twice = await desk.submit(approved, f"{here}/receive", **counted)
 

@@ -10,7 +10,7 @@ from emporion.chassis.http.exchange import Response
 from emporion.chassis.http.problem import status_of
 from emporion.contracts.contract import Message
 from emporion.contracts.user import User
-from emporion.kernel.errors import EmporionError, InvalidArgument, Unauthenticated
+from emporion.kernel.errors import EmporionError, InvalidArgument, Unauthenticated, Unavailable
 from emporion.web.console.session import OPERATOR
 from emporion.web.visit import Visit
 
@@ -38,6 +38,14 @@ def reason_of(visit: Visit) -> str:
     if not reason:
         raise ReasonMissing("A reason is kept with every deed. Nothing was done yet.")
     return reason
+
+
+def key_of(visit: Visit) -> str:
+    """The key of a form, as an operation's idempotency key. Raises InvalidArgument without one."""
+    sent = visit.form.text(KEY)[:KEY_CHARS_MAX]
+    if not sent:
+        raise InvalidArgument("the form has no key: reload the page", field=KEY)
+    return f"console-{sent}"
 
 
 async def act(visit: Visit, work: Work, *, onto: str, done: str, shown: Shown) -> Response:
@@ -77,6 +85,7 @@ async def show(
         scopes=scopes_of(visit),
         # While an outcome is unknown the key stays: sending it again asks for it.
         form_key=sent if is_open and sent else visit.site.runtime.random.token(KEY_BYTES),
+        sent_key=sent if is_open else "",
         **values,
     )
 
@@ -99,9 +108,7 @@ class Once:
 
     async def run(self, visit: Visit, work: Work) -> None:
         """Do it, unless the same form did or is doing it. Raises InvalidArgument without a key."""
-        key = visit.form.text(KEY)[:KEY_CHARS_MAX]
-        if not key:
-            raise InvalidArgument("the form has no key: reload the page", field=KEY)
+        key = key_of(visit)
         first = self._kept.get(key)
         if first is not None:
             await asyncio.shield(first)
@@ -117,8 +124,9 @@ class Once:
         else:
             outcome.set_result(None)
         finally:
-            if not outcome.done() or outcome.exception() is not None:
+            if not outcome.done():  # broken off: who clicked twice is not to be broken off, too
+                outcome.set_exception(Unavailable("the first click was broken off"))
+            if outcome.exception() is not None:
                 del self._kept[key]
-            outcome.cancel()  # after anything unforeseen nobody waits for ever
         while len(self._kept) > KEPT_MAX:
             _ = self._kept.popitem(last=False)

@@ -16,7 +16,7 @@ from emporion.contracts.order_returns import (
     ReturnStatus,
 )
 from emporion.kernel.errors import EmporionError, InvalidArgument, NotFound
-from emporion.web.console.acting import KEY, KEY_CHARS_MAX, act, reason_of, show
+from emporion.web.console.acting import act, key_of, reason_of, show
 from emporion.web.console.lenient import Lenient
 from emporion.web.console.section import Section
 from emporion.web.forms import message
@@ -102,7 +102,7 @@ def _counted(visit: Visit) -> ReceiveReturn:
         raise InvalidArgument("count at least one unit, or refuse the return", field="lines")
     return message(
         ReceiveReturn,
-        idempotency_key=f"console-{form.text(KEY)[:KEY_CHARS_MAX]}",
+        idempotency_key=key_of(visit),
         return_id=visit.path["return_id"],
         warehouse_id=form.text("warehouse"),
         lines=lines,
@@ -125,7 +125,14 @@ async def _shown(visit: Visit, refusal: EmporionError | None) -> Response:
         it=told,
         kinds=KINDS,
         warehouses=warehouses,
+        typed=_typed(visit, [line.sku for line in told.lines]),
     )
+
+
+def _typed(visit: Visit, skus: list[str]) -> dict[str, str]:
+    """What was counted in a form that was refused: nobody counts twice."""
+    names = ["warehouse", *(f"{word}-{sku}" for sku in skus for word in ("count", "fate"))]
+    return {name: visit.form.text(name) for name in names}
 
 
 async def _warehouses(visit: Visit) -> list[Warehouse]:

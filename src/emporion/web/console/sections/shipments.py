@@ -20,7 +20,7 @@ from emporion.contracts.shipping import (
     ToShip,
 )
 from emporion.kernel.errors import EmporionError, InvalidArgument, NotFound
-from emporion.web.console.acting import KEY, KEY_CHARS_MAX, act, reason_of, show
+from emporion.web.console.acting import act, key_of, reason_of, show
 from emporion.web.console.section import Section
 from emporion.web.forms import message
 from emporion.web.visit import Visit
@@ -103,7 +103,7 @@ async def ship(visit: Visit) -> Response:
         form = visit.form
         request = message(
             Ship,
-            idempotency_key=f"console-{form.text(KEY)[:KEY_CHARS_MAX]}",
+            idempotency_key=key_of(visit),
             order_id=visit.path["order_id"],
             warehouse_id=form.text("warehouse"),
             carrier=form.text("carrier"),

@@ -17,7 +17,7 @@ from emporion.contracts.inventory import (
 from emporion.contracts.inventory import Movement as Moved
 from emporion.contracts.inventory_levels import AvailabilityOf, Level, ListLevels
 from emporion.kernel.errors import EmporionError, InvalidArgument, NotFound
-from emporion.web.console.acting import KEY, KEY_CHARS_MAX, act, reason_of, show
+from emporion.web.console.acting import act, key_of, reason_of, show
 from emporion.web.console.section import Section
 from emporion.web.forms import message
 from emporion.web.visit import Visit
@@ -94,7 +94,7 @@ def _movement(visit: Visit) -> MoveStock:
         raise InvalidArgument("say how many units more (+) or less (-) there are", field="quantity")
     return message(
         MoveStock,
-        movement_key=f"console-{form.text(KEY)[:KEY_CHARS_MAX]}",
+        movement_key=key_of(visit),
         sku=visit.path["sku"],
         warehouse_id=form.text("warehouse"),
         quantity=quantity,
