@@ -186,6 +186,7 @@ async def test_an_order_is_shipped_and_a_return_received(seen, scene):
     await page.goto("/console/returns?status=requested")
     await page.get_by_role("link", name=f"…{scene.return_id[-8:]}").click()
     await page.get_by_role("button", name="Approve").click()
+    await page.get_by_label("that came").fill("1")
     await page.get_by_label("What becomes of").select_option("written off")
     await page.get_by_role("button", name="Receive and refund").click(click_count=2)
     await expect(page.get_by_role("region", name="Counted")).to_contain_text("written off")

@@ -175,6 +175,22 @@ async def test_who_may_not_act_sees_no_form_and_reads_which_scope_is_missing(
     assert forged.status == 403 and scope in forged.text
 
 
+@pytest.mark.parametrize("part", ["", "/then"])
+async def test_what_a_service_does_not_tell_of_a_moment_is_not_said_to_be_nothing(
+    shop, desk, monkeypatch, part
+):
+    buyer = await shop.customer(f"Hal{len(part)}")
+    order_id = (await buyer.order(("croissant", 1))).json()["order_id"]
+    path = f"/console/orders/{order_id}{part}"
+    assert "captured" in (await desk.get(path)).text
+
+    without(desk, monkeypatch, "payments:read")
+    page = await desk.get(path)
+
+    assert "not known: payment did not tell" in page.text
+    assert "nothing charged yet" not in page.text
+
+
 @pytest.mark.parametrize(
     ("scope", "path"),
     [

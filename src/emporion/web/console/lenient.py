@@ -31,6 +31,12 @@ class Lenient:
         self._strict = strict
         self._scopes: dict[str, None] = {}
         self._away: dict[str, None] = {}
+        self._untold: set[str] = set()
+
+    @property
+    def untold(self) -> frozenset[str]:
+        """Services that did not tell everything: what is not there may be all the same."""
+        return frozenset(self._untold)
 
     @property
     def scopes(self) -> list[str]:
@@ -55,11 +61,13 @@ class Lenient:
         except (NotFound, Unauthenticated):
             raise
         except PermissionDenied as error:
+            self._untold.add(contract.NAME)
             self._scopes.setdefault(str(error.fields.get("scope", rpc.access.scope)))
             raise NotFound from error
         except FailedPrecondition as error:
             raise NotFound from error
         except EmporionError as error:
+            self._untold.add(contract.NAME)
             self._away.setdefault(contract.NAME)
             raise NotFound from error
         return reply

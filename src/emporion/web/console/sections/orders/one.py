@@ -75,6 +75,7 @@ async def _past(visit: Visit, clients: Lenient, order_id: OrderId) -> dict[str, 
         "state": state,
         "parts": parts_of(earlier, state),
         "kinds": KINDS,
+        "untold": clients.untold,
     }
 
 
