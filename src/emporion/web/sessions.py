@@ -17,6 +17,8 @@ from emporion.web.asking import Asked, Asking
 _log = logging.getLogger(__name__)
 ACCESS: Final = "access"
 REFRESH: Final = "refresh"
+UNTIL: Final = "until"
+"""When a session that is not prolonged ends, in seconds since the epoch."""
 SESSION_S: Final = 30 * 24 * 3_600
 """How long a browser keeps the refresh token: as long as the user service does at most."""
 EARLY_S: Final = 30

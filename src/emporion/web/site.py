@@ -37,6 +37,7 @@ class Manners:
     Args:
         realm: how the names of its cookies begin: a session of one site is none of another.
         session_s: how long a browser keeps a session that is not used.
+        is_prolonged: whether using it keeps a session for longer: an open page asks by itself.
         sign_in: the path of the page to sign in.
         home: where one is led after signing in when no page was asked for.
         is_back_at_form: whether somebody whose session ended while filling in a form is led back
@@ -47,6 +48,7 @@ class Manners:
 
     realm: str = ""
     session_s: int = SESSION_S
+    is_prolonged: bool = True
     sign_in: str = "/sign-in"
     home: str = "/cart"
     is_back_at_form: bool = False

@@ -13,7 +13,7 @@ from emporion.web.asking import Asked, client
 from emporion.web.cookies import FOREVER_S
 from emporion.web.forms import NO_FIELDS, Fields, read_query
 from emporion.web.guard import COOKIE, FIELD, SECRET_BYTES, is_secret, proof_of
-from emporion.web.sessions import ACCESS, EARLY_S, REFRESH
+from emporion.web.sessions import ACCESS, EARLY_S, REFRESH, UNTIL
 from emporion.web.words import safe_path
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ HTML: Final[Header] = (b"content-type", b"text/html; charset=utf-8")
 NO_STORE: Final[Header] = (b"cache-control", b"no-store")
 EVENTS: Final[Header] = (b"content-type", b"text/event-stream; charset=utf-8")
 UNBUFFERED: Final[Header] = (b"x-accel-buffering", b"no")
+SECONDS_DIGITS_MAX: Final = 12
 RETURNED: Final = "next"
 
 
@@ -76,13 +77,33 @@ class Visit:
 
     def begin(self, session: Session) -> None:
         """Keep a new session in the browser's cookies."""
-        self.keep(ACCESS, session.access_token, max_age_s=max(1, session.expires_in_s - EARLY_S))
-        self.keep(REFRESH, session.refresh_token, max_age_s=self.site.manners.session_s)
+        lasts_s = self.site.manners.session_s
+        if not self.site.manners.is_prolonged:
+            self.keep(UNTIL, str(self._now_s() + lasts_s), max_age_s=lasts_s)
+        self._hold(session, lasts_s)
 
     def end(self) -> str:
         """Forget the session; the refresh token it had."""
         self.drop(ACCESS)
+        if not self.site.manners.is_prolonged:
+            self.drop(UNTIL)
         return self.drop(REFRESH)
+
+    def _hold(self, session: Session, lasts_s: int) -> None:
+        self.keep(ACCESS, session.access_token, max_age_s=max(1, session.expires_in_s - EARLY_S))
+        self.keep(REFRESH, session.refresh_token, max_age_s=lasts_s)
+
+    def _left_s(self) -> int:
+        """How long the session may still last."""
+        lasts_s = self.site.manners.session_s
+        if self.site.manners.is_prolonged:
+            return lasts_s
+        until = self.cookies.get(UNTIL, "")
+        is_told = until.isascii() and until.isdigit() and len(until) <= SECONDS_DIGITS_MAX
+        return min(lasts_s, int(until) - self._now_s()) if is_told else 0
+
+    def _now_s(self) -> int:
+        return self.site.runtime.clock.now_ms() // 1000
 
     def seal_session(self) -> None:
         """Do not renew it any more: the head of the answer leaves, and no cookie can follow."""
@@ -134,11 +155,15 @@ class Visit:
         refresh_token = self.cookies.get(REFRESH)
         if refresh_token is None or self._is_sealed:
             raise Unauthenticated
+        left_s = self._left_s()
+        if left_s <= 0:
+            self.end()
+            raise Unauthenticated
         session = await self.site.renewals.renew(refresh_token, self.exchange.trace)
         if session is None:
             self.end()
             raise Unauthenticated
-        self.begin(session)
+        self._hold(session, left_s)
 
     # --- the answer --------------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ async def test_the_console_has_cookies_of_its_own_that_no_script_reads(front):
     )
 
     named = {cookie.partition("=")[0] for cookie in begun.set_cookies}
-    assert named == {"console-access", "console-refresh", "console-guard"}
+    assert named == {"console-access", "console-refresh", "console-until", "console-guard"}
     assert all("HttpOnly; SameSite=Lax" in cookie for cookie in begun.set_cookies)
     assert any(f"Max-Age={MANNERS.session_s};" in cookie for cookie in begun.set_cookies)
     assert "Sign out" not in (await visitor.get("/")).text, "the shop took the operator's session"
@@ -137,6 +137,32 @@ async def test_an_expired_access_token_is_renewed_without_a_word(front):
 
     assert page.status == 200 and page.path == "/console"
     assert "console-access" in operator.cookies
+
+
+async def test_a_renewal_does_not_prolong_the_working_day(front):
+    operator = await signed_in(front)
+    del operator.cookies["console-access"]
+    operator.cookies["console-until"] = str(front.shop.runtime.clock.now_ms() // 1000 + 100)
+
+    page = await operator.get("/console")
+
+    (kept,) = [cookie for cookie in page.set_cookies if cookie.startswith("console-refresh=")]
+    assert 0 < int(kept.partition("Max-Age=")[2].partition(";")[0]) <= 100
+
+
+@pytest.mark.parametrize("until", ["1", "", "²", "never", None])
+async def test_a_session_whose_day_is_over_is_signed_out(front, until):
+    operator = await signed_in(front)
+    del operator.cookies["console-access"]
+    if until is None:
+        del operator.cookies["console-until"]
+    else:
+        operator.cookies["console-until"] = until
+
+    page = await operator.get("/console")
+
+    assert page.path.startswith(SIGN_IN)
+    assert "console-refresh" not in operator.cookies
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,11 @@ from emporion.web.visit import Visit
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 SESSION_S: Final = 12 * 3_600
-"""A working day: the console is not left open for a month."""
+"""A working day: the console is not left open for a month, however often its pages ask."""
 MANNERS: Final = Manners(
     realm="console-",
     session_s=SESSION_S,
+    is_prolonged=False,
     sign_in=session.SIGN_IN,
     home=ROOT,
     is_back_at_form=True,
