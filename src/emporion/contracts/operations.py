@@ -53,6 +53,7 @@ class SubscriberLag(Message, frozen=True, kw_only=True):
 
     Args:
         waiting: events of the publisher that it reacts to and has not come to yet.
+        is_more_waiting: there are at least so many: beyond 10,000 they are not counted.
         oldest_age_s: how long ago the oldest of them was published, in seconds.
         parked: events set aside: they failed and are retried, or queue behind such a one.
         dead: dead letters: an operator decides.
@@ -65,6 +66,7 @@ class SubscriberLag(Message, frozen=True, kw_only=True):
     oldest_age_s: float
     parked: int
     dead: int
+    is_more_waiting: bool = False
 
 
 class Subscribers(Reply, frozen=True, kw_only=True):
@@ -184,7 +186,9 @@ class SagaSummary(Message, frozen=True, kw_only=True):
         age_s: how long ago it started, in seconds.
         next_attempt_at: when it is tried again; none when it is over.
         order_id, money_held, units_held: the order it is about, and what we hold for it now:
-            captured and not given back, reserved and not left. Only of those that are open.
+            captured and not given back, reserved and not left. Only of those that are open, and
+            as of up to five seconds ago.
+        is_money_known, is_units_known: false when payment or inventory did not tell in time.
     """
 
     saga_id: str
@@ -199,6 +203,8 @@ class SagaSummary(Message, frozen=True, kw_only=True):
     order_id: str = ""
     money_held: Money | None = None
     units_held: int = 0
+    is_money_known: bool = True
+    is_units_known: bool = True
 
 
 class SagaPage(Reply, frozen=True, kw_only=True):

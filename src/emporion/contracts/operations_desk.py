@@ -69,6 +69,7 @@ class SagaDetails(Reply, frozen=True, kw_only=True):
         refusal: the problem that turned it to compensation, as JSON; empty: none.
         trace_id: the trace of the request that began it.
         money_held, units_held: what we hold for its order now.
+        is_money_known, is_units_known: false when payment or inventory did not tell in time.
     """
 
     saga_id: str
@@ -88,6 +89,8 @@ class SagaDetails(Reply, frozen=True, kw_only=True):
     order_id: str
     money_held: Money | None
     units_held: int
+    is_money_known: bool = True
+    is_units_known: bool = True
 
 
 class ListDeeds(Request, frozen=True, kw_only=True):

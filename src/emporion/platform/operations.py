@@ -43,14 +43,25 @@ from emporion.contracts.operations_telemetry import TelemetryOfShop
 from emporion.contracts.refusals import UnknownSubscriber
 from emporion.kernel.clock import to_instant_ms
 from emporion.kernel.errors import NotFound
-from emporion.platform.desk.holdings import holdings_of
+from emporion.platform.desk.holdings import KEEP_S, Asking, Holdings
 from emporion.platform.desk.parts import PartsBehind
 from emporion.platform.desk.rehearsing import rehearse_redrive, rehearse_replay
 from emporion.platform.desk.saga_file import details_of, summary_of
-from emporion.platform.desk.telling import across, dead_letter_of, deed_by, deed_of, lag_of, record
+from emporion.platform.desk.telling import (
+    across,
+    dead_letter_of,
+    deed_by,
+    deed_of,
+    is_long,
+    lag_of,
+    record,
+)
+from emporion.platform.shared_answers import SharedAnswers
 
 Asked = Redrive | OneSubscriber | Replay | RetrySaga | CallOffSaga | SwitchFaultOn | ClearFault
 """What operators ask for, with a reason."""
+_Found = tuple[str, SagaStanding]
+"""A saga, and whose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +103,17 @@ class OperationsDesk(PartsBehind, OperationsService):
         self._sagas = dict(sorted(sagas.items()))
         self._behind = behind
         self._now_ms = behind.runtime.clock.now_ms
+        self._asking = Asking(behind.runtime)
+        self._lags = SharedAnswers[str, Subscribers](
+            "lag of subscribers", behind.runtime, keep_s=KEEP_S, questions_max=1, is_kept=is_long
+        )
         self._deeds = {name: Deeds(each) for name, each in sorted(behind.databases.items())}
 
     async def list_subscribers(self, request: ListSubscribers) -> Subscribers:
-        """See OperationsService."""
+        """See OperationsService. Much that waits is counted once for all who ask for a while."""
+        return await self._lags.get("lag", self._count_lags)
+
+    async def _count_lags(self) -> Subscribers:
         found = [lag_of(lag) for lag in await self._bus.lag()]
         return Subscribers(
             subscribers=sorted(found, key=lambda lag: (lag.publisher, lag.subscriber))
@@ -128,6 +146,7 @@ class OperationsDesk(PartsBehind, OperationsService):
         count = await self._bus.redrive(
             request.subscriber, event_ids=request.event_ids or None, name=request.name
         )
+        self._lags.forget()
         record(f"{count} events are delivered again to {request.subscriber}")
         return Redriven(events=count)
 
@@ -135,6 +154,7 @@ class OperationsDesk(PartsBehind, OperationsService):
         """See OperationsService."""
         await self._write("pause", request)
         await self._bus.pause(request.subscriber)
+        self._lags.forget()
         record(f"the delivery to {request.subscriber} is paused")
         return Empty()
 
@@ -142,6 +162,7 @@ class OperationsDesk(PartsBehind, OperationsService):
         """See OperationsService."""
         await self._write("resume", request)
         await self._bus.resume(request.subscriber)
+        self._lags.forget()
         record(f"the delivery to {request.subscriber} goes on")
         return Empty()
 
@@ -158,6 +179,7 @@ class OperationsDesk(PartsBehind, OperationsService):
             )
         await self._write("replay", request, detail=f"{request.publisher} since {request.since}")
         position = await self._bus.replay(request.subscriber, request.publisher, since_ms=since_ms)
+        self._lags.forget()
         what = f"{request.subscriber} reacts again to what {request.publisher} announced"
         record(f"{what} after position {position}")
         return Replayed(position=position)
@@ -192,29 +214,35 @@ class OperationsDesk(PartsBehind, OperationsService):
         """See OperationsService."""
         wanted = Wanted(request.name, request.state, 1 if request.is_stuck else 0)
 
-        async def turn(service: str, limit: int, cursor: str) -> tuple[list[SagaSummary], str]:
+        async def turn(service: str, limit: int, cursor: str) -> tuple[list[_Found], str]:
             if request.service not in (None, service):
                 return [], ""
             desk = self._sagas[service]
             turn_page = desk.open_page if request.is_open else desk.page
             page = await turn_page(limit=limit, cursor=cursor, wanted=wanted)
-            clients, now_ms = self._behind.clients[service], self._now_ms()
-            held = await asyncio.gather(*(holdings_of(clients, saga) for saga in page.sagas))
-            found = [
-                summary_of(service, saga, its, now_ms)
-                for saga, its in zip(page.sagas, held, strict=True)
-            ]
-            return found, page.next_cursor
+            return [(service, saga) for saga in page.sagas], page.next_cursor
 
         found, cursor = await across(
             tuple(self._sagas), turn, cursor=request.cursor, limit=request.limit
         )
-        return SagaPage(sagas=found, next_cursor=cursor)
+        held = await asyncio.gather(*(self._held(*each, is_kept=True) for each in found))
+        now_ms = self._now_ms()
+        sagas = [
+            summary_of(service, saga, its, now_ms)
+            for (service, saga), its in zip(found, held, strict=True)
+        ]
+        return SagaPage(sagas=sagas, next_cursor=cursor)
+
+    async def _held(
+        self, service: str, standing: SagaStanding, *, is_kept: bool = False
+    ) -> Holdings:
+        clients = self._behind.clients[service]
+        return await self._asking.holdings_of(clients, standing, is_kept=is_kept)
 
     async def get_saga(self, request: SagaOf) -> SagaDetails:
         """See OperationsService."""
         service, standing = await self._find(request.saga_id)
-        held = await holdings_of(self._behind.clients[service], standing)
+        held = await self._held(service, standing)
         desk, now_ms = self._sagas[service], self._now_ms()
         return details_of(service, desk, standing, held=held, now_ms=now_ms)
 
@@ -227,7 +255,7 @@ class OperationsDesk(PartsBehind, OperationsService):
             raise SagaIsOver(f"{request.saga_id} is {standing.state}", state=standing.state)
         record(f"the saga {request.saga_id} is tried again now")
         now = await desk.find(request.saga_id) or standing
-        held = await holdings_of(self._behind.clients[service], now)
+        held = await self._held(service, now)
         return summary_of(service, now, held, self._now_ms())
 
     async def compensate_saga(self, request: CallOffSaga) -> SagaDetails:

@@ -521,3 +521,33 @@ async def test_what_nobody_reacts_to_does_not_count_as_waiting(rig, monkeypatch)
     (lag,) = await rig.bus.lag()
 
     assert (lag.waiting, lag.oldest_ms) == (2, 6_000)
+
+
+async def test_much_that_waits_is_counted_up_to_a_bound_and_others_have_their_turn(
+    rig, monkeypatch
+):
+    monkeypatch.setattr(feed, "COUNT_SPAN", 2)
+    monkeypatch.setattr(feed, "WAITING_MAX", 5)
+    await rig.subscribe("mail")
+    await rig.publish_steps("a", range(20))
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    beside = asyncio.ensure_future(others())
+    (lag,) = await rig.bus.lag()
+    beside.cancel()
+
+    assert (lag.waiting, lag.is_more) == (5, True)
+    assert turns >= 2, "nothing else ran while it was counted"
+    monkeypatch.setattr(feed, "LOOKED_AT_MAX", 4)
+    (lag,) = await rig.bus.lag()
+    assert (lag.waiting, lag.is_more) == (4, True)
+    monkeypatch.setattr(feed, "WAITING_MAX", 20)
+    monkeypatch.setattr(feed, "LOOKED_AT_MAX", 20)
+    (lag,) = await rig.bus.lag()
+    assert (lag.waiting, lag.is_more) == (20, False)

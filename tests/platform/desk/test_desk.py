@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from emporion.chassis.events import feed
+from emporion.chassis.events.bus import Lag
+from emporion.platform.desk import telling
 from tests.defects.people import Person, slug_of
 from tests.defects.whole_shop import WholeShop
 from tests.platform.test_operations import (
@@ -22,6 +25,7 @@ from tests.platform.test_operations import (
 async def shop(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[WholeShop]:
     """An open shop with something to buy."""
     whole = WholeShop(tmp_path / "shop")
+    whole.allows_faults = True
     await whole.open()
     if request.param == "every process":
         ask_every_process(whole)
@@ -70,6 +74,32 @@ async def test_a_stuck_saga_tells_its_steps_and_what_is_held_for_it(shop, operat
         listed = (await operator.get(f"{API}/sagas?{query}")).json()["sagas"]
         assert [saga["units_held"] for saga in listed] == [2] * count, query
     assert slug_of(await operator.get(f"{API}/sagas/{UNKNOWN_SAGA}")) == "not-found"
+
+
+@pytest.mark.parametrize("ill", ["payment", "inventory"])
+async def test_who_hangs_is_told_as_not_known_and_keeps_nobody_from_calling_off(
+    shop, operator, ill
+):
+    _, order_id = await stuck(shop)
+    path = f"{API}/sagas/{order_id}"
+    fault = {"kind": "hang", "duration_s": 60}
+    assert (await operator.send("PUT", f"{API}/faults/{ill}", fault)).status == 200
+    begun_s = shop.clock.monotonic_s()
+
+    (listed,) = (await operator.get(f"{API}/sagas")).json()["sagas"]
+    listed_s = shop.clock.monotonic_s()
+    (again,) = (await operator.get(f"{API}/sagas")).json()["sagas"]
+    again_s = shop.clock.monotonic_s()
+    told = (await operator.get(path)).json()
+    off = await operator.send("POST", f"{path}/compensate", {"reason": "it hangs"})
+
+    known = (ill != "payment", ill != "inventory")
+    for saga in (listed, again, told, off.json()):
+        assert (saga["is_money_known"], saga["is_units_known"]) == known
+        assert (saga["money_held"], saga["units_held"]) == (None, 2 if known[1] else 0)
+    assert (off.status, off.json()["state"]) == (200, "compensating")
+    assert listed_s - begun_s < 1
+    assert again_s == listed_s, "they were asked again at once"
 
 
 async def test_a_called_off_saga_undoes_all_and_can_never_charge_later(shop, operator):
@@ -146,3 +176,33 @@ async def test_whatever_is_done_to_a_subscriber_is_listed_with_who_and_why(shop,
     assert len(deeds) == len(BODIES) + 1
     assert {deed["actor"] for deed in deeds} == {operator.user_id}
     assert (await operator.get(f"{API}/deeds?cursor=nonsense")).status == 400
+
+
+async def test_much_that_waits_is_counted_once_for_all_who_look_until_something_is_done(
+    shop, operator, monkeypatch
+):
+    ada = await shop.customer("Ada")
+    for _ in range(3):
+        await ada.order(("croissant", 1))
+    monkeypatch.setattr(feed, "WAITING_MAX", 2)
+    monkeypatch.setattr(telling, "LONG_FROM", 2)
+    count, counted = shop.shop.bus.lag, 0
+
+    async def counting() -> list[Lag]:
+        nonlocal counted
+        counted += 1
+        found: list[Lag] = await count()
+        return found
+
+    monkeypatch.setattr(shop.shop.bus, "lag", counting)
+
+    for _ in range(2):
+        email = await lag_of(operator, "order", "email")
+        assert (email["waiting"], email["is_more_waiting"], email["is_paused"]) == (2, True, False)
+    assert counted == 1
+    await operator.send("POST", f"{API}/subscribers/email/pause", {"reason": "too much"})
+    assert (await lag_of(operator, "order", "email"))["is_paused"]
+    assert counted == 2
+    await shop.pass_time(6)
+    await lag_of(operator, "order", "email")
+    assert counted == 3

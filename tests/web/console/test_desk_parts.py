@@ -118,6 +118,24 @@ def test_subscribers_with_dead_letters_come_first_and_each_once():
     assert totals[1].publishers == ["order", "user"]
 
 
+def test_what_was_not_counted_to_the_end_is_said_to_be_more():
+    lags = [
+        SubscriberLag(
+            publisher=publisher,
+            subscriber="email",
+            is_paused=False,
+            waiting=3,
+            oldest_age_s=1.0,
+            parked=0,
+            dead=0,
+            is_more_waiting=publisher == "order",
+        )
+        for publisher in ("order", "user")
+    ]
+    (total,) = totals_of(lags)
+    assert (total.waiting, total.is_more_waiting) == (6, True)
+
+
 def test_the_timeline_shows_what_matters_and_everything_on_request_up_to_a_bound():
     fine = [Entry("data", it, "order", "SELECT") for it in range(ROWS_MAX)]
     story = [Entry("change", 0, "order", "created"), Entry("log", 5_000, "order", "hm"), *fine]

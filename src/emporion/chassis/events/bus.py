@@ -44,6 +44,7 @@ class Lag:
 
     Args:
         waiting: events in the publisher's log that it reacts to and has not come to yet.
+        is_more: counting them ended before the log did: there are at least so many.
         oldest_ms: how long ago the oldest of them was published; 0 when there is none.
         parked: events set aside to be retried, and those that queue behind them.
         dead: dead letters.
@@ -62,6 +63,7 @@ class Lag:
     handled: int
     failures: int
     duplicates: int
+    is_more: bool = False
 
 
 class Counters:

@@ -8,6 +8,7 @@ there the outbox is a queue whose rows are claimed, never a log with a cursor.
 
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Final, NamedTuple
 
 from emporion.chassis.data.database import Database, Row, Tx, Value
 from emporion.chassis.events.reactions import Item
@@ -21,28 +22,81 @@ FIRST_AFTER = (
     "SELECT position, occurred_at_ms FROM outbox WHERE position > ? ORDER BY position LIMIT 1"
 )
 COUNT = "SELECT count(*), min(occurred_at_ms) FROM outbox WHERE position > ? AND position <= ?"
-COUNT_SPAN = 20_000
+COUNT_SPAN = 2_000
+"""Rows that one read looks at: some milliseconds, in which a process does nothing else."""
+WAITING_MAX: Final = 10_000
+LOOKED_AT_MAX: Final = 50_000
+"""Where counting ends that is only to tell how much waits, by what was found and looked at."""
 
 
-async def waiting(
-    database: Database, position: int, names: Collection[str]
-) -> tuple[int, int | None]:
-    """How many events of these names follow `position`, and when the oldest was published (ms).
+class Waiting(NamedTuple):
+    """How many events wait, and when the oldest was published (ms since the epoch).
 
-    Counted in stretches of COUNT_SPAN, so that no read runs long. Raises what Database.read
-    raises.
+    `is_more`: counting ended before the log did, so that there are at least so many.
     """
-    marks = ", ".join("?" * len(names))
-    sql = f"{COUNT} AND name IN ({marks})"
-    head = await _head(database)
-    number, oldest_at_ms = 0, None
-    while position < head and names:
-        until = min(position + COUNT_SPAN, head)
-        (row,) = await database.read(_fetching(sql, position, until, *names))
-        number += row[0]
-        oldest_at_ms = row[1] if oldest_at_ms is None else oldest_at_ms
-        position = until
-    return number, oldest_at_ms
+
+    number: int
+    oldest_at_ms: int | None
+    is_more: bool = False
+
+
+async def waiting(database: Database, position: int, names: Collection[str]) -> Waiting:
+    """What of these names follows `position`, to the last one.
+
+    Raises what Database.read raises.
+    """
+    count = _Count(database, position, names, head=await _head(database))
+    while count.is_unfinished:
+        await count.go_on()
+    return Waiting(count.number, count.oldest_at_ms)
+
+
+async def waiting_about(
+    database: Database,
+    position: int,
+    names: Collection[str],
+    *,
+    rest: Callable[[], Awaitable[None]],
+) -> Waiting:
+    """What of these names follows `position`, up to WAITING_MAX of them, among LOOKED_AT_MAX.
+
+    Rests between two reads, so that a process that serves is not held up. Raises what
+    Database.read and `rest` raise.
+    """
+    count = _Count(database, position, names, head=await _head(database))
+    end = position + LOOKED_AT_MAX
+    while count.is_unfinished and count.number <= WAITING_MAX and count.position < end:
+        await count.go_on()
+        await rest()
+    is_more = count.is_unfinished or count.number > WAITING_MAX
+    return Waiting(min(count.number, WAITING_MAX), count.oldest_at_ms, is_more)
+
+
+class _Count:
+    """Counts in stretches of COUNT_SPAN, so that no read runs long."""
+
+    def __init__(
+        self, database: Database, position: int, names: Collection[str], *, head: int
+    ) -> None:
+        self.number = 0
+        self.oldest_at_ms: int | None = None
+        self.position = position
+        self._database = database
+        self._head = head
+        self._names = names
+        self._sql = f"{COUNT} AND name IN ({', '.join('?' * len(names))})"
+
+    @property
+    def is_unfinished(self) -> bool:
+        return self.position < self._head and bool(self._names)
+
+    async def go_on(self) -> None:
+        until = min(self.position + COUNT_SPAN, self._head)
+        asked = _fetching(self._sql, self.position, until, *self._names)
+        (row,) = await self._database.read(asked)
+        self.number += row[0]
+        self.oldest_at_ms = row[1] if self.oldest_at_ms is None else self.oldest_at_ms
+        self.position = until
 
 
 def _fetching(sql: str, *args: Value) -> Callable[[Tx], Awaitable[list[Row]]]:

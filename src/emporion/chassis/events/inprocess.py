@@ -21,7 +21,7 @@ from emporion.chassis.events.bus import (
     ParkedStatus,
 )
 from emporion.chassis.events.desk import Desk
-from emporion.chassis.events.feed import Feed, waiting
+from emporion.chassis.events.feed import Feed, waiting_about
 from emporion.chassis.events.outbox import owner_of
 from emporion.chassis.events.pump import Pump
 from emporion.chassis.events.reactions import Reactions
@@ -236,13 +236,15 @@ class InProcessBus:
     async def _lag_of(self, pump: Pump) -> Lag:
         await pump.load()
         publisher = self._services[pump.feed.source].database
-        number, oldest_at_ms = await waiting(publisher, pump.position, pump.wanted)
+        found = await waiting_about(publisher, pump.position, pump.wanted, rest=self._rest)
+        oldest_at_ms = found.oldest_at_ms
         parked, dead = await Desk(pump.subscriber, pump.database).count(pump.feed.source)
         return Lag(
             source=pump.feed.source,
             subscriber=pump.subscriber,
             is_paused=pump.is_paused,
-            waiting=number,
+            waiting=found.number,
+            is_more=found.is_more,
             oldest_ms=max(0, self._runtime.clock.now_ms() - oldest_at_ms) if oldest_at_ms else 0,
             parked=parked,
             dead=dead,
@@ -250,6 +252,9 @@ class InProcessBus:
             failures=pump.failures,
             duplicates=pump.counters.duplicates,
         )
+
+    async def _rest(self) -> None:
+        await self._runtime.tasks.sleep(0)
 
     async def parked(
         self,

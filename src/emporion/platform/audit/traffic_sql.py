@@ -77,7 +77,7 @@ class SqlTraffic:
     async def waiting(self, after: int, names: Collection[str]) -> int:
         """See Traffic.waiting. In stretches where numbers are dense, as a shop in use does."""
         if self._database.engine == "sqlite":
-            return (await feed.waiting(self._database, after, names))[0]
+            return (await feed.waiting(self._database, after, names)).number
         return await self._number(_WAITING, after, json_list(names))
 
     async def unsent(self) -> int:

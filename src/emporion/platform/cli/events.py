@@ -54,7 +54,8 @@ def lag(
     rows = []
     for found in reply.subscribers:
         delivery = "paused" if found.is_paused else "on"
-        figures = (found.waiting, f"{found.oldest_age_s:.1f}", found.parked, found.dead)
+        waiting = f"{found.waiting} or more" if found.is_more_waiting else found.waiting
+        figures = (waiting, f"{found.oldest_age_s:.1f}", found.parked, found.dead)
         rows.append((found.publisher, found.subscriber, delivery, *figures))
     show(columns, rows)
 

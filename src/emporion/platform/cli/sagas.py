@@ -72,6 +72,10 @@ def _rows(sagas: "Sequence[SagaSummary]") -> Sequence[Sequence[object]]:
 def _held(saga: "SagaSummary | SagaDetails") -> str:
     money = f"{saga.money_held.amount_minor} {saga.money_held.currency}" if saga.money_held else ""
     units = f"{saga.units_held} units" if saga.units_held else ""
+    if not saga.is_money_known:
+        money = "money: not known"
+    if not saga.is_units_known:
+        units = "units: not known"
     return ", ".join(part for part in (money, units) if part) or "nothing"
 
 

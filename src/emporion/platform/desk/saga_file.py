@@ -23,6 +23,8 @@ def summary_of(service: str, standing: SagaStanding, held: Holdings, now_ms: int
         order_id=held.order_id,
         money_held=held.money,
         units_held=held.units,
+        is_money_known=held.is_money_known,
+        is_units_known=held.is_units_known,
     )
 
 
@@ -49,6 +51,8 @@ def details_of(
         order_id=held.order_id,
         money_held=held.money,
         units_held=held.units,
+        is_money_known=held.is_money_known,
+        is_units_known=held.is_units_known,
     )
 
 

@@ -9,7 +9,7 @@ from emporion.chassis.calls.context import caller, current_call
 from emporion.chassis.data.deeds import Deed
 from emporion.chassis.events.bus import Lag, Parked
 from emporion.chassis.runtime.ports import Runtime
-from emporion.contracts.operations import DeadLetter, SubscriberLag
+from emporion.contracts.operations import DeadLetter, SubscriberLag, Subscribers
 from emporion.contracts.operations_desk import DeedSummary
 from emporion.contracts.refusals import UnknownCursor
 from emporion.kernel.clock import to_datetime
@@ -19,6 +19,7 @@ Turn = Callable[[str, int, str], Awaitable[tuple[list[T], str]]]
 """Turns a page of one service, given its name, a limit and a cursor: entries and next cursor."""
 DEED: Final = "deed"
 """How the ids of deeds begin."""
+LONG_FROM: Final = 1_000
 _log = logging.getLogger("emporion.platform.operations")
 
 
@@ -67,10 +68,16 @@ def lag_of(lag: Lag) -> SubscriberLag:
         subscriber=lag.subscriber,
         is_paused=lag.is_paused,
         waiting=lag.waiting,
+        is_more_waiting=lag.is_more,
         oldest_age_s=lag.oldest_ms / 1000,
         parked=lag.parked,
         dead=lag.dead,
     )
+
+
+def is_long(told: Subscribers) -> bool:
+    """Whether so much waits that to count it again takes a while."""
+    return sum(lag.waiting for lag in told.subscribers) >= LONG_FROM
 
 
 def dead_letter_of(parked: Parked) -> DeadLetter:

@@ -82,7 +82,7 @@ class QueueAges:
         labels = {"service": key[1], "caller": key[0]}
         about = "Age of the oldest event that a subscriber has not come to."
         self._gauge("events_oldest_seconds", about, lambda: self._ages[key], **labels)
-        about = "Events that a subscriber has not come to."
+        about = "Events that a subscriber has not come to, counted up to 10,000 per publisher."
         self._gauge("events_waiting", about, lambda: self._waiting[key], **labels)
         about = "Events whose reaction failed for days: somebody has to redrive them."
         self._gauge("dead_letters", about, lambda: self._dead[key], **labels)

@@ -59,6 +59,7 @@ class Total:
     parked: int
     dead: int
     publishers: list[str]
+    is_more_waiting: bool = False
 
     @property
     def mood(self) -> str:
@@ -104,6 +105,7 @@ def totals_of(lags: list[SubscriberLag]) -> list[Total]:
             parked=sum(lag.parked for lag in group),
             dead=sum(lag.dead for lag in group),
             publishers=sorted(lag.publisher for lag in group),
+            is_more_waiting=any(lag.is_more_waiting for lag in group),
         )
         for name, group in groups.items()
     ]
