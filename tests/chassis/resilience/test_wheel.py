@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emporion.chassis.resilience.wheel import TICK_S, DeadlineWheel
+from emporion.chassis.resilience.wheel import TICK_S, TURN_S_MAX, DeadlineWheel
 from emporion.chassis.runtime.system import SystemTasks, system_runtime
 from emporion.chassis.testing.time import ManualClock, manual_runtime, settle
 
@@ -142,6 +142,33 @@ async def test_the_wheel_stands_still_while_nothing_is_under_way() -> None:
     assert clock.next_due_s() is None
 
 
+async def test_deadlines_before_the_next_turn_are_noticed_in_time() -> None:
+    clock = ManualClock()
+    wheel = DeadlineWheel(manual_runtime(clock))
+    long = asyncio.create_task(within(wheel, 5.0, hang))
+    await clock.run(TICK_S)  # it rests now until TURN_S_MAX has passed
+
+    soonest = asyncio.create_task(within(wheel, 0.05, hang))
+    later = asyncio.create_task(within(wheel, 0.08, hang))
+    await clock.run(0.05 - TICK_S + TICK_S)
+    assert [soonest.done(), later.done()] == [True, False]
+    await clock.run(0.02 + TICK_S)
+    assert [later.done(), long.done()] == [True, False]
+    await asyncio.gather(soonest, later, return_exceptions=True)
+    long.cancel()
+
+
+async def test_calls_with_much_time_left_are_looked_at_rarely() -> None:
+    clock = ManualClock()
+    wheel = CountingWheel(manual_runtime(clock))
+    call = asyncio.create_task(within(wheel, 5.0, hang))
+
+    await clock.run(2.0)
+
+    assert wheel.looks <= 2.0 / TURN_S_MAX + 1
+    call.cancel()
+
+
 async def test_the_wheel_turns_again_after_a_drain_cancelled_it() -> None:
     clock = ManualClock()
     runtime = manual_runtime(clock)
@@ -156,6 +183,17 @@ async def test_the_wheel_turns_again_after_a_drain_cancelled_it() -> None:
 
     with pytest.raises(Late):
         await call
+
+
+class CountingWheel(DeadlineWheel):
+    """Counts how often it looks."""
+
+    looks = 0
+
+    def expire(self) -> None:
+        """See DeadlineWheel."""
+        self.looks += 1
+        super().expire()
 
 
 async def test_real_time_works_as_well() -> None:
