@@ -93,7 +93,6 @@ class RegistryResolver:
         self._seen_s = float("-inf")
         self._changed_ns = -1
         self._entries: list[Entry] = []
-        self._alive: list[Entry] = []
 
     async def endpoints(self, service: str) -> Sequence[Endpoint]:
         """Instances whose process is alive. Raises Unavailable when the folder is not readable."""
@@ -115,9 +114,10 @@ class RegistryResolver:
         now_s = self._monotonic_s()
         if now_s - self._seen_s >= age_s_max:
             self._look()
-            self._alive = [entry for entry in self._entries if _is_alive(entry)]
             self._seen_s = now_s
-        return [entry.endpoint for entry in self._alive if entry.service == service]
+        # Only those that are asked for: to look at a process costs as much as a call.
+        asked = [entry for entry in self._entries if entry.service == service]
+        return [entry.endpoint for entry in asked if _is_alive(entry)]
 
     def _look(self) -> None:
         """Read the folder again if a file was added, replaced or removed since."""
