@@ -3,18 +3,25 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import assert_never
+from typing import Final, assert_never
 
 from emporion.chassis.calls.directory import Directory
 from emporion.chassis.data.migrations.runner import Migrations
 from emporion.chassis.events.broker.bus import BrokerBus
+from emporion.chassis.events.broker.config import BrokerConfig
 from emporion.chassis.events.broker.port import Broker
 from emporion.chassis.events.bus import Observer
+from emporion.chassis.events.retry import BusConfig
 from emporion.chassis.runtime.ports import Runtime
 from emporion.kernel.errors import InvalidArgument
 from emporion.platform.fabric import FORGETFUL, ServiceBus, ServiceDatabase, migrations_of
 from emporion.platform.topology.kinds import BusKind, Engine
 from emporion.platform.topology.process_file import BusPlace, HeldService, ProcessFile
+
+UNHURRIED: Final = BrokerConfig(bus=BusConfig(linger_s=0.5), relay_linger_s=0.2)
+"""A batch of events costs a dozen messages to broker and database, whatever it carries, and each
+subscriber has its own: few large ones, half a second late at most while a shop keeps up. The first
+event after a quiet time waits for nothing."""
 
 
 class Split:
@@ -104,7 +111,9 @@ def broker_bus(
 
     Raises InvalidArgument for the bus of one process: it does not reach others.
     """
-    return BrokerBus(runtime, _broker(place, runtime), observe=observe, instance=instance)
+    return BrokerBus(
+        runtime, _broker(place, runtime), UNHURRIED, observe=observe, instance=instance
+    )
 
 
 def _broker(place: BusPlace, runtime: Runtime) -> Broker:
