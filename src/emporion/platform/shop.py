@@ -75,7 +75,9 @@ class Shop:
         self.runtime = runtime
         self.telemetry = telemetry
         self.fabric: Fabric = fabric or Embedded(settings, runtime)
-        self.directory = Directory(Chain.of(runtime, telemetry))
+        self.directory = Directory(
+            Chain.of(runtime, telemetry, has_convoys=not self.fabric.is_sole_writer)
+        )
         self._reactions = DeliverySpans(telemetry)
         self._business = BusinessMetrics(telemetry.metrics)
         self.bus = self.fabric.bus(self._delivered)

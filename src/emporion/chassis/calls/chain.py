@@ -22,14 +22,21 @@ class Chain:
     telemetry: Telemetry
     wheel: DeadlineWheel
     limiter: AdaptiveLimiter = field(default_factory=AdaptiveLimiter)
+    has_convoys: bool = False
+    """Whether keyed commands set out together; see `convoys.py`."""
 
     @classmethod
     def of(
-        cls, runtime: Runtime, telemetry: Telemetry, *, limiter: AdaptiveLimiter | None = None
+        cls,
+        runtime: Runtime,
+        telemetry: Telemetry,
+        *,
+        limiter: AdaptiveLimiter | None = None,
+        has_convoys: bool = False,
     ) -> "Chain":
         """A chain whose gauges are in the process's metrics."""
         held = limiter or AdaptiveLimiter()
-        chain = cls(runtime, telemetry, DeadlineWheel(runtime), held)
+        chain = cls(runtime, telemetry, DeadlineWheel(runtime), held, has_convoys)
         gauge = telemetry.metrics.gauge
         gauge("edge_calls_limit", "Calls admitted at once.", lambda: held.limit)
         gauge("edge_calls_in_flight", "Calls under way at the edge.", lambda: held.in_flight)

@@ -12,6 +12,7 @@ import msgspec
 from emporion.chassis.auth.identity import Identity, Kind
 from emporion.chassis.calls.chain import Chain
 from emporion.chassis.calls.context import Call, current_call, enter, leave
+from emporion.chassis.calls.convoys import Convoys
 from emporion.chassis.calls.wire import ErrorTable, invalid
 from emporion.chassis.resilience.faults import CallLink, Target
 from emporion.chassis.resilience.limiter import AdaptiveLimiter
@@ -19,7 +20,7 @@ from emporion.chassis.resilience.wheel import Flight
 from emporion.chassis.telemetry.metrics import BOUNDS_S, Count
 from emporion.chassis.telemetry.sampling import SLOW_S
 from emporion.chassis.telemetry.spans import OK, Span
-from emporion.contracts.contract import Audience, Message, Request, Rpc, Service, rpcs
+from emporion.contracts.contract import Audience, Message, Request, Retry, Rpc, Service, rpcs
 from emporion.kernel.errors import (
     DeadlineExceeded,
     EmporionError,
@@ -254,8 +255,8 @@ class EdgeMethod:
     """One method as an edge calls it: counted by the limit, with a deadline in any case."""
 
     __slots__ = (
-        "_child_of", "_command", "_is_optional", "_limiter", "_monotonic_s", "_served",
-        "_timeout_s",
+        "_child_of", "_command", "_convoys", "_is_optional", "_limiter", "_monotonic_s",
+        "_served", "_timeout_s",
     )  # fmt: skip
 
     def __init__(self, chain: Chain, served: ServedMethod, *, is_optional: bool) -> None:
@@ -266,6 +267,8 @@ class EdgeMethod:
         self._timeout_s = served.rpc.timeout_s
         self._command = f"{served.service}.{served.name}"
         self._is_optional = is_optional
+        sets_out = served.rpc.retry is Retry.KEYED and served.caller == EDGE
+        self._convoys = Convoys() if chain.has_convoys and sets_out else None
 
     async def answer(self, request: Request, call: Call) -> Message:
         """See Bound."""
@@ -279,7 +282,10 @@ class EdgeMethod:
         deadline_s = min(call.deadline_s, now_s + self._timeout_s)
         own = Call(call.identity, self._child_of(call.trace), deadline_s, self._command)
         try:
-            return await self._served.serve(request, own, call.trace.span_id)
+            if self._convoys is None:
+                return await self._served.serve(request, own, call.trace.span_id)
+            async with self._convoys.journey():
+                return await self._served.serve(request, own, call.trace.span_id)
         finally:
             time_left_s = deadline_s - self._monotonic_s()
             limiter.leave(is_slow=time_left_s * 2 < deadline_s - now_s)

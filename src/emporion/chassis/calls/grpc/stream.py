@@ -19,9 +19,8 @@ from emporion.kernel.errors import ResourceExhausted, Unavailable
 
 _log = logging.getLogger(__name__)
 BATCH_CALLS_MAX: Final = 250
-"""In one message: more would keep the callee's loop from everything else for too long."""
-BATCH_CALLS_MIN: Final = 16
-"""Of more calls than these, half travel at once: so one side works while the other does, too."""
+"""In one message: more would keep the callee's loop from everything else for too long. Fewer are
+never split: what comes together is worked on together at the other side (see `convoys.py`)."""
 BATCH_BYTES_MAX: Final = MESSAGE_BYTES_MAX // 4
 """From this size on a message takes no further call; a single one may be larger."""
 WAITING_MAX: Final = 4_096
@@ -212,8 +211,7 @@ class CallStream:
         message.authorization = self._authorization()
         now_s, size = self._monotonic_s(), 0
         queue, unanswered, call_id = self._queue, self._unanswered, self._next_id
-        half = (len(queue) + len(unanswered) + 1) // 2
-        end_id = call_id + min(max(half, BATCH_CALLS_MIN), BATCH_CALLS_MAX)
+        end_id = call_id + BATCH_CALLS_MAX
         add = message.calls.add
         while queue and call_id < end_id and size < BATCH_BYTES_MAX:
             sent = queue.popleft()
