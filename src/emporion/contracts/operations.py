@@ -152,13 +152,15 @@ class Replay(Request, frozen=True, kw_only=True):
 class Replayed(Reply, frozen=True, kw_only=True):
     """The position in the publisher's log after which everything is delivered again.
 
-    A dry run tells how many `events` that would be, and up to 100 of their keys.
+    A dry run tells how many `events` that would be, and up to 100 of their keys. `is_more`: it
+    looked at 200,000 only, so that there are at least so many.
     """
 
     position: int
     events: int = 0
     keys: list[str] = field(default_factory=list)
     is_dry_run: bool = False
+    is_more: bool = False
 
 
 class ListSagas(Request, frozen=True, kw_only=True):

@@ -136,6 +136,7 @@ class OperationsDesk(PartsBehind, OperationsService):
             told = await rehearse_redrive(
                 self._bus,
                 request.subscriber,
+                self._behind.runtime.tasks,
                 now_ms=self._now_ms(),
                 event_ids=request.event_ids,
                 name=request.name,
@@ -173,10 +174,15 @@ class OperationsDesk(PartsBehind, OperationsService):
             publisher = self._behind.databases.get(request.publisher)
             if publisher is None:
                 raise UnknownSubscriber(f"no service {request.publisher!r} publishes here")
-            told = await rehearse_replay(publisher, request.subscriber, since_ms=since_ms)
-            return Replayed(
-                position=told.position, events=told.events, keys=told.keys, is_dry_run=True
+            told = await rehearse_replay(
+                self._bus,
+                publisher,
+                self._behind.runtime.tasks,
+                source=request.publisher,
+                subscriber=request.subscriber,
+                since_ms=since_ms,
             )
+            return Replayed(**told._asdict(), is_dry_run=True)
         await self._write("replay", request, detail=f"{request.publisher} since {request.since}")
         position = await self._bus.replay(request.subscriber, request.publisher, since_ms=since_ms)
         self._lags.forget()

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from emporion.chassis.data.sqlite.database import SqliteDatabase
 from emporion.chassis.events import feed
 from emporion.chassis.events.bus import Lag
-from emporion.platform.desk import telling
+from emporion.chassis.events.desk import prune_outbox
+from emporion.kernel.clock import to_datetime
+from emporion.platform.desk import rehearsing, telling
 from tests.defects.people import Person, slug_of
 from tests.defects.whole_shop import WholeShop
 from tests.platform.test_operations import (
@@ -206,3 +209,78 @@ async def test_much_that_waits_is_counted_once_for_all_who_look_until_something_
     await shop.pass_time(6)
     await lag_of(operator, "order", "email")
     assert counted == 3
+
+
+async def test_a_dry_run_of_a_replay_looks_from_its_instant_on_up_to_a_bound_and_gives_way(
+    shop, operator, monkeypatch
+):
+    ada = await shop.customer("Ada")
+    for _ in range(3):
+        await ada.order(("croissant", 1))
+    await shop.pass_time(3600)
+    since = {"publisher": "order", "since": told_at(shop), "is_dry_run": True}
+    latest = [(await ada.order(("croissant", 1))).json()["order_id"] for _ in range(2)]
+    monkeypatch.setattr(rehearsing, "PAGE", 1)
+    looked = []
+    read = SqliteDatabase.read
+    path = f"{API}/subscribers/email/replay"
+
+    async def noting(self: SqliteDatabase, work: Any) -> Any:
+        found = await read(self, work)
+        if getattr(work, "func", None) is rehearsing._rows:
+            looked.append(tuple(found))
+        return found
+
+    monkeypatch.setattr(SqliteDatabase, "read", noting)
+    answer = (await operator.send("POST", path, since)).json()
+    assert (answer["events"], answer["keys"], answer["is_more"]) == (2, latest, False)
+    assert len(looked) == 3, "it looked at what came before that instant"
+    real = (await operator.send("POST", path, {**since, "is_dry_run": False})).json()
+    assert real["position"] == answer["position"] > 0
+
+    monkeypatch.setattr(rehearsing, "LOOKED_AT_MAX", 1)
+    answer = (await operator.send("POST", path, since)).json()
+    assert (answer["events"], answer["is_more"]) == (1, True)
+
+
+async def test_a_dry_run_gives_way_between_pages(shop, operator, monkeypatch):
+    ada = await shop.customer("Ada")
+    for _ in range(3):
+        await ada.order(("croissant", 1))
+    monkeypatch.setattr(rehearsing, "PAGE", 1)
+    rests = 0
+    sleep = shop.tasks.sleep
+
+    async def resting(duration_s: float) -> None:
+        nonlocal rests
+        rests += duration_s == 0
+        await sleep(duration_s)
+
+    monkeypatch.setattr(shop.tasks, "sleep", resting)
+    body = {"publisher": "order", "since": "2026-01-01T00:00:00Z", "is_dry_run": True}
+    answer = await operator.send("POST", f"{API}/subscribers/email/replay", body)
+    assert answer.json()["events"] == 3
+    assert rests >= 3
+
+
+async def test_a_dry_run_is_refused_where_the_replay_would_be(shop, operator):
+    ada = await shop.customer("Ada")
+    for _ in range(3):
+        await ada.order(("croissant", 1))
+    await shop.deliver()
+    head = "SELECT max(position) FROM outbox"
+    order = shop.shop.databases["order"]
+    ((newest,),) = await order.read(lambda tx: tx.fetch(head))
+    await prune_outbox(order, below=newest)
+    body = {"publisher": "order", "since": "2026-01-01T00:00:00Z"}
+    answers = [
+        await operator.send(
+            "POST", f"{API}/subscribers/email/replay", {**body, "is_dry_run": is_dry}
+        )
+        for is_dry in (True, False)
+    ]
+    assert [(it.status, slug_of(it)) for it in answers] == [(409, "history-pruned")] * 2
+
+
+def told_at(shop: WholeShop) -> str:
+    return to_datetime(shop.clock.now_ms()).isoformat()

@@ -31,11 +31,13 @@ class Features:
         has_pause: a subscriber can be paused and resumed.
         has_history: a new subscriber gets what was published before it came. Without it, a
             replay brings that.
+        is_outbox_log: positions count in the publisher's outbox, which is what a replay delivers.
     """
 
     has_replay: bool
     has_pause: bool
     has_history: bool = True
+    is_outbox_log: bool = False
 
 
 @dataclass(frozen=True, slots=True)

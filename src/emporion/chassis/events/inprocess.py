@@ -35,7 +35,7 @@ from emporion.contracts.refusals import HistoryPruned, UnknownSubscriber
 
 STOP_TIMEOUT_S = 10.0
 PRUNE_EVERY_S = 3_600.0
-FEATURES = Features(has_replay=True, has_pause=True)
+FEATURES = Features(has_replay=True, has_pause=True, is_outbox_log=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -242,6 +242,8 @@ def replay(  # noqa: PLR0913 - each is an option of the command line
     )
     replayed = asked(target, lambda desk: desk.replay(request))
     if is_dry_run:
+        if replayed.is_more:
+            print("there are more events than a dry run looks at: at least")
         _tell_rehearsal(replayed.events, replayed.keys, subscriber)
         return
     print(f"{subscriber} reacts again to {publisher}'s events after position {replayed.position}")

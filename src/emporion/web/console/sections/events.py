@@ -46,6 +46,7 @@ class Rehearsed:
     events: int
     keys: list[str]
     fields: dict[str, str]
+    is_more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,9 @@ async def _rehearsed(visit: Visit, work: Work, *, what: str, fields: dict[str, s
     except EmporionError as refusal:
         return await _shown(visit, refusal)
     assert isinstance(told, Redriven | Replayed)  # noqa: S101 - the two that have dry runs
-    return await _shown(visit, None, rehearsed=Rehearsed(what, told.events, told.keys, fields))
+    is_more = isinstance(told, Replayed) and told.is_more
+    found = Rehearsed(what, told.events, told.keys, fields, is_more)
+    return await _shown(visit, None, rehearsed=found)
 
 
 async def _shown(
