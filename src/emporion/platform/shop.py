@@ -95,7 +95,7 @@ class Shop:
         self.operations: OperationsDesk
         self.records = Records(
             StoreReader(settings.folder / FILE),
-            runtime.clock,
+            runtime,
             process=self.fabric.process,
             services=self.fabric.services,
         )

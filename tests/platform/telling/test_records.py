@@ -1,8 +1,12 @@
 """What a shop tells of itself can be asked for: the map, traces, log lines, metrics."""
 
+import asyncio
 import io
 import logging
 from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -355,3 +359,50 @@ async def test_a_gauge_that_cannot_be_looked_up_stops_nothing(tmp_path):
 
     assert len(batches) == 3
     await recorder.stop()
+
+
+class Reads:
+    """Stands where threads read the store: notes what is read, and how much at a time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.done = 0
+        self.running = 0
+        self.most = 0
+        monkeypatch.setattr(asyncio, "to_thread", self.held)
+
+    async def held(self, work: Callable[..., Any], *args: Any) -> Any:
+        if not (isinstance(work, partial) and work.func.__name__ == "series"):
+            return work(*args)
+        self.done += 1
+        self.running += 1
+        self.most = max(self.most, self.running)
+        await settle()
+        self.running -= 1
+        return work()
+
+
+async def test_a_long_window_is_read_once_for_all_who_ask_and_told_for_a_while(shop, monkeypatch):
+    reads = Reads(monkeypatch)
+    long = ServiceMapOf(window_s=40_000)
+
+    first, *others = await asyncio.gather(*(records(shop).service_map(long) for _ in range(3)))
+    assert others == [first, first] and first.edges
+    assert await records(shop).service_map(long) == first
+    assert reads.done == 2, "calls and gauges, each once"
+
+    shop.clock.advance(31)
+    await records(shop).service_map(long)
+    assert reads.done == 4
+    for _ in range(2):
+        await records(shop).service_map(ServiceMapOf(window_s=60))
+    assert reads.done == 8, "a short window is of this moment"
+
+
+async def test_one_long_window_is_read_at_a_time(shop, monkeypatch):
+    reads = Reads(monkeypatch)
+
+    await asyncio.gather(
+        *(records(shop).service_map(ServiceMapOf(window_s=w)) for w in (30_000, 30_001, 4_000))
+    )
+
+    assert (reads.done, reads.most) == (6, 1)

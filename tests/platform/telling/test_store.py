@@ -13,7 +13,7 @@ from emporion.chassis.telemetry.store.records import LogRow, parts_of
 from emporion.chassis.telemetry.store.samples import WHOLE_EVERY, MetricSampler
 from emporion.kernel.errors import Unavailable
 from emporion.platform.telling.pages import before_line, line_id
-from emporion.platform.telling.store.reading import LAST, Before, StoreReader, Wanted
+from emporion.platform.telling.store.reading import ADDED_AT_ONCE, LAST, Before, StoreReader, Wanted
 from emporion.platform.telling.store.writing import HOUR_MS, Limits, StoreWriter
 
 NOW_MS = 1_767_225_600_000
@@ -196,6 +196,26 @@ def test_metrics_come_back_in_steps(writer, reader):
     assert (timed.count, timed.total_s) == (2, pytest.approx(0.04))
     assert [p.value for p in by_name["queue"].points] == [6.0, 11.0]
     assert reader.names() == ["order_seconds", "orders", "queue"]
+
+
+def test_many_samples_of_a_step_are_all_added_up(writer, reader):
+    metrics = Metrics()
+    orders = metrics.count("orders", "Orders.")
+    seconds = metrics.durations("order_seconds", "Orders.")
+    metrics.gauge("queue", "Waiting.", lambda: orders.value)
+    sampler = MetricSampler(metrics)
+    many = 3 * ADDED_AT_ONCE + 1
+    for second in range(many):
+        orders.add(2)
+        seconds.observe(0.01)
+        tell(writer, sample=sampler.take(NOW_MS + second * 1000))
+
+    names = ["orders", "order_seconds", "queue"]
+    found = reader.series(names, since_ms=NOW_MS, until_ms=NOW_MS + many * 1000)
+    values = {each.name: [point.value for point in each.points] for each in found}
+    assert values == {"orders": [2 * many], "order_seconds": [many], "queue": [2 * many]}
+    timed = next(each for each in found if each.name == "order_seconds").points[0].durations
+    assert timed is not None and timed.total_s == pytest.approx(many / 100)
 
 
 def test_a_sample_holds_what_changed_and_now_and_then_every_gauge():

@@ -68,6 +68,17 @@ async def test_the_live_part_is_the_map_without_the_page_around_it(operator):
     assert part.status == 200 and "<!doctype" not in part.html and "<svg" in part.html
 
 
+async def test_a_long_window_comes_again_less_often_than_a_short_one(operator):
+    every = {
+        window_s: re.findall(
+            r'hx-get="/console/overview/now[^"]*" hx-trigger="([a-z-]+) from',
+            (await operator.get(f"/console?window={window_s}")).html,
+        )
+        for window_s in (60, 300, 3_600, 43_200)
+    }
+    assert every == {60: ["tick"], 300: ["tick"], 3_600: ["slow-tick"], 43_200: ["slow-tick"]}
+
+
 async def test_every_service_says_whether_it_is_ready_and_if_not_why(front, operator, monkeypatch):
     assert (await operator.get("/console/overview/health")).text.count(" ready") == 13
 

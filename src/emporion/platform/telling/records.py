@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from emporion.chassis.runtime.ports import Runtime
 from emporion.chassis.telemetry.logs import Line
 from emporion.chassis.telemetry.metrics import BOUNDS_S
 from emporion.chassis.telemetry.store.records import StoredSpan
@@ -31,8 +32,9 @@ from emporion.contracts.operations_telemetry import (
     TracePage,
     TraceSummary,
 )
-from emporion.kernel.clock import Clock, to_datetime, to_instant_ms
+from emporion.kernel.clock import to_datetime, to_instant_ms
 from emporion.kernel.errors import NotFound
+from emporion.platform.shared_answers import SharedAnswers
 from emporion.platform.telling.edges import NAMES, edges_of, ms
 from emporion.platform.telling.pages import before_line, before_trace, line_id, place_of
 from emporion.platform.telling.recorder import Recorder
@@ -52,6 +54,14 @@ FILE: Final = "telemetry.db"
 GAUGES: Final = ("process_cpu_seconds", "process_memory_bytes", "loop_lag_seconds")
 FIRST_MS: Final = 0
 LAST_MS: Final = 2**53
+LONG_S: Final = 3_600
+"""Reading so long a window takes a while: one is read at a time, once for all who wait for it."""
+VERY_LONG_S: Final = 6 * 3_600
+KEEP_S: Final = 30.0
+"""What was read of so long a window is told for so long."""
+QUESTIONS_MAX: Final = 20
+_Question = tuple[tuple[str, ...], int, int]
+"""Names of metrics, the window in seconds, the number of steps."""
 _decode_line: Final = msgspec.json.Decoder(Line).decode
 
 
@@ -69,12 +79,19 @@ class Records(TelemetryOfShop):
     NAME = OperationsService.NAME
 
     def __init__(
-        self, reader: StoreReader, clock: Clock, *, process: str, services: Sequence[str]
+        self, reader: StoreReader, runtime: Runtime, *, process: str, services: Sequence[str]
     ) -> None:
         self.recorder: Recorder | None = None
         self.standing: Standing | None = None
         self._reader = reader
-        self._clock = clock
+        self._clock = runtime.clock
+        self._shared, self._kept = (
+            SharedAnswers[_Question, list[StoredSeries]](
+                "series of a long window", runtime, keep_s=keep_s, questions_max=QUESTIONS_MAX
+            )
+            for keep_s in (0.0, KEEP_S)
+        )
+        self._long = asyncio.Lock()
         self._process = process
         self._services = list(services)
 
@@ -167,6 +184,17 @@ class Records(TelemetryOfShop):
     async def _series(
         self, names: Sequence[str], window_s: int, *, steps: int = 1
     ) -> list[StoredSeries]:
+        question = (tuple(names), window_s, steps)
+        if window_s < LONG_S:
+            return await self._read(*question)
+        shared = self._shared if window_s < VERY_LONG_S else self._kept
+        return await shared.get(question, partial(self._read_alone, question))
+
+    async def _read_alone(self, question: _Question) -> list[StoredSeries]:
+        async with self._long:
+            return await self._read(*question)
+
+    async def _read(self, names: Sequence[str], window_s: int, steps: int) -> list[StoredSeries]:
         now_ms = self._clock.now_ms()
         return await self._ask(
             partial(

@@ -8,8 +8,9 @@ from typing import Any, Final
 import apsw
 import msgspec
 
-from emporion.chassis.telemetry.metrics import BOUNDS_S, Durations
+from emporion.chassis.telemetry.metrics import Durations
 from emporion.chassis.telemetry.store.records import VERSION, StoredSpan, unpacked
+from emporion.chassis.telemetry.store.samples import Value
 from emporion.kernel.errors import Unavailable
 from emporion.platform.telling.store.writing import trace_key
 from emporion.web.past.spans import in_order
@@ -19,6 +20,7 @@ BUSY_MS: Final = 1_000
 SPANS_MAX: Final = 5_000
 LOGS_MAX: Final = 1_000
 SAMPLES_MAX: Final = 50_000
+ADDED_AT_ONCE: Final = 64
 SCANNED_MAX: Final = 200_000
 """Rows that a search looks at, the newest first."""
 PARTS_LATE_MS: Final = 60_000
@@ -161,7 +163,7 @@ class StoreReader:
         with self._opened() as ask:
             every = ask("SELECT id, name, labels, kind FROM series")
             known = {row[0]: row for row in every if row[1] in names}
-            points: dict[int, dict[int, Point]] = {number: {} for number in known}
+            sums = {number: _Sums(row[3]) for number, row in known.items()}
             rows = ask(
                 "SELECT at_ms, cells FROM sample WHERE at_ms BETWEEN ? AND ? ORDER BY seq DESC"
                 " LIMIT ?", since_ms, until_ms, SAMPLES_MAX,
@@ -169,15 +171,12 @@ class StoreReader:
             for at_ms, data in reversed(list(rows)):
                 begins_ms = at_ms - at_ms % step_ms if step_ms else since_ms
                 for number, value in _decode_cells(data).items():
-                    if number in known:
-                        steps, kind = points[number], known[number][3]
-                        steps[begins_ms] = _added(
-                            steps.get(begins_ms), value, kind=kind, at_ms=begins_ms
-                        )
+                    if number in sums:
+                        sums[number].add(begins_ms, value)
         return [
-            StoredSeries(name, _decode_labels(labels), kind, list(points[number].values()))
+            StoredSeries(name, _decode_labels(labels), kind, points)
             for number, name, labels, kind in known.values()
-            if points[number]
+            if (points := sums[number].points())
         ]
 
     def names(self) -> list[str]:
@@ -252,15 +251,45 @@ def _merged(known: Found | None, part: Found) -> Found:
     )
 
 
-def _added(
-    before: Point | None, value: float | list[int | float], *, kind: str, at_ms: int
-) -> Point:
-    if isinstance(value, list):
-        durations = before.durations if before and before.durations else Durations()
-        for index, count in enumerate(value[: len(BOUNDS_S) + 1]):
-            durations.counts[index] += int(count)
-        durations.total_s += value[-1]
-        return Point(at_ms, float(durations.count), durations)
-    if kind == "count" and before is not None:
-        value += before.value
-    return Point(at_ms, value)
+class _Sums:
+    """Adds up the samples of one series, step by step.
+
+    Many at a time: half a day is a million values, which one by one take seconds.
+    """
+
+    __slots__ = ("_is_gauge", "_steps")
+
+    def __init__(self, kind: str) -> None:
+        self._is_gauge = kind == "gauge"
+        self._steps: dict[int, list[Value]] = {}
+
+    def add(self, begins_ms: int, value: Value) -> None:
+        values = self._steps.get(begins_ms)
+        if values is None or self._is_gauge:
+            self._steps[begins_ms] = [value]
+            return
+        values.append(value)
+        if len(values) == ADDED_AT_ONCE:
+            self._steps[begins_ms] = [_total(values)]
+
+    def points(self) -> list[Point]:
+        return [_point(at_ms, _total(values)) for at_ms, values in self._steps.items()]
+
+
+def _total(values: list[Value]) -> Value:
+    """The sum; of durations that were counted in other buckets before, of the newest kind."""
+    last = values[-1]
+    if isinstance(last, list):
+        size = len(last)
+        alike = [value for value in values if isinstance(value, list) and len(value) == size]
+        return list(map(sum, zip(*alike, strict=True)))
+    return sum(value for value in values if not isinstance(value, list))
+
+
+def _point(at_ms: int, value: Value) -> Point:
+    if not isinstance(value, list):
+        return Point(at_ms, value)
+    durations = Durations()
+    durations.counts = [int(count) for count in value[:-1]]
+    durations.total_s = value[-1]
+    return Point(at_ms, float(durations.count), durations)
