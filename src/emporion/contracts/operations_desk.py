@@ -94,8 +94,13 @@ class SagaDetails(Reply, frozen=True, kw_only=True):
 
 
 class ListDeeds(Request, frozen=True, kw_only=True):
-    """What operators did, the newest first, one service after the other."""
+    """What operators did, the newest first, of all services or one; to one thing, if any is named.
 
+    `subject`: a saga's id, or the name of a service.
+    """
+
+    subject: Annotated[str, Meta(max_length=80, examples=["email"])] = ""
+    service: ServiceName | None = None
     limit: PageSize = 50
     cursor: Cursor = ""
 

@@ -54,7 +54,9 @@ from emporion.platform.desk.telling import (
     deed_of,
     is_long,
     lag_of,
+    newest_deeds,
     record,
+    require_deed,
 )
 from emporion.platform.shared_answers import SharedAnswers
 
@@ -206,15 +208,15 @@ class OperationsDesk(PartsBehind, OperationsService):
 
     async def list_deeds(self, request: ListDeeds) -> DeedPage:
         """See OperationsService."""
-
-        async def turn(service: str, limit: int, cursor: str) -> tuple[list[DeedSummary], str]:
-            found = await self._deeds[service].page(cursor, limit + 1)
-            page = [deed_of(service, deed) for deed in found[:limit]]
-            return page, page[-1].deed_id if len(found) > limit else ""
-
-        names = tuple(self._deeds)
-        found, cursor = await across(names, turn, cursor=request.cursor, limit=request.limit)
-        return DeedPage(deeds=found, next_cursor=cursor)
+        require_deed(request.cursor)
+        found: list[DeedSummary] = []
+        for service, deeds in self._deeds.items():
+            if request.service in (None, service):
+                # One more than is shown tells whether there are more.
+                limit = request.limit + 1
+                page = await deeds.page(request.cursor, limit, subject=request.subject)
+                found += [deed_of(service, deed) for deed in page]
+        return newest_deeds(found, request.limit)
 
     async def list_sagas(self, request: ListSagas) -> SagaPage:
         """See OperationsService."""

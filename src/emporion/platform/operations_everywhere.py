@@ -33,7 +33,6 @@ from emporion.contracts.operations import (
 from emporion.contracts.operations_desk import (
     CallOffSaga,
     DeedPage,
-    DeedSummary,
     ListDeeds,
     SagaDetails,
     SagaOf,
@@ -43,7 +42,7 @@ from emporion.contracts.operations_telemetry import TelemetryOfShop
 from emporion.contracts.refusals import UnknownCursor, UnknownSubscriber
 from emporion.kernel.errors import NotFound
 from emporion.platform.desk.parts import PartsBehind
-from emporion.platform.desk.telling import across, record
+from emporion.platform.desk.telling import across, newest_deeds, record, require_deed
 from emporion.platform.operations import Asked, OperationsDesk
 
 A = TypeVar("A", bound=Asked)
@@ -181,17 +180,17 @@ class WholeShopOperations(PartsBehind, OperationsService):
 
     async def list_deeds(self, request: ListDeeds) -> DeedPage:
         """See OperationsService."""
-
-        async def turn(service: str, limit: int, cursor: str) -> tuple[list[DeedSummary], str]:
-            wanted = ListDeeds(limit=limit, cursor=f"{service}:{cursor}")
-            page = await self._desks[service].list_deeds(wanted)
-            own = [deed for deed in page.deeds if deed.service == service]
-            name, _, rest = page.next_cursor.partition(":")
-            return own, rest if name == service else ""
-
-        names = tuple(self._desks)
-        found, cursor = await across(names, turn, cursor=request.cursor, limit=request.limit)
-        return DeedPage(deeds=found, next_cursor=cursor)
+        require_deed(request.cursor)
+        pages = await asyncio.gather(
+            *(
+                desk.list_deeds(replace(request, service=service))
+                for service, desk in self._desks.items()
+                if request.service in (None, service)
+            )
+        )
+        found = [deed for page in pages for deed in page.deeds]
+        has_more = any(page.next_cursor for page in pages)
+        return newest_deeds(found, request.limit, has_more=has_more)
 
     def _desk_of(self, service: str, order: str = "") -> OperationsService:
         """The desk of a subscriber. Between processes an order carries no person: it is noted here.

@@ -284,3 +284,31 @@ async def test_a_dry_run_is_refused_where_the_replay_would_be(shop, operator):
 
 def told_at(shop: WholeShop) -> str:
     return to_datetime(shop.clock.now_ms()).isoformat()
+
+
+async def test_deeds_are_told_by_time_over_all_services_and_by_what_they_are_about(shop, operator):
+    async def pause(subscriber: str, count: int) -> None:
+        for number in range(count):
+            body = {"reason": f"{subscriber} {number}"}
+            path = f"{API}/subscribers/{subscriber}/pause"
+            assert (await operator.send("POST", path, body)).status == 204
+
+    async def reasons(query: str) -> tuple[list[str], str]:
+        page = (await operator.get(f"{API}/deeds?{query}")).json()
+        return [deed["reason"] for deed in page["deeds"]], page["next_cursor"]
+
+    await pause("analytics", 3)
+    await pause("webhook", 1)
+    await pause("analytics", 2)
+
+    newest, cursor = await reasons("limit=3")
+    older, end = await reasons(f"limit=3&cursor={cursor}")
+    assert newest == ["analytics 1", "analytics 0", "webhook 0"]
+    assert (older, end) == (["analytics 2", "analytics 1", "analytics 0"], "")
+    assert await reasons("subject=webhook&limit=1") == (["webhook 0"], "")
+    assert await reasons("service=webhook&limit=1") == (["webhook 0"], "")
+    assert await reasons("service=webhook&subject=analytics") == ([], "")
+    about, more = await reasons("service=analytics&subject=analytics&limit=4")
+    assert about == ["analytics 1", "analytics 0", "analytics 2", "analytics 1"] and more
+    for cursor in ("order:", "deed_1", "evt_" + "0" * 32):
+        assert (await operator.get(f"{API}/deeds?cursor={cursor}")).status == 400

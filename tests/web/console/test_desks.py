@@ -3,6 +3,7 @@
 import pytest
 import pytest_asyncio
 
+from emporion.web.console.sections import events, sagas
 from tests.defects.whole_shop import WholeShop
 from tests.platform.test_operations import fail_for_good
 from tests.web.console.desk import Desk, desk_of, hold_everything, without
@@ -64,6 +65,27 @@ async def test_a_stuck_saga_is_found_explained_and_tried_again_with_a_reason(sho
     assert await deeds(shop, order_id) == [("operator", "retry", WHY)]
     late = await desk.submit(page, f"/console/sagas/{order_id}/retry", reason=WHY)
     assert late.status == 409 and "The saga is over" in late.text
+
+
+async def test_what_was_done_to_a_saga_is_shown_however_much_was_done_to_others(
+    shop, desk, monkeypatch
+):
+    monkeypatch.setattr(sagas, "DEEDS_MAX", 1)
+    monkeypatch.setattr(events, "DEEDS_MAX", 1)
+    order_id = await stuck(shop, "Dan")
+    page = await desk.get(f"/console/sagas/{order_id}")
+    await desk.submit(page, f"/console/sagas/{order_id}/compensate", reason="it is Dan's wish")
+    webhook = await desk.get("/console/events/webhook")
+    await desk.submit(webhook, "/console/events/webhook/pause", reason="they are away")
+    analytics = await desk.get("/console/events/analytics")
+    for verb in ("pause", "resume"):
+        action = f"/console/events/analytics/{verb}"
+        analytics = await desk.submit(analytics, action, reason="cleaning")
+
+    assert "it is Dan's wish" in (await desk.get(f"/console/sagas/{order_id}")).text
+    webhook = await desk.get("/console/events/webhook")
+    assert "they are away" in webhook.text
+    await desk.submit(webhook, "/console/events/webhook/resume", reason="they are back")
 
 
 async def test_a_compensation_sent_twice_undoes_once_and_both_are_told_so(shop, desk):

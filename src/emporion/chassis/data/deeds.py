@@ -8,6 +8,7 @@ from emporion.chassis.data.documents import DocumentTx, Find, Insert, documents
 DEED = "deed"
 _ADD = "INSERT INTO deed VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _PAGE = "SELECT * FROM deed WHERE deed_id < ? ORDER BY deed_id DESC LIMIT ?"
+_ABOUT = "SELECT * FROM deed WHERE deed_id < ? AND subject = ? ORDER BY deed_id DESC LIMIT ?"
 _ABOVE_ALL = "~"
 """Sorts after every id."""
 
@@ -49,11 +50,12 @@ class Deeds:
 
         await self._database.transaction(work)
 
-    async def page(self, before: str, limit: int) -> list[Deed]:
-        """The newest first, older than `before` unless that is empty."""
+    async def page(self, before: str, limit: int, *, subject: str = "") -> list[Deed]:
+        """The newest first, older than `before` and about `subject`, unless those are empty."""
         start = before or _ABOVE_ALL
+        about = {"subject": subject} if subject else {}
         if self._database.engine == "mongodb":
-            what = Find(DEED, {"_id": {"$lt": start}}, [("_id", -1)], limit)
+            what = Find(DEED, {"_id": {"$lt": start}, **about}, [("_id", -1)], limit)
 
             async def look(tx: DocumentTx) -> list[Deed]:
                 return [Deed(*(each[f] for f in Deed._fields)) for each in await tx.find(what)]
@@ -61,6 +63,8 @@ class Deeds:
             return await documents(self._database).read(look)
 
         async def work(tx: Tx) -> list[Row]:
+            if subject:
+                return await tx.fetch(_ABOUT, start, subject, limit)
             return await tx.fetch(_PAGE, start, limit)
 
         return [Deed(*row) for row in await self._database.read(work)]

@@ -1,7 +1,8 @@
 """How the desk tells what it found: pages over several services, and a line in the log."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+import re
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, Protocol, TypeVar
 
 from emporion.chassis.auth.identity import Kind
@@ -10,7 +11,7 @@ from emporion.chassis.data.deeds import Deed
 from emporion.chassis.events.bus import Lag, Parked
 from emporion.chassis.runtime.ports import Runtime
 from emporion.contracts.operations import DeadLetter, SubscriberLag, Subscribers
-from emporion.contracts.operations_desk import DeedSummary
+from emporion.contracts.operations_desk import DeedPage, DeedSummary
 from emporion.contracts.refusals import UnknownCursor
 from emporion.kernel.clock import to_datetime
 
@@ -20,6 +21,7 @@ Turn = Callable[[str, int, str], Awaitable[tuple[list[T], str]]]
 DEED: Final = "deed"
 """How the ids of deeds begin."""
 LONG_FROM: Final = 1_000
+_DEED_ID: Final = re.compile(rf"{DEED}_[0-9a-f]{{32}}")
 _log = logging.getLogger("emporion.platform.operations")
 
 
@@ -131,3 +133,20 @@ def deed_of(service: str, deed: Deed) -> DeedSummary:
         detail=deed.detail,
         trace_id=deed.trace_id,
     )
+
+
+def newest_deeds(found: Iterable[DeedSummary], limit: int, *, has_more: bool = False) -> DeedPage:
+    """The newest of what several services found, the newest first: ids begin with the instant.
+
+    `has_more`: some of them have older ones than they gave.
+    """
+    deeds = sorted(found, key=lambda deed: deed.deed_id, reverse=True)
+    page = deeds[:limit]
+    is_last = len(deeds) <= limit and not has_more
+    return DeedPage(deeds=page, next_cursor="" if is_last else page[-1].deed_id)
+
+
+def require_deed(cursor: str) -> None:
+    """A page of deeds goes on after the last that was shown. Raises UnknownCursor."""
+    if cursor and not _DEED_ID.fullmatch(cursor):
+        raise UnknownCursor

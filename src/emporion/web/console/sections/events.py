@@ -23,7 +23,7 @@ from emporion.kernel.errors import EmporionError, InvalidArgument, NotFound
 from emporion.web.console.acting import Once, Work, act, reason_of, show
 from emporion.web.console.section import Section
 from emporion.web.console.sections.orders.listing import instant_of
-from emporion.web.console.sections.sagas import DEEDS_MAX, deeds_about
+from emporion.web.console.sections.sagas import DEEDS_MAX
 from emporion.web.forms import message
 from emporion.web.visit import Visit
 
@@ -221,7 +221,8 @@ async def _shown(
     cursor = visit.query.text("cursor")
     wanted = message(ListDeadLetters, subscriber=name, limit=PER_PAGE, cursor=cursor)
     letters = await asked.list_dead_letters(wanted)
-    deeds = await asked.list_deeds(ListDeeds(limit=DEEDS_MAX))
+    about = message(ListDeeds, subject=name, service=name, limit=DEEDS_MAX)
+    deeds = (await asked.list_deeds(about)).deeds
     onward = f"{_address(visit)}?{urlencode({'cursor': letters.next_cursor})}"
     return await show(
         visit,
@@ -235,7 +236,7 @@ async def _shown(
         names=sorted({letter.name for letter in letters.dead_letters}),
         rehearsed=rehearsed,
         keys_shown=KEYS_SHOWN,
-        deeds=deeds_about(deeds.deeds, name),
+        deeds=deeds,
         first=_address(visit) if cursor else "",
         next=onward if letters.next_cursor else "",
     )

@@ -9,7 +9,6 @@ from emporion.contracts.contract import Message
 from emporion.contracts.operations import ListSagas, OperationsService, RetrySaga, SagaSummary
 from emporion.contracts.operations_desk import (
     CallOffSaga,
-    DeedSummary,
     ListDeeds,
     SagaDetails,
     SagaOf,
@@ -23,7 +22,7 @@ from emporion.web.visit import Visit
 HOME: Final = "/console/sagas"
 PER_PAGE: Final = 50
 DEEDS_MAX: Final = 200
-"""So many of the newest deeds are searched for those about one saga."""
+"""So many of the newest deeds about one thing are shown."""
 VIEWS: Final = (
     ("open", "under way"),
     ("stuck", "stuck: an attempt failed"),
@@ -156,7 +155,8 @@ async def compensate(visit: Visit) -> Response:
 
 async def _shown(visit: Visit, refusal: EmporionError | None) -> Response:
     told = await _told(visit)
-    deeds = await visit.ask(OperationsService).list_deeds(ListDeeds(limit=DEEDS_MAX))
+    about = ListDeeds(subject=told.saga_id, service=told.service, limit=DEEDS_MAX)
+    page = await visit.ask(OperationsService).list_deeds(about)
     return await show(
         visit,
         "desks/saga.html",
@@ -164,7 +164,7 @@ async def _shown(visit: Visit, refusal: EmporionError | None) -> Response:
         words=WORDS,
         saga=told,
         steps=steps_of(told),
-        deeds=deeds_about(deeds.deeds, told.saga_id),
+        deeds=page.deeds,
         kinds=KINDS,
         states=STATES,
         is_over=told.next_attempt_at is None,
@@ -182,12 +182,6 @@ async def _told(visit: Visit) -> SagaDetails:
 
 def _address(visit: Visit) -> str:
     return f"{HOME}/{visit.path['saga_id']}"
-
-
-def deeds_about(deeds: list[DeedSummary], subject: str) -> list[DeedSummary]:
-    """Those about one thing, the newest first."""
-    found = [deed for deed in deeds if deed.subject == subject]
-    return sorted(found, key=lambda deed: deed.at, reverse=True)
 
 
 def steps_of(told: SagaDetails) -> list[StepOfSaga]:
