@@ -197,9 +197,9 @@ async def test_who_switched_what_on_and_why_is_a_deed_and_in_the_log(shop, opera
     deeds = (await operator.get(f"{API}/deeds")).json()["deeds"]
     told = [(deed["service"], deed["action"], deed["reason"], deed["actor"]) for deed in deeds]
     assert told == [
+        ("fraud", "switch on", "", operator.user_id),
         ("email", "clear", "", operator.user_id),
         ("email", "switch on", "drill", operator.user_id),
-        ("fraud", "switch on", "", operator.user_id),
     ]
 
 
