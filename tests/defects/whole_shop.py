@@ -1,7 +1,8 @@
 """A whole shop that a test holds in its hand: every service, real files, real bus, time by hand."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,6 +43,26 @@ _ADD_ACCOUNT = (
 CROISSANT = Sku("croissant")
 
 
+class Threads(ThreadPoolExecutor):
+    """The loop's threads, which say what is under way: time must not pass for it meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__(max_workers=4, thread_name_prefix="aside")
+        self.under_way: set[Future[Any]] = set()
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """See Executor.submit."""
+        future = super().submit(fn, *args, **kwargs)
+        self.under_way.add(future)
+        return future
+
+    async def until_idle(self) -> None:
+        """Wait for all that is under way, however it ends."""
+        seen = list(self.under_way)
+        _ = await asyncio.gather(*map(asyncio.wrap_future, seen), return_exceptions=True)
+        self.under_way.difference_update(seen)
+
+
 class WholeShop(Faults):
     """All services in one process on a folder, driven over HTTP without a socket.
 
@@ -65,11 +86,13 @@ class WholeShop(Faults):
         self._products: dict[str, str] = {}
         self._names: dict[str, UserId] = {}
         self._is_driven = False
+        self._threads = Threads()
 
     # --- its life --------------------------------------------------------------------------------
 
     async def open(self) -> None:
         """Open the folder; a second later, so that it is past the instant it was opened."""
+        asyncio.get_running_loop().set_default_executor(self._threads)
         self.telemetry = Telemetry(self.runtime)
         settings = Settings(data=str(self.folder), allow_faults=self.allows_faults)
         with mock.patch.multiple(
@@ -135,11 +158,15 @@ class WholeShop(Faults):
     async def _rest(self) -> None:
         """Until nothing moves but time."""
         await settle()
-        while busy := [each for each in self.shop.databases.values() if each.waiting]:
+        while (busy := self._busy_databases()) or self._threads.under_way:
             for database in busy:
                 with suppress(Unavailable):  # it was broken on purpose: then nothing waits for it
                     await database.transaction(_touch_nothing)
+            await self._threads.until_idle()
             await settle()
+
+    def _busy_databases(self) -> list[Any]:
+        return [each for each in self.shop.databases.values() if each.waiting]
 
     # --- people ----------------------------------------------------------------------------------
 
