@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from emporion.platform.cli.asking import target_of
+from emporion.platform.cli.asking import consulted, target_of
 from emporion.platform.cli.options import (
     DEFAULT_DATA,
     DEMO_OPERATOR_EMAIL,
@@ -242,9 +242,6 @@ async def _whole_backtest(fraud: "FraudService", proposed: Any) -> "BacktestPage
 
 
 def _ask(target: "Target", work: "Callable[[FraudService], Awaitable[T]]") -> T:
-    import asyncio
-
     from emporion.contracts.fraud import FraudService
-    from emporion.platform.operating import consult
 
-    return asyncio.run(consult(target, lambda clients: work(clients.get(FraudService))))
+    return consulted(target, lambda clients: work(clients.get(FraudService)))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from emporion.platform.cli.asking import target_of
+from emporion.platform.cli.asking import consulted, target_of
 from emporion.platform.cli.options import (
     DEFAULT_DATA,
     DEMO_OPERATOR_EMAIL,
@@ -151,9 +151,6 @@ def _utc(instant: datetime | None) -> datetime | None:
 
 
 def _ask(target: "Target", work: "Callable[[WebhookService], Awaitable[T]]") -> T:
-    import asyncio
-
     from emporion.contracts.webhook import WebhookService
-    from emporion.platform.operating import consult
 
-    return asyncio.run(consult(target, lambda clients: work(clients.get(WebhookService))))
+    return consulted(target, lambda clients: work(clients.get(WebhookService)))
